@@ -1,0 +1,17 @@
+import { portVariable, readConfig, serviceVariables } from '@tokenlog/platform/config.js';
+
+/** The variables that this service reads. */
+const variables = {
+  EXAMPLE_PORT: portVariable(3003),
+  NATS_URL: serviceVariables.NATS_URL,
+  TRUSTED_PROXIES: serviceVariables.TRUSTED_PROXIES,
+};
+
+/**
+ * Reads the environment.
+ * @throws ConfigError naming each variable that is missing or wrong
+ */
+export const exampleConfig = (env: NodeJS.ProcessEnv) => readConfig(variables, env);
+
+/** What the environment says. */
+export type ExampleConfig = ReturnType<typeof exampleConfig>;

@@ -1,0 +1,48 @@
+import { isDeepStrictEqual } from 'node:util';
+import { Command, CommandHandler, type ICommandHandler } from '@nestjs/cqrs';
+import { z } from 'zod';
+import type { Metadata } from '@tokenlog/event-store/event.js';
+import { keepOneAdmin } from './keep-one-admin.js';
+import { factsOf, recordUserEvent } from './record-user-event.js';
+import type { User } from './user.entity.js';
+import { contact, organization, roles } from './user-view.js';
+import { countOtherAdmins, lockAdmins, lockUser, Users } from './users.js';
+
+/** What an admin may change of a user; what is left out stays. */
+export const userChanges = z.strictObject({
+  ...z.object({ ...contact, organization, roles, disabled: z.boolean() }).partial().shape,
+});
+export type UserChanges = z.output<typeof userChanges>;
+
+/**
+ * Changes a user. Only what others may know of it, roles and whether it is disabled, makes an event.
+ * Fails with 404 `user-not-found` or 409 `last-admin`.
+ */
+export class ChangeUser extends Command<{ user: User; eventId: string | null }> {
+  constructor(
+    readonly userId: string,
+    readonly changes: UserChanges,
+    readonly metadata: Metadata,
+  ) {
+    super();
+  }
+}
+
+@CommandHandler(ChangeUser)
+export class ChangeUserHandler implements ICommandHandler<ChangeUser> {
+  constructor(private readonly users: Users) {}
+
+  execute({ userId, changes, metadata }: ChangeUser) {
+    return this.users.transact(async (em) => {
+      await lockAdmins(em);
+      const user = await lockUser(em, userId);
+      keepOneAdmin(user, { ...user, ...changes }, await countOtherAdmins(em, user));
+      const before = factsOf(user);
+      em.assign(user, changes);
+      const after = factsOf(user);
+      if (isDeepStrictEqual(before, after)) return { user, eventId: null };
+      const eventId = await recordUserEvent(em, user, { type: 'user-changed', data: { user: after } }, metadata);
+      return { user, eventId };
+    });
+  }
+}

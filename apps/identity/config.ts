@@ -1,0 +1,20 @@
+import { z } from 'zod';
+import { portVariable, readConfig, serviceVariables } from '@tokenlog/platform/config.js';
+
+const attempts = z.coerce.number().int().min(1).max(1_000_000);
+
+/** @throws ConfigError naming each variable that is missing or wrong */
+export function readIdentityConfig(env: NodeJS.ProcessEnv = process.env) {
+  return readConfig(
+    {
+      ...serviceVariables,
+      IDENTITY_PORT: portVariable(3001),
+      /** Wrong passwords for one account in 15 minutes. */
+      LOGIN_ATTEMPTS_PER_ACCOUNT: attempts.default(10),
+      /** Wrong passwords from one address in 15 minutes. */
+      LOGIN_ATTEMPTS_PER_ADDRESS: attempts.default(100),
+    },
+    env,
+  );
+}
+export type IdentityConfig = ReturnType<typeof readIdentityConfig>;

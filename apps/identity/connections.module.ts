@@ -1,0 +1,62 @@
+import { type DynamicModule, Global, Inject, Module, type OnApplicationBootstrap, type OnApplicationShutdown } from '@nestjs/common';
+import { MikroORM } from '@mikro-orm/postgresql';
+import type { NatsConnection } from '@nats-io/transport-node';
+import { EventStore } from '@tokenlog/event-store/event-store.js';
+import { Subscription } from '@tokenlog/event-store/subscription.js';
+import { databaseOptions, poolOf } from '@tokenlog/platform/database.js';
+import { connectNats, NATS } from '@tokenlog/platform/nats.js';
+import { AppliedEvents } from './applied-events.js';
+import type { IdentityConfig } from './config.js';
+import { LoginThrottle } from './login-throttle.js';
+import { publishUserEvents } from './publish-user-events.js';
+import { identityPart, User } from './user.entity.js';
+
+/** The database, NATS, and what runs on them from the service's start to its end. */
+@Global()
+@Module({})
+export class ConnectionsModule implements OnApplicationBootstrap, OnApplicationShutdown {
+  private readonly publisher: Subscription;
+
+  constructor(
+    private readonly orm: MikroORM,
+    @Inject(NATS) private readonly nats: NatsConnection,
+    private readonly applied: AppliedEvents,
+    store: EventStore,
+  ) {
+    this.publisher = new Subscription(store, publishUserEvents(nats));
+  }
+
+  static forRoot(config: IdentityConfig): DynamicModule {
+    return {
+      module: ConnectionsModule,
+      providers: [
+        { provide: MikroORM, useFactory: () => MikroORM.init(databaseOptions(config.DATABASE_URL, identityPart, [User])) },
+        { provide: NATS, useFactory: () => connectNats(config.NATS_URL, 'identity', 'identity') },
+        { provide: EventStore, inject: [MikroORM], useFactory: async (orm: MikroORM) => new EventStore(await poolOf(orm)) },
+        { provide: AppliedEvents, inject: [NATS], useFactory: (nats: NatsConnection) => new AppliedEvents(nats) },
+        {
+          provide: LoginThrottle,
+          inject: [EventStore],
+          useFactory: ({ pool }: EventStore) =>
+            new LoginThrottle(pool, {
+              perAccount: config.LOGIN_ATTEMPTS_PER_ACCOUNT,
+              perAddress: config.LOGIN_ATTEMPTS_PER_ADDRESS,
+            }),
+        },
+      ],
+      exports: [MikroORM, NATS, EventStore, AppliedEvents, LoginThrottle],
+    };
+  }
+
+  onApplicationBootstrap(): void {
+    this.publisher.start();
+  }
+
+  /** After the last request has been answered. */
+  async onApplicationShutdown(): Promise<void> {
+    await this.publisher.stop();
+    this.applied.stop();
+    await this.nats.drain().catch(() => undefined);
+    await this.orm.close();
+  }
+}

@@ -1,0 +1,35 @@
+import { Command, CommandHandler, type ICommandHandler } from '@nestjs/cqrs';
+import type { Metadata } from '@tokenlog/event-store/event.js';
+import { keepOneAdmin } from './keep-one-admin.js';
+import { recordUserEvent } from './record-user-event.js';
+import { countOtherAdmins, lockAdmins, lockUser, Users } from './users.js';
+
+/**
+ * Erases a user: contact data and password are gone with the row; the log keeps the id and the account name (S30).
+ * Fails with 404 `user-not-found` or 409 `last-admin`.
+ */
+export class DeleteUser extends Command<{ eventId: string }> {
+  constructor(
+    readonly userId: string,
+    readonly metadata: Metadata,
+  ) {
+    super();
+  }
+}
+
+@CommandHandler(DeleteUser)
+export class DeleteUserHandler implements ICommandHandler<DeleteUser> {
+  constructor(private readonly users: Users) {}
+
+  execute({ userId, metadata }: DeleteUser) {
+    return this.users.transact(async (em) => {
+      await lockAdmins(em);
+      const user = await lockUser(em, userId);
+      keepOneAdmin(user, null, await countOtherAdmins(em, user));
+      const { username } = user;
+      const eventId = await recordUserEvent(em, user, { type: 'user-deleted', data: { username } }, metadata);
+      em.remove(user);
+      return { eventId };
+    });
+  }
+}

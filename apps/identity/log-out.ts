@@ -1,0 +1,26 @@
+import { Inject } from '@nestjs/common';
+import { Command, CommandHandler, type ICommandHandler } from '@nestjs/cqrs';
+import type { NatsConnection } from '@nats-io/transport-node';
+import { endSession } from '@tokenlog/contracts/internal/end-session.js';
+import type { ActiveReply } from '@tokenlog/contracts/tokens/verify.js';
+import { NATS } from '@tokenlog/platform/nats.js';
+import { request } from '@tokenlog/platform/nats-request.js';
+import { Problem } from '@tokenlog/platform/problem.js';
+
+/** Ends the session that asks for it. Fails with 409 `not-a-session` for a token, and 503 while the token service is away. */
+export class LogOut extends Command<void> {
+  constructor(readonly authentication: Pick<ActiveReply, 'user' | 'session'>) {
+    super();
+  }
+}
+
+@CommandHandler(LogOut)
+export class LogOutHandler implements ICommandHandler<LogOut> {
+  constructor(@Inject(NATS) private readonly nats: NatsConnection) {}
+
+  async execute({ authentication: { session, user } }: LogOut): Promise<void> {
+    if (!session) throw new Problem(409, 'not-a-session', 'A token is no session: there is nothing to log out of.');
+    const by = { kind: 'user' as const, id: user.id, username: user.username };
+    await request(this.nats, endSession, { sessionId: session.id, by });
+  }
+}

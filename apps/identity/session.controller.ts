@@ -1,0 +1,57 @@
+import { Body, Controller, HttpCode, Post, Req, Res, UseGuards } from '@nestjs/common';
+import { CommandBus } from '@nestjs/cqrs';
+import { ApiNoContentResponse, ApiOkResponse, ApiOperation, ApiTags } from '@nestjs/swagger';
+import type { CookieOptions, Request, Response } from 'express';
+import { z } from 'zod';
+import { AllowWhilePasswordChangeRequired, type Authentication, CurrentAuthentication, Public } from '@tokenlog/auth';
+import { instant } from '@tokenlog/contracts/message.js';
+import { type Login, loginBody } from './log-in.js';
+import { LogOut } from './log-out.js';
+import { LoginGuard } from './local.strategy.js';
+import { userView, viewOf } from './user-view.js';
+
+const loginAnswer = z.object({ session: z.object({ credential: z.string(), expiresAt: instant }), user: userView });
+
+@ApiTags('login')
+@Controller()
+export class SessionController {
+  constructor(private readonly commands: CommandBus) {}
+
+  @ApiOperation({
+    summary: 'Starts a session, in the answer and as the cookie `session`.',
+    description: 'The password field also takes a token of the user. 401 `wrong-credentials`, 403 `user-disabled`, 429.',
+  })
+  @ApiOkResponse({ standardSchema: loginAnswer })
+  @Public()
+  @UseGuards(LoginGuard)
+  @Post('login')
+  @HttpCode(200)
+  login(
+    @Body({ schema: loginBody }) _body: z.output<typeof loginBody>,
+    @Req() request: Request & { user: Login },
+    @Res({ passthrough: true }) response: Response,
+  ): z.output<typeof loginAnswer> {
+    const { session, user } = request.user;
+    response.cookie('session', session.credential, { ...cookie(request), expires: new Date(session.expiresAt) });
+    response.set('Cache-Control', 'no-store');
+    return { session, user: viewOf(user) };
+  }
+
+  @ApiOperation({ summary: 'Ends the session that asks.' })
+  @ApiNoContentResponse()
+  @AllowWhilePasswordChangeRequired()
+  @Post('logout')
+  @HttpCode(204)
+  async logout(
+    @CurrentAuthentication() authentication: Authentication,
+    @Req() request: Request,
+    @Res({ passthrough: true }) response: Response,
+  ): Promise<void> {
+    await this.commands.execute(new LogOut(authentication));
+    response.clearCookie('session', cookie(request));
+  }
+}
+
+function cookie(request: Request): CookieOptions {
+  return { httpOnly: true, sameSite: 'strict', path: '/', secure: request.secure };
+}

@@ -1,0 +1,30 @@
+import { Command, CommandHandler, type ICommandHandler } from '@nestjs/cqrs';
+import { z } from 'zod';
+import type { User } from './user.entity.js';
+import { contact } from './user-view.js';
+import { lockUser, Users } from './users.js';
+
+export const profileChanges = z.strictObject({ ...z.object(contact).partial().shape });
+
+/** Users change how they can be reached. Nobody else needs to know: no event. Fails with 404 `user-not-found`. */
+export class UpdateProfile extends Command<{ user: User }> {
+  constructor(
+    readonly userId: string,
+    readonly changes: z.output<typeof profileChanges>,
+  ) {
+    super();
+  }
+}
+
+@CommandHandler(UpdateProfile)
+export class UpdateProfileHandler implements ICommandHandler<UpdateProfile> {
+  constructor(private readonly users: Users) {}
+
+  execute({ userId, changes }: UpdateProfile) {
+    return this.users.transact(async (em) => {
+      const user = await lockUser(em, userId);
+      em.assign(user, changes);
+      return { user };
+    });
+  }
+}

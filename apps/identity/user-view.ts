@@ -1,0 +1,72 @@
+import { z } from 'zod';
+import { instant, role } from '@tokenlog/contracts/message.js';
+import type { User } from './user.entity.js';
+
+/** The account name: the audit keeps it for good, so it cannot be changed. */
+export const username = z
+  .string()
+  .regex(/^[A-Za-z0-9][A-Za-z0-9._@-]{0,127}$/, '1 to 128 of A-Z a-z 0-9 . _ @ - beginning with a letter or digit');
+
+/** A password that is to be set: 8 to 1024 characters, any of them (NIST SP 800-63B). */
+export const newPassword = z.string().min(8, 'a password has at least 8 characters').max(1024);
+
+/** A password that is entered to be checked. */
+export const enteredPassword = z.string().min(1).max(1024);
+
+export const roles = z
+  .array(role)
+  .max(32)
+  .transform((names) => [...new Set(names)]);
+
+const line = z.string().trim().min(1).max(200).nullable();
+
+/** What the user may change; null erases. */
+export const contact = { displayName: line, email: z.email().max(254).nullable(), phone: line };
+export const organization = line;
+
+/** A user as admins and the help desk see it. */
+export const userView = z.object({
+  id: z.uuid(),
+  kind: z.enum(['person', 'application']),
+  username: z.string(),
+  displayName: z.string().nullable(),
+  email: z.string().nullable(),
+  phone: z.string().nullable(),
+  organization: z.string().nullable(),
+  roles: z.array(z.string()),
+  disabled: z.boolean(),
+  hasPassword: z.boolean(),
+  mustChangePassword: z.boolean(),
+  lastLoginAt: instant.nullable(),
+});
+export type UserView = z.infer<typeof userView>;
+
+export function viewOf(user: User): UserView {
+  const { id, kind, username, displayName, email, phone, organization, roles, disabled, mustChangePassword } = user;
+  return {
+    id,
+    kind,
+    username,
+    displayName,
+    email,
+    phone,
+    organization,
+    roles,
+    disabled,
+    hasPassword: user.passwordHash !== null,
+    mustChangePassword,
+    lastLoginAt: user.lastLoginAt?.toISOString() ?? null,
+  };
+}
+
+/** A user as the user sees it (S40). */
+export const ownView = z.object({
+  user: userView.omit({ displayName: true, email: true, phone: true, disabled: true }),
+  contact: userView.pick({ displayName: true, email: true, phone: true }),
+});
+export type OwnView = z.infer<typeof ownView>;
+
+export function ownViewOf(user: User): OwnView {
+  const { displayName, email, phone, disabled: _, ...rest } = viewOf(user);
+  return { user: rest, contact: { displayName, email, phone } };
+}

@@ -1,0 +1,133 @@
+import { Body, Controller, Delete, Get, Inject, Ip, Param, Patch, Post, Put, Query, Res } from '@nestjs/common';
+import { CommandBus } from '@nestjs/cqrs';
+import {
+  ApiAcceptedResponse,
+  ApiCreatedResponse,
+  ApiNoContentResponse,
+  ApiOkResponse,
+  ApiOperation,
+  ApiTags,
+} from '@nestjs/swagger';
+import type { NatsConnection } from '@nats-io/transport-node';
+import type { Response } from 'express';
+import { z } from 'zod';
+import { type AuthenticatedUser, CurrentUser, RequireRoles, RequireScopes } from '@tokenlog/auth';
+import { userImpact, type UserImpact } from '@tokenlog/contracts/internal/user-impact.js';
+import type { Metadata } from '@tokenlog/event-store/event.js';
+import { NATS } from '@tokenlog/platform/nats.js';
+import { request } from '@tokenlog/platform/nats-request.js';
+import { AppliedEvents } from './applied-events.js';
+import { ChangeUser, type UserChanges, userChanges } from './change-user.js';
+import { DeleteUser } from './delete-user.js';
+import { ListUsers, userList, usersQuery } from './list-users.js';
+import { type Registration, RegisterUser, registration } from './register-user.js';
+import { passwordToSet, SetPassword } from './set-password.js';
+import { userView, type UserView, viewOf } from './user-view.js';
+import { Users } from './users.js';
+
+const userId = z.uuid();
+const deletion = z.object({ dryRun: z.enum(['true', 'false']).default('false') });
+
+@ApiTags('users')
+@RequireScopes('admin')
+@RequireRoles('admin')
+@Controller('users')
+export class UsersController {
+  constructor(
+    private readonly commands: CommandBus,
+    private readonly users: Users,
+    private readonly lists: ListUsers,
+    private readonly applied: AppliedEvents,
+    @Inject(NATS) private readonly nats: NatsConnection,
+  ) {}
+
+  @ApiOperation({ summary: 'Users by account name.' })
+  @ApiOkResponse({ standardSchema: userList })
+  @RequireScopes('admin', 'helpdesk')
+  @RequireRoles('admin', 'helpdesk')
+  @Get()
+  list(@Query({ schema: usersQuery }) query: z.output<typeof usersQuery>): Promise<z.output<typeof userList>> {
+    return this.lists.execute(query);
+  }
+
+  @ApiOperation({ summary: 'A user.' })
+  @ApiOkResponse({ standardSchema: userView })
+  @RequireScopes('admin', 'helpdesk')
+  @RequireRoles('admin', 'helpdesk')
+  @Get(':id')
+  async get(@Param('id', { schema: userId }) id: string): Promise<UserView> {
+    return viewOf(await this.users.get(id));
+  }
+
+  @ApiOperation({ summary: 'Registers a user.', description: '409 `username-taken` or `application-user`.' })
+  @ApiCreatedResponse({ standardSchema: userView })
+  @Post()
+  async register(
+    @CurrentUser() actor: AuthenticatedUser,
+    @Ip() ip: string | undefined,
+    @Body({ schema: registration }) body: Registration,
+  ): Promise<UserView> {
+    const { user, eventId } = await this.commands.execute(new RegisterUser(body, metadataOf(actor, ip)));
+    await this.applied.wait(eventId);
+    return viewOf(user);
+  }
+
+  @ApiOperation({ summary: 'Changes a user; what is left out stays.', description: '409 `last-admin`.' })
+  @ApiOkResponse({ standardSchema: userView })
+  @Patch(':id')
+  async change(
+    @CurrentUser() actor: AuthenticatedUser,
+    @Ip() ip: string | undefined,
+    @Param('id', { schema: userId }) id: string,
+    @Body({ schema: userChanges }) changes: UserChanges,
+  ): Promise<UserView> {
+    const { user, eventId } = await this.commands.execute(new ChangeUser(id, changes, metadataOf(actor, ip)));
+    if (eventId !== null) await this.applied.wait(eventId);
+    return viewOf(user);
+  }
+
+  @ApiOperation({
+    summary: 'Erases a user; the tokens of it become invalid.',
+    description: '`dryRun=true` changes nothing and lists what it would touch. 409 `last-admin`.',
+  })
+  @ApiOkResponse({ standardSchema: userImpact.reply, description: 'The dry run.' })
+  @ApiNoContentResponse({ description: 'Erased, and the token service has applied it.' })
+  @ApiAcceptedResponse({ description: 'Erased; the token service has not said within 2 s that it has applied it.' })
+  @Delete(':id')
+  async delete(
+    @CurrentUser() actor: AuthenticatedUser,
+    @Ip() ip: string | undefined,
+    @Param('id', { schema: userId }) id: string,
+    @Query({ schema: deletion }) { dryRun }: z.output<typeof deletion>,
+    @Res({ passthrough: true }) response: Response,
+  ): Promise<UserImpact | undefined> {
+    if (dryRun === 'true') return request(this.nats, userImpact, { userId: (await this.users.get(id)).id });
+    const { eventId } = await this.commands.execute(new DeleteUser(id, metadataOf(actor, ip)));
+    response.status((await this.applied.wait(eventId)) ? 204 : 202);
+    return undefined;
+  }
+
+  @ApiOperation({
+    summary: "Sets a user's password, entering one's own; the user must change it.",
+    description: '403 `wrong-password` or `admin-account`, 409 `application-user`, `own-account` or `no-local-password`, 429.',
+  })
+  @ApiNoContentResponse({ description: 'Set, and the token service has applied it.' })
+  @ApiAcceptedResponse({ description: 'Set; the token service has not said within 2 s that it has applied it.' })
+  @RequireScopes('admin', 'helpdesk')
+  @RequireRoles('admin', 'helpdesk')
+  @Put(':id/password')
+  async setPassword(
+    @CurrentUser() actor: AuthenticatedUser,
+    @Ip() ip: string | undefined,
+    @Param('id', { schema: userId }) id: string,
+    @Body({ schema: passwordToSet }) passwords: z.output<typeof passwordToSet>,
+    @Res({ passthrough: true }) response: Response,
+  ): Promise<void> {
+    const { eventId } = await this.commands.execute(new SetPassword(id, passwords, actor, ip ?? null));
+    response.status((await this.applied.wait(eventId)) ? 204 : 202);
+  }
+}
+
+function metadataOf({ id, username }: AuthenticatedUser, ip: string | undefined): Metadata {
+  return { by: { kind: 'user', id, username }, ip: ip ?? null };
+}

@@ -1,0 +1,142 @@
+import { Body, Controller, Delete, Get, HttpCode, Param, Patch, Post, Query } from '@nestjs/common';
+import { CommandBus, QueryBus } from '@nestjs/cqrs';
+import { ApiCreatedResponse, ApiNoContentResponse, ApiOkResponse, ApiOperation, ApiTags } from '@nestjs/swagger';
+import { RequireRoles, RequireScopes } from '@tokenlog/auth';
+import { EventStore } from '@tokenlog/event-store/event-store.js';
+import { z } from 'zod';
+import { type Caller, CurrentCaller } from './caller.js';
+import { CreateToken } from './create-token.js';
+import { DeleteToken } from './delete-token.js';
+import { EditToken } from './edit-token.js';
+import { ListTokens, type TokenListQuery, tokenListQuery, tokenPage } from './list-tokens.js';
+import { ReassignToken } from './reassign-token.js';
+import { RefreshToken } from './refresh-token.js';
+import { RevokeToken } from './revoke-token.js';
+import { historyPage, tokenHistory } from './token-history.js';
+import {
+  createBody,
+  editBody,
+  historyQuery,
+  refreshBody,
+  revokeBody,
+  tokenAnswer,
+  tokenId,
+  tokenWithSecretAnswer,
+} from './token-routes.js';
+import { findToken } from './token-view.js';
+
+const adminCreateBody = createBody.extend({ userId: z.uuid() });
+const reassignBody = z.strictObject({ userId: z.uuid() });
+
+/** Everybody's tokens, for admins (S10, S36, S39): the same commands as the owner's own routes. */
+@ApiTags('admin: tokens')
+@RequireScopes('admin')
+@RequireRoles('admin')
+@Controller('admin/tokens')
+export class AdminTokensController {
+  constructor(
+    private readonly commands: CommandBus,
+    private readonly queries: QueryBus,
+    private readonly store: EventStore,
+  ) {}
+
+  @ApiOperation({ summary: 'The table of all tokens (S36), now or as it was.' })
+  @ApiOkResponse({ standardSchema: tokenPage })
+  @Get()
+  list(@Query({ schema: tokenListQuery }) query: TokenListQuery) {
+    return this.queries.execute(new ListTokens(query, 'anyone'));
+  }
+
+  @ApiOperation({ summary: 'Create a token for any user.' })
+  @ApiCreatedResponse({ standardSchema: tokenWithSecretAnswer })
+  @Post()
+  async create(
+    @CurrentCaller() caller: Caller,
+    @Body({ schema: adminCreateBody }) body: z.output<typeof adminCreateBody>,
+  ) {
+    const { password, ...token } = body;
+    const created = await this.commands.execute(new CreateToken(caller, token, password));
+    return { token: await this.view(created.tokenId), secret: created.secret };
+  }
+
+  @ApiOperation({ summary: 'Read a token, a deleted one too.' })
+  @ApiOkResponse({ standardSchema: tokenAnswer })
+  @Get(':id')
+  async read(@Param('id', { schema: tokenId }) id: string) {
+    return { token: await this.view(id) };
+  }
+
+  @ApiOperation({ summary: 'Change description, scopes or expiry.' })
+  @ApiOkResponse({ standardSchema: tokenAnswer })
+  @Patch(':id')
+  async edit(
+    @CurrentCaller() caller: Caller,
+    @Param('id', { schema: tokenId }) id: string,
+    @Body({ schema: editBody }) body: z.output<typeof editBody>,
+  ) {
+    await this.commands.execute(new EditToken(caller, id, 'anyone', body));
+    return { token: await this.view(id) };
+  }
+
+  @ApiOperation({ summary: 'A new secret on the same token.' })
+  @ApiOkResponse({ standardSchema: tokenWithSecretAnswer })
+  @HttpCode(200)
+  @Post(':id/refresh')
+  async refresh(
+    @CurrentCaller() caller: Caller,
+    @Param('id', { schema: tokenId }) id: string,
+    @Body({ schema: refreshBody }) body: z.output<typeof refreshBody>,
+  ) {
+    const { secret } = await this.commands.execute(new RefreshToken(caller, id, 'anyone', body));
+    return { token: await this.view(id), secret };
+  }
+
+  @ApiOperation({ summary: 'End a token for good.' })
+  @ApiOkResponse({ standardSchema: tokenAnswer })
+  @HttpCode(200)
+  @Post(':id/revoke')
+  async revoke(
+    @CurrentCaller() caller: Caller,
+    @Param('id', { schema: tokenId }) id: string,
+    @Body({ schema: revokeBody }) body: z.output<typeof revokeBody>,
+  ) {
+    await this.commands.execute(new RevokeToken(caller, id, 'anyone', body));
+    return { token: await this.view(id) };
+  }
+
+  @ApiOperation({ summary: 'Attach a token to another user, with a new secret (S31).' })
+  @ApiOkResponse({ standardSchema: tokenWithSecretAnswer })
+  @HttpCode(200)
+  @Post(':id/reassign')
+  async reassign(
+    @CurrentCaller() caller: Caller,
+    @Param('id', { schema: tokenId }) id: string,
+    @Body({ schema: reassignBody }) body: z.output<typeof reassignBody>,
+  ) {
+    const { secret } = await this.commands.execute(new ReassignToken(caller, id, body.userId));
+    return { token: await this.view(id), secret };
+  }
+
+  @ApiOperation({ summary: 'Take a token out of the table, revoked if it still worked; its history stays.' })
+  @ApiNoContentResponse()
+  @HttpCode(204)
+  @Delete(':id')
+  async delete(@CurrentCaller() caller: Caller, @Param('id', { schema: tokenId }) id: string) {
+    await this.commands.execute(new DeleteToken(caller, id, 'anyone'));
+  }
+
+  @ApiOperation({ summary: 'Every event of a token, newest first.' })
+  @ApiOkResponse({ standardSchema: historyPage })
+  @Get(':id/history')
+  async history(
+    @Param('id', { schema: tokenId }) id: string,
+    @Query({ schema: historyQuery }) query: z.output<typeof historyQuery>,
+  ) {
+    await this.view(id);
+    return tokenHistory(this.store.pool, id, query);
+  }
+
+  private view(id: string) {
+    return findToken(this.store.pool, id, 'anyone');
+  }
+}

@@ -1,0 +1,61 @@
+import { createHash } from 'node:crypto';
+import { listVariable, portVariable, readConfig, serviceVariables } from '@tokenlog/platform/config.js';
+import { z } from 'zod';
+import { type Policy, policyOf, policyVariables } from './policy.js';
+
+/** Injection token of `Config`. */
+export const CONFIG = Symbol('CONFIG');
+
+/** A key of the stored hashes. */
+export interface Pepper {
+  /** Names the key beside each hash; tells nothing of it. */
+  readonly id: string;
+  readonly key: string;
+}
+
+/** What the token service runs with. */
+export interface Config {
+  readonly port: number;
+  readonly databaseUrl: string;
+  readonly natsUrl: string;
+  readonly serverName: string;
+  readonly trustedProxies: number;
+  readonly policy: Policy;
+  /** The first is used for new hashes; the others are still accepted. */
+  readonly peppers: readonly [Pepper, ...Pepper[]];
+  readonly sessionLifetimeHours: number;
+}
+
+const pepper = z.string().min(16, 'must be at least 16 characters');
+
+/**
+ * Reads the environment.
+ * @throws ConfigError naming each variable that is missing or wrong
+ */
+export function readTokensConfig(env?: NodeJS.ProcessEnv): Config {
+  const variables = readConfig(
+    {
+      ...serviceVariables,
+      ...policyVariables,
+      TOKENS_PORT: portVariable(3002),
+      TOKEN_PEPPER: pepper,
+      TOKEN_PEPPERS_RETIRED: listVariable.pipe(z.array(pepper)).default([]),
+      SESSION_LIFETIME_HOURS: z.coerce.number().positive().max(720).default(12),
+    },
+    env,
+  );
+  return {
+    port: variables.TOKENS_PORT,
+    databaseUrl: variables.DATABASE_URL,
+    natsUrl: variables.NATS_URL,
+    serverName: variables.SERVER_NAME,
+    trustedProxies: variables.TRUSTED_PROXIES,
+    policy: policyOf(variables),
+    peppers: [pepperOf(variables.TOKEN_PEPPER), ...variables.TOKEN_PEPPERS_RETIRED.map(pepperOf)],
+    sessionLifetimeHours: variables.SESSION_LIFETIME_HOURS,
+  };
+}
+
+function pepperOf(key: string): Pepper {
+  return { id: createHash('sha256').update(`tokenlog pepper id:${key}`).digest('hex').slice(0, 8), key };
+}

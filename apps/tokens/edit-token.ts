@@ -1,0 +1,61 @@
+import { Inject } from '@nestjs/common';
+import { Command, CommandHandler, type ICommandHandler } from '@nestjs/cqrs';
+import { EventStore } from '@tokenlog/event-store/event-store.js';
+import { type Caller, metadataOf } from './caller.js';
+import { CONFIG, type Config } from './config.js';
+import { assertMayCarry, expiryFor } from './issuing-rules.js';
+import type { Policy } from './policy.js';
+import { existing, ownedBy, Token, type TokenEvent, type TokenState, tokenIs } from './token.js';
+import { holdUser, type KnownUser } from './users.js';
+
+/** Changes description, scopes or expiry (S18). What is left out stays. */
+export class EditToken extends Command<void> {
+  constructor(
+    readonly caller: Caller,
+    readonly tokenId: string,
+    readonly owner: string | 'anyone',
+    readonly changes: {
+      readonly description?: string;
+      readonly scopes?: readonly string[];
+      readonly expiresAt?: string | null;
+    },
+  ) {
+    super();
+  }
+}
+
+/** Decides an edit. Nothing changed: no event. @throws Problem where a rule or the policy is against it */
+export function editToken(
+  { changes }: EditToken,
+  state: TokenState,
+  facts: { readonly holder: KnownUser; readonly policy: Policy; readonly now: Date },
+): TokenEvent[] {
+  const token = existing(state);
+  if (token.status === 'revoked' || token.status === 'invalid') throw tokenIs(token.status);
+  const description = changes.description ?? token.description;
+  const scopes = changes.scopes ? [...new Set(changes.scopes)] : [...token.scopes];
+  if (changes.scopes) assertMayCarry(scopes, facts.holder, facts.policy);
+  const expiresAt =
+    changes.expiresAt === undefined ? token.expiresAt : expiryFor(changes.expiresAt, facts.policy, facts.now);
+  const before = JSON.stringify([token.description, token.scopes, token.expiresAt]);
+  if (JSON.stringify([description, scopes, expiresAt]) === before) return [];
+  return [{ type: 'token-edited', data: { description, scopes, expiresAt } }];
+}
+
+@CommandHandler(EditToken)
+export class EditTokenHandler implements ICommandHandler<EditToken> {
+  constructor(
+    private readonly store: EventStore,
+    @Inject(CONFIG) private readonly config: Config,
+  ) {}
+
+  async execute(command: EditToken): Promise<void> {
+    await this.store.transact(async (work) => {
+      const token = ownedBy(existing(await work.load(Token, command.tokenId)), command.owner);
+      if (token.status === 'invalid') throw tokenIs('invalid');
+      const holder = await holdUser(work.sql, token.userId);
+      const facts = { holder, policy: this.config.policy, now: new Date() };
+      work.append(Token, command.tokenId, editToken(command, token, facts), metadataOf(command.caller));
+    });
+  }
+}

@@ -1,0 +1,71 @@
+import { Command, CommandHandler, type ICommandHandler } from '@nestjs/cqrs';
+import type { SessionEndReason } from '@tokenlog/contracts/tokens/session-ended.js';
+import type { Metadata } from '@tokenlog/event-store/event.js';
+import { EventStore, type Work } from '@tokenlog/event-store/event-store.js';
+import { Problem } from '@tokenlog/platform/problem.js';
+import { endSession, entityOfSession, Session } from './session.js';
+
+/** Ends one session. `owner`: whose it must be, where it is not an admin or the system who asks. */
+export class EndSession extends Command<void> {
+  constructor(
+    readonly sessionId: string,
+    readonly owner: string | 'anyone',
+    readonly reason: SessionEndReason,
+    readonly metadata: Metadata,
+  ) {
+    super();
+  }
+}
+
+@CommandHandler(EndSession)
+export class EndSessionHandler implements ICommandHandler<EndSession> {
+  constructor(private readonly store: EventStore) {}
+
+  async execute({ sessionId, owner, reason, metadata }: EndSession): Promise<void> {
+    await this.store.transact(async (work) => {
+      const state = await work.load(Session, sessionId);
+      if (state.status === 'none' || (owner !== 'anyone' && state.userId !== owner)) {
+        throw new Problem(404, 'session-not-found', 'There is no such session, or it is not yours.');
+      }
+      const events = endSession(state, reason);
+      work.append(Session, sessionId, events, metadata, entityOfSession(sessionId, state.tokenId));
+    });
+  }
+}
+
+/** Ends the sessions that a token started (S29), in the transaction in which the token ends. */
+export function endSessionsOfToken(work: Work, tokenId: string, reason: SessionEndReason, metadata: Metadata) {
+  return endSessions(work, 'token_id = $1', [tokenId], reason, metadata);
+}
+
+/** Ends all sessions of a user, those of its tokens too, except one. */
+export function endSessionsOfUser(
+  work: Work,
+  userId: string,
+  except: string | null,
+  reason: SessionEndReason,
+  metadata: Metadata,
+) {
+  return endSessions(work, 'user_id = $1 AND id IS DISTINCT FROM $2::uuid', [userId, except], reason, metadata);
+}
+
+async function endSessions(
+  work: Work,
+  condition: string,
+  values: unknown[],
+  reason: SessionEndReason,
+  metadata: Metadata,
+): Promise<void> {
+  const { rows } = await work.sql.query<{ id: string }>(
+    `SELECT id FROM sessions WHERE ended_at IS NULL AND expires_at >= now() AND ${condition}`,
+    values,
+  );
+  const sessions = await work.loadAll(
+    Session,
+    rows.map(({ id }) => id),
+  );
+  for (const [id, state] of sessions) {
+    if (state.status !== 'active') continue;
+    work.append(Session, id, endSession(state, reason), metadata, entityOfSession(id, state.tokenId));
+  }
+}

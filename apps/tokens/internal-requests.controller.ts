@@ -1,0 +1,62 @@
+import { Controller } from '@nestjs/common';
+import { CommandBus } from '@nestjs/cqrs';
+import { MessagePattern, Payload } from '@nestjs/microservices';
+import { endSession } from '@tokenlog/contracts/internal/end-session.js';
+import { type StartSessionReply, startSession } from '@tokenlog/contracts/internal/start-session.js';
+import { userImpact } from '@tokenlog/contracts/internal/user-impact.js';
+import { answer } from '@tokenlog/platform/nats-transport.js';
+import { EndSession } from './end-session.js';
+import { StartSession } from './start-session.js';
+import { UserImpactQuery } from './user-impact.js';
+import { Verifier } from './verifier.js';
+
+/** What identity asks of this service. Nobody else may publish these subjects: see `deploy/nats-server.conf`. */
+@Controller()
+export class InternalRequestsController {
+  constructor(
+    private readonly commands: CommandBus,
+    private readonly verifier: Verifier,
+    private readonly impact: UserImpactQuery,
+  ) {}
+
+  @MessagePattern(startSession.subject)
+  startSession(@Payload() payload: unknown) {
+    return answer(startSession, payload, async (request): Promise<StartSessionReply> => {
+      if (request.with === 'password') {
+        const { userId, userVersion, ip } = request;
+        const started = await this.commands.execute(new StartSession({ with: 'password', userId, userVersion }, ip));
+        return { started: true, ...started };
+      }
+      const reply = await this.verifier.verify({
+        credential: request.credential,
+        service: 'identity',
+        ...(request.ip && { ip: request.ip }),
+      });
+      if (!reply.active) return { started: false, reason: reply.reason };
+      // The name must be the owner's (S4); a wrong one tells no more than a wrong token.
+      if (
+        !reply.token ||
+        reply.kind !== 'token' ||
+        reply.user.username.toLowerCase() !== request.username.toLowerCase()
+      ) {
+        return { started: false, reason: 'unknown' };
+      }
+      const { id: tokenId, secretGeneration: generation } = reply.token;
+      const started = await this.commands.execute(new StartSession({ with: 'token', tokenId, generation }, request.ip));
+      return { started: true, ...started };
+    });
+  }
+
+  @MessagePattern(endSession.subject)
+  endSession(@Payload() payload: unknown) {
+    return answer(endSession, payload, async ({ sessionId, by }) => {
+      await this.commands.execute(new EndSession(sessionId, 'anyone', 'logout', { by }));
+      return { ended: true as const };
+    });
+  }
+
+  @MessagePattern(userImpact.subject)
+  userImpact(@Payload() payload: unknown) {
+    return answer(userImpact, payload, ({ userId }) => this.impact.of(userId));
+  }
+}

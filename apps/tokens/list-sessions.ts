@@ -1,0 +1,61 @@
+import { instant } from '@tokenlog/contracts/message.js';
+import type { Sql } from '@tokenlog/event-store/sql.js';
+import { z } from 'zod';
+import { decodeCursor, encodeCursor, pageOf, pageQuery } from './page.js';
+import { iso } from './token-view.js';
+
+/** An active session as people see it. */
+export const sessionView = z.object({
+  id: z.uuid(),
+  userId: z.uuid(),
+  user: z.string(),
+  tokenId: z.uuid().nullable(),
+  startedAt: instant,
+  expiresAt: instant,
+  ip: z.string().nullable(),
+});
+
+export const sessionListQuery = z.strictObject({
+  ...pageQuery,
+  user: z.string().max(128).optional().describe('account name or id'),
+  token: z.uuid().optional(),
+});
+export const sessionPage = pageOf(sessionView);
+
+interface SessionRow {
+  readonly id: string;
+  readonly userId: string;
+  readonly user: string;
+  readonly tokenId: string | null;
+  readonly startedAt: string | Date;
+  readonly expiresAt: string | Date;
+  readonly ip: string | null;
+}
+
+/** Sessions that are neither ended nor expired, and whose token is still good: newest first. */
+export async function listSessions(
+  sql: Sql,
+  query: z.output<typeof sessionListQuery>,
+  owner: string | 'anyone',
+): Promise<z.output<typeof sessionPage>> {
+  const before = query.cursor ? decodeCursor(z.uuid(), query.cursor) : null;
+  const filter = `
+    FROM sessions s JOIN users u ON u.id = s.user_id
+    WHERE s.ended_at IS NULL AND s.expires_at >= now() AND ($1::uuid IS NULL OR s.user_id = $1)
+      AND ($2::text IS NULL OR u.username = $2 OR u.id::text = $2) AND ($3::uuid IS NULL OR s.token_id = $3)`;
+  const values = [owner === 'anyone' ? null : owner, query.user ?? null, query.token ?? null];
+  // Ids are UUIDv7: their order is that of the starts.
+  const { rows } = await sql.query<SessionRow>(
+    `SELECT s.id, s.user_id AS "userId", u.username AS user, s.token_id AS "tokenId", s.started_at AS "startedAt",
+       s.expires_at AS "expiresAt", s.ip ${filter} AND ($4::uuid IS NULL OR s.id < $4) ORDER BY s.id DESC LIMIT $5`,
+    [...values, before, query.limit + 1],
+  );
+  const { rows: counted } = await sql.query<{ total: number }>(`SELECT count(*)::int AS total ${filter}`, values);
+  const shown = rows.slice(0, query.limit);
+  const last = shown.at(-1);
+  return {
+    items: shown.map((row) => ({ ...row, startedAt: iso(row.startedAt), expiresAt: iso(row.expiresAt) })),
+    nextCursor: last && rows.length > query.limit ? encodeCursor(last.id) : null,
+    total: counted[0]?.total ?? 0,
+  };
+}

@@ -1,0 +1,102 @@
+import { type IQueryHandler, Query, QueryHandler } from '@nestjs/cqrs';
+import { instant } from '@tokenlog/contracts/message.js';
+import { EventStore } from '@tokenlog/event-store/event-store.js';
+import type { Sql } from '@tokenlog/event-store/sql.js';
+import { Problem } from '@tokenlog/platform/problem.js';
+import { z } from 'zod';
+import { decodeCursor, encodeCursor, pageOf, pageQuery } from './page.js';
+import { withTableAsOf } from './table-as-of.js';
+import { TOKEN_ROWS, type TokenRow, tokenState, tokenView, viewOf } from './token-view.js';
+
+/** What each sort key compares. A missing instant sorts as the far end that its meaning has: no expiry is last. */
+const SORT_KEYS = {
+  user: { expression: 'r.user', type: 'text' },
+  description: { expression: 'r.description', type: 'text' },
+  state: { expression: 'r.state', type: 'text' },
+  expiresAt: { expression: `coalesce(r.expires_at, 'infinity')`, type: 'timestamptz' },
+  createdAt: { expression: 'r.created_at', type: 'timestamptz' },
+  createdBy: { expression: 'r.created_by', type: 'text' },
+  updatedAt: { expression: 'r.updated_at', type: 'timestamptz' },
+  updatedBy: { expression: 'r.updated_by', type: 'text' },
+  lastUsedAt: { expression: `coalesce(r.last_used_at, '-infinity')`, type: 'timestamptz' },
+  useCount: { expression: 'r.use_count', type: 'bigint' },
+  activeSessions: { expression: 'r.active_sessions', type: 'bigint' },
+} as const;
+type SortKey = keyof typeof SORT_KEYS;
+const sortWords = Object.keys(SORT_KEYS).flatMap((key) => [key, `-${key}`]);
+
+/** The query of the admin table. */
+export const tokenListQuery = z.strictObject({
+  ...pageQuery,
+  user: z.string().max(128).optional().describe('account name or id of the owner'),
+  state: tokenState.optional(),
+  q: z.string().max(200).optional().describe('a part of the description, the user or the id'),
+  sort: z
+    .enum(sortWords as [string, ...string[]])
+    .default('-createdAt')
+    .describe('a column; - before it: descending'),
+  asOf: instant.optional().describe('the table as it was then'),
+});
+export type TokenListQuery = z.infer<typeof tokenListQuery>;
+
+export const tokenPage = pageOf(tokenView);
+export type TokenPage = z.infer<typeof tokenPage>;
+
+const cursorSchema = z.tuple([z.string(), z.string(), z.uuid()]);
+
+/** The table, or one owner's part of it. */
+export class ListTokens extends Query<TokenPage> {
+  constructor(
+    readonly query: TokenListQuery,
+    readonly owner: string | 'anyone',
+  ) {
+    super();
+  }
+}
+
+@QueryHandler(ListTokens)
+export class ListTokensHandler implements IQueryHandler<ListTokens> {
+  constructor(private readonly store: EventStore) {}
+
+  execute({ query, owner }: ListTokens): Promise<TokenPage> {
+    const now = query.asOf ? new Date(query.asOf) : new Date();
+    if (now.getTime() > Date.now() + 1000) {
+      throw new Problem(400, 'invalid-request', 'asOf: must not lie in the future.', {
+        errors: [{ field: 'asOf', detail: 'must not lie in the future' }],
+      });
+    }
+    if (!query.asOf) return listTokens(this.store.pool, query, owner, now);
+    return withTableAsOf(this.store, now, (sql) => listTokens(sql, query, owner, now));
+  }
+}
+
+/** Pages by key, not by count: a row that comes or goes between two pages shifts no other out of sight. */
+async function listTokens(sql: Sql, query: TokenListQuery, owner: string | 'anyone', now: Date): Promise<TokenPage> {
+  const descending = query.sort.startsWith('-');
+  const { expression, type } = SORT_KEYS[query.sort.replace('-', '') as SortKey];
+  const after = query.cursor ? decodeCursor(cursorSchema, query.cursor) : null;
+  if (after && after[0] !== query.sort) decodeCursor(z.never(), query.cursor as string);
+  const filter = `
+    FROM (${TOKEN_ROWS}) AS r
+    WHERE ($2::uuid IS NULL OR r.user_id = $2)
+      AND ($3::text IS NULL OR r.state = $3) AND ($3 IS NOT NULL OR r.state <> 'deleted')
+      AND ($4::text IS NULL OR r.user = $4 OR r.user_id::text = $4)
+      AND ($5::text IS NULL OR strpos(lower(r.description || ' ' || r.user || ' ' || r.id), lower($5)) > 0)`;
+  const values = [now, owner === 'anyone' ? null : owner, query.state ?? null, query.user ?? null, query.q ?? null];
+  const [page, count] = [
+    await sql.query<TokenRow & { sort_value: string }>(
+      `SELECT r.*, (${expression})::text AS sort_value ${filter}
+         AND ($6::text IS NULL OR (${expression}, r.id) ${descending ? '<' : '>'} ($6::${type}, $7::uuid))
+       ORDER BY ${expression} ${descending ? 'DESC' : 'ASC'}, r.id ${descending ? 'DESC' : 'ASC'} LIMIT $8`,
+      [...values, after?.[1] ?? null, after?.[2] ?? null, query.limit + 1],
+    ),
+    await sql.query<{ total: number }>(`SELECT count(*)::int AS total ${filter}`, values),
+  ];
+  const rows = page.rows.slice(0, query.limit);
+  const last = rows.at(-1);
+  return {
+    items: rows.map((row) => viewOf(row, now)),
+    nextCursor: last && page.rows.length > query.limit ? encodeCursor([query.sort, last.sort_value, last.id]) : null,
+    total: count.rows[0]?.total ?? 0,
+  };
+}

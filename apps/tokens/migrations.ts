@@ -1,0 +1,94 @@
+import { createLog } from '@tokenlog/event-store/log.sql.js';
+import type { DatabasePart, MigrationStep } from '@tokenlog/platform/database.js';
+
+export const TOKENS_DATABASE: DatabasePart = { schema: 'tokens', role: 'tokenlog_tokens' };
+
+const { role } = TOKENS_DATABASE;
+
+/** Applied once each, in order. Never edit one that has been released: add another. */
+export const migrations: readonly MigrationStep[] = [
+  { name: '2026-11-01-log', statements: createLog('tokens', role) },
+  {
+    name: '2026-11-02-users',
+    statements: [
+      `CREATE TABLE users (
+        id uuid PRIMARY KEY,
+        version integer NOT NULL,
+        deleted boolean NOT NULL,
+        username text NOT NULL,
+        kind text NOT NULL,
+        roles text[] NOT NULL,
+        disabled boolean NOT NULL,
+        has_password boolean NOT NULL,
+        must_change_password boolean NOT NULL,
+        has_logged_in boolean NOT NULL
+      )`,
+      `GRANT SELECT, INSERT, UPDATE ON users TO ${role}`,
+    ],
+  },
+  {
+    name: '2026-11-03-secrets',
+    statements: [
+      `CREATE TABLE secrets (
+        owner uuid NOT NULL,
+        generation integer NOT NULL,
+        hash bytea NOT NULL,
+        pepper text NOT NULL,
+        PRIMARY KEY (owner, generation)
+      )`,
+      `GRANT SELECT, INSERT, UPDATE ON secrets TO ${role}`,
+    ],
+  },
+  {
+    name: '2026-11-04-token-table',
+    statements: [
+      `CREATE TABLE tokens (
+        id uuid PRIMARY KEY,
+        user_id uuid NOT NULL,
+        description text NOT NULL,
+        scopes text[] NOT NULL,
+        status text NOT NULL,
+        expires_at timestamptz(3),
+        secret_generation integer NOT NULL,
+        grace_generation integer,
+        grace_ends_at timestamptz(3),
+        created_at timestamptz(3) NOT NULL,
+        created_by text NOT NULL,
+        updated_at timestamptz(3) NOT NULL,
+        updated_by text NOT NULL
+      )`,
+      'CREATE INDEX tokens_user ON tokens (user_id)',
+      'CREATE INDEX tokens_created ON tokens (created_at, id)',
+      // The counts change with every use; beside the table, not in it, so that a use never waits for a change of the token.
+      `CREATE TABLE token_usage (
+        token_id uuid PRIMARY KEY,
+        use_count bigint NOT NULL,
+        last_used_at timestamptz(3) NOT NULL
+      ) WITH (fillfactor = 70)`,
+      `CREATE TABLE token_refusals (
+        token_id uuid NOT NULL,
+        reason text NOT NULL,
+        recorded_at timestamptz(3) NOT NULL,
+        PRIMARY KEY (token_id, reason)
+      )`,
+      `GRANT SELECT, INSERT, UPDATE ON tokens, token_usage, token_refusals TO ${role}`,
+    ],
+  },
+  {
+    name: '2026-11-05-session-table',
+    statements: [
+      `CREATE TABLE sessions (
+        id uuid PRIMARY KEY,
+        user_id uuid NOT NULL,
+        token_id uuid,
+        started_at timestamptz(3) NOT NULL,
+        expires_at timestamptz(3) NOT NULL,
+        ended_at timestamptz(3),
+        ip text
+      )`,
+      'CREATE INDEX sessions_user ON sessions (user_id) WHERE ended_at IS NULL',
+      'CREATE INDEX sessions_token ON sessions (token_id) WHERE ended_at IS NULL',
+      `GRANT SELECT, INSERT, UPDATE ON sessions TO ${role}`,
+    ],
+  },
+];

@@ -1,0 +1,120 @@
+import { Body, Controller, Delete, Get, HttpCode, Param, Patch, Post, Query } from '@nestjs/common';
+import { CommandBus, QueryBus } from '@nestjs/cqrs';
+import { ApiCreatedResponse, ApiNoContentResponse, ApiOkResponse, ApiOperation, ApiTags } from '@nestjs/swagger';
+import { RequireScopes } from '@tokenlog/auth';
+import { EventStore } from '@tokenlog/event-store/event-store.js';
+import type { z } from 'zod';
+import { type Caller, CurrentCaller } from './caller.js';
+import { CreateToken } from './create-token.js';
+import { DeleteToken } from './delete-token.js';
+import { EditToken } from './edit-token.js';
+import { ListTokens, tokenListQuery, tokenPage } from './list-tokens.js';
+import { RefreshToken } from './refresh-token.js';
+import { RevokeToken } from './revoke-token.js';
+import { historyPage, tokenHistory } from './token-history.js';
+import {
+  createBody,
+  editBody,
+  historyQuery,
+  refreshBody,
+  revokeBody,
+  tokenAnswer,
+  tokenId,
+  tokenWithSecretAnswer,
+} from './token-routes.js';
+import { findToken } from './token-view.js';
+
+const ownListQuery = tokenListQuery.omit({ user: true, asOf: true });
+
+/** One's own tokens (S9, S18, S19, S21, S22). All others do not exist here. */
+@ApiTags('own tokens')
+@RequireScopes('tokens')
+@Controller('tokens')
+export class OwnTokensController {
+  constructor(
+    private readonly commands: CommandBus,
+    private readonly queries: QueryBus,
+    private readonly store: EventStore,
+  ) {}
+
+  @ApiOperation({ summary: 'Create a token; its text is in this answer and nowhere else.' })
+  @ApiCreatedResponse({ standardSchema: tokenWithSecretAnswer })
+  @Post()
+  async create(@CurrentCaller() caller: Caller, @Body({ schema: createBody }) body: z.output<typeof createBody>) {
+    const { password, ...token } = body;
+    const created = await this.commands.execute(new CreateToken(caller, { ...token, userId: caller.id }, password));
+    return { token: await findToken(this.store.pool, created.tokenId, caller.id), secret: created.secret };
+  }
+
+  @ApiOperation({ summary: 'List your tokens.' })
+  @ApiOkResponse({ standardSchema: tokenPage })
+  @Get()
+  list(@CurrentCaller() caller: Caller, @Query({ schema: ownListQuery }) query: z.output<typeof ownListQuery>) {
+    return this.queries.execute(new ListTokens(query, caller.id));
+  }
+
+  @ApiOperation({ summary: 'Read one of your tokens.' })
+  @ApiOkResponse({ standardSchema: tokenAnswer })
+  @Get(':id')
+  async read(@CurrentCaller() caller: Caller, @Param('id', { schema: tokenId }) id: string) {
+    return { token: await findToken(this.store.pool, id, caller.id) };
+  }
+
+  @ApiOperation({ summary: 'Change description, scopes or expiry.' })
+  @ApiOkResponse({ standardSchema: tokenAnswer })
+  @Patch(':id')
+  async edit(
+    @CurrentCaller() caller: Caller,
+    @Param('id', { schema: tokenId }) id: string,
+    @Body({ schema: editBody }) body: z.output<typeof editBody>,
+  ) {
+    await this.commands.execute(new EditToken(caller, id, caller.id, body));
+    return { token: await findToken(this.store.pool, id, caller.id) };
+  }
+
+  @ApiOperation({ summary: 'A new secret on the same token; the old one is dead at once, or after a grace period.' })
+  @ApiOkResponse({ standardSchema: tokenWithSecretAnswer })
+  @HttpCode(200)
+  @Post(':id/refresh')
+  async refresh(
+    @CurrentCaller() caller: Caller,
+    @Param('id', { schema: tokenId }) id: string,
+    @Body({ schema: refreshBody }) body: z.output<typeof refreshBody>,
+  ) {
+    const { secret } = await this.commands.execute(new RefreshToken(caller, id, caller.id, body));
+    return { token: await findToken(this.store.pool, id, caller.id), secret };
+  }
+
+  @ApiOperation({ summary: 'End a token for good.' })
+  @ApiOkResponse({ standardSchema: tokenAnswer })
+  @HttpCode(200)
+  @Post(':id/revoke')
+  async revoke(
+    @CurrentCaller() caller: Caller,
+    @Param('id', { schema: tokenId }) id: string,
+    @Body({ schema: revokeBody }) body: z.output<typeof revokeBody>,
+  ) {
+    await this.commands.execute(new RevokeToken(caller, id, caller.id, body));
+    return { token: await findToken(this.store.pool, id, caller.id) };
+  }
+
+  @ApiOperation({ summary: 'Take a token out of your list, revoked if it still worked; its history stays.' })
+  @ApiNoContentResponse()
+  @HttpCode(204)
+  @Delete(':id')
+  async delete(@CurrentCaller() caller: Caller, @Param('id', { schema: tokenId }) id: string) {
+    await this.commands.execute(new DeleteToken(caller, id, caller.id));
+  }
+
+  @ApiOperation({ summary: 'What happened to a token, newest first.' })
+  @ApiOkResponse({ standardSchema: historyPage })
+  @Get(':id/history')
+  async history(
+    @CurrentCaller() caller: Caller,
+    @Param('id', { schema: tokenId }) id: string,
+    @Query({ schema: historyQuery }) query: z.output<typeof historyQuery>,
+  ) {
+    await findToken(this.store.pool, id, caller.id);
+    return tokenHistory(this.store.pool, id, query);
+  }
+}

@@ -1,0 +1,86 @@
+import { setTimeout as wait } from 'node:timers/promises';
+import { Inject } from '@nestjs/common';
+import { Command, CommandHandler, type ICommandHandler } from '@nestjs/cqrs';
+import type { Metadata } from '@tokenlog/event-store/event.js';
+import { EventStore } from '@tokenlog/event-store/event-store.js';
+import { Problem } from '@tokenlog/platform/problem.js';
+import { v7 } from 'uuid';
+import { CONFIG, type Config } from './config.js';
+import { issueSecret } from './secrets.js';
+import { entityOfSession, Session } from './session.js';
+import { findUserAt, type KnownUser } from './users.js';
+
+/** A session and its credential, which is handed out this once. */
+export interface StartedSession {
+  readonly sessionId: string;
+  readonly userId: string;
+  readonly credential: string;
+  readonly expiresAt: string;
+}
+
+/** Starts a session for a user who has logged in, or for whoever has just proved a token. */
+export class StartSession extends Command<StartedSession> {
+  constructor(
+    readonly basis:
+      | { readonly with: 'password'; readonly userId: string; readonly userVersion: number }
+      | { readonly with: 'token'; readonly tokenId: string; readonly generation: number },
+    readonly ip: string | null,
+  ) {
+    super();
+  }
+}
+
+/** How long a login waits for what identity has just published. */
+const CATCH_UP_MS = 2500;
+const CATCH_UP_STEP_MS = 10;
+
+@CommandHandler(StartSession)
+export class StartSessionHandler implements ICommandHandler<StartSession> {
+  constructor(
+    private readonly store: EventStore,
+    @Inject(CONFIG) private readonly config: Config,
+  ) {}
+
+  async execute({ basis, ip }: StartSession): Promise<StartedSession> {
+    if (basis.with === 'password') await this.catchUp(basis.userId, basis.userVersion);
+    return this.store.transact(async (work) => {
+      const sessionId = v7();
+      const { rows } = await work.sql.query<KnownUser & { tokenExpiresAt: string | Date | null }>(
+        basis.with === 'password'
+          ? 'SELECT id, username, NULL AS "tokenExpiresAt" FROM users WHERE id = $1 AND NOT deleted AND NOT disabled FOR SHARE'
+          : // The token is held until the commit: what ends it either sees this session, or is seen here.
+            `SELECT users.id, users.username, expires_at AS "tokenExpiresAt" FROM tokens JOIN users ON users.id = user_id
+             WHERE tokens.id = $1 AND status = 'active' AND $2 IN (secret_generation, grace_generation) FOR SHARE`,
+        basis.with === 'password' ? [basis.userId] : [basis.tokenId, basis.generation],
+      );
+      const user = rows[0];
+      if (!user) throw new Problem(409, 'not-active', 'What the session would stand on has just ended.');
+      const end = Date.now() + this.config.sessionLifetimeHours * 3_600_000;
+      const limit = user.tokenExpiresAt ? new Date(user.tokenExpiresAt).getTime() : Number.POSITIVE_INFINITY;
+      const expiresAt = new Date(Math.min(end, limit)).toISOString();
+      const tokenId = basis.with === 'token' ? basis.tokenId : null;
+      const metadata: Metadata = { by: { kind: 'user', id: user.id, username: user.username }, ip };
+      await work.load(Session, sessionId);
+      work.append(
+        Session,
+        sessionId,
+        [{ type: 'session-started', data: { sessionId, userId: user.id, tokenId, expiresAt } }],
+        metadata,
+        entityOfSession(sessionId, tokenId),
+      );
+      const credential = await issueSecret(work.sql, this.config.peppers[0], 'tks', sessionId, 1);
+      return { sessionId, userId: user.id, credential, expiresAt };
+    });
+  }
+
+  /** Identity's event of this very login may still be on its way. */
+  private async catchUp(userId: string, version: number): Promise<void> {
+    const deadline = Date.now() + CATCH_UP_MS;
+    while (!(await findUserAt(this.store.pool, userId, version))) {
+      if (Date.now() > deadline) {
+        throw new Problem(503, 'not-caught-up', 'The token service has not heard of this login yet; try again.');
+      }
+      await wait(CATCH_UP_STEP_MS);
+    }
+  }
+}

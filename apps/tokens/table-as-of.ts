@@ -1,0 +1,42 @@
+import { LOG_START, type LogCursor } from '@tokenlog/event-store/event.js';
+import type { EventStore, Projection } from '@tokenlog/event-store/event-store.js';
+import { cursorOf, readLog } from '@tokenlog/event-store/read.js';
+import type { Sql } from '@tokenlog/event-store/sql.js';
+import { sessionTable } from './session-table.js';
+import { tokenTable } from './token-table.js';
+
+const BATCH = 2000;
+const PROJECTIONS: readonly Projection[] = [tokenTable, sessionTable];
+
+/**
+ * The tables as they were at an instant: temporary ones of the same names, filled by the same projections from the log up
+ * to then. Costs a reading of that much of the log.
+ */
+export async function withTableAsOf<Result>(
+  store: EventStore,
+  instant: Date,
+  read: (sql: Sql) => Promise<Result>,
+): Promise<Result> {
+  const client = await store.pool.connect();
+  try {
+    await client.query('BEGIN');
+    for (const table of PROJECTIONS.flatMap(({ tables }) => tables)) {
+      await client.query(
+        `CREATE TEMP TABLE ${table} (LIKE ${table} INCLUDING DEFAULTS INCLUDING INDEXES) ON COMMIT DROP`,
+      );
+    }
+    let cursor: LogCursor = LOG_START;
+    for (;;) {
+      const events = await readLog(client, cursor, BATCH);
+      const last = events.at(-1);
+      if (!last) break;
+      const then = events.filter(({ recordedAt }) => recordedAt <= instant);
+      for (const projection of PROJECTIONS) await projection.project(client, then);
+      cursor = cursorOf(last);
+    }
+    return await read(client);
+  } finally {
+    await client.query('ROLLBACK');
+    client.release();
+  }
+}

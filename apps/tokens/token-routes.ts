@@ -1,0 +1,46 @@
+import { instant, scope } from '@tokenlog/contracts/message.js';
+import { z } from 'zod';
+import { pageQuery } from './page.js';
+import { tokenView } from './token-view.js';
+
+const description = z.string().trim().min(1).max(255).describe('what the token is for: the application');
+const scopes = z.array(scope).max(64);
+const password = z.string().max(1024).optional().describe('your own password again, where the policy asks for it');
+
+/** Bodies and answers that the owner's, the token's own and the admin's routes share. A field that is not named is a 400. */
+export const createBody = z.strictObject({
+  description,
+  scopes,
+  expiresAt: instant.nullable().optional(),
+  password,
+});
+export const editBody = z.strictObject({
+  description: description.optional(),
+  scopes: scopes.optional(),
+  expiresAt: instant.nullable().optional(),
+});
+const gracePeriodSeconds = z
+  .int()
+  .min(0)
+  .max(604_800)
+  .optional()
+  .describe('how long the old secret goes on working; 0 by default, a week at most');
+export const selfRefreshBody = z
+  .strictObject({ gracePeriodSeconds, expiresAt: instant.nullable().optional() })
+  .optional()
+  .default({});
+export const refreshBody = z
+  .strictObject({ password, gracePeriodSeconds, expiresAt: instant.nullable().optional() })
+  .optional()
+  .default({});
+const reason = z.string().trim().max(255).optional();
+export const selfRevokeBody = z.strictObject({ reason }).optional().default({});
+export const revokeBody = z.strictObject({ password, reason }).optional().default({});
+export const historyQuery = z.strictObject(pageQuery);
+
+export const tokenAnswer = z.object({ token: tokenView });
+export const tokenWithSecretAnswer = z.object({
+  token: tokenView,
+  secret: z.string().describe("the token's text; shown this once"),
+});
+export const tokenId = z.uuid();

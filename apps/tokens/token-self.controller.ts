@@ -1,0 +1,61 @@
+import { Body, Controller, Get, HttpCode, Post } from '@nestjs/common';
+import { CommandBus } from '@nestjs/cqrs';
+import { ApiOkResponse, ApiOperation, ApiTags } from '@nestjs/swagger';
+import { EventStore } from '@tokenlog/event-store/event-store.js';
+import { Problem } from '@tokenlog/platform/problem.js';
+import type { z } from 'zod';
+import { type Caller, CurrentCaller } from './caller.js';
+import { RefreshToken } from './refresh-token.js';
+import { RevokeToken } from './revoke-token.js';
+import { selfRefreshBody, selfRevokeBody, tokenAnswer, tokenWithSecretAnswer } from './token-routes.js';
+import { findToken } from './token-view.js';
+
+/** What a script needs to look after its own token. Every live token may, whatever its scopes; no password is asked for. */
+@ApiTags('the token itself')
+@Controller('tokens/self')
+export class TokenSelfController {
+  constructor(
+    private readonly commands: CommandBus,
+    private readonly store: EventStore,
+  ) {}
+
+  @ApiOperation({ summary: 'The token that asks.' })
+  @ApiOkResponse({ standardSchema: tokenAnswer })
+  @Get()
+  async read(@CurrentCaller() caller: Caller) {
+    return { token: await findToken(this.store.pool, tokenOf(caller), 'anyone') };
+  }
+
+  @ApiOperation({ summary: 'A new secret for the token that asks.' })
+  @ApiOkResponse({ standardSchema: tokenWithSecretAnswer })
+  @HttpCode(200)
+  @Post('refresh')
+  async refresh(
+    @CurrentCaller() caller: Caller,
+    @Body({ schema: selfRefreshBody }) body: z.output<typeof selfRefreshBody>,
+  ) {
+    const wishes = { ...body, selfService: true };
+    const { tokenId, secret } = await this.commands.execute(
+      new RefreshToken(caller, tokenOf(caller), caller.id, wishes),
+    );
+    return { token: await findToken(this.store.pool, tokenId, 'anyone'), secret };
+  }
+
+  @ApiOperation({ summary: 'End the token that asks.' })
+  @ApiOkResponse({ standardSchema: tokenAnswer })
+  @HttpCode(200)
+  @Post('revoke')
+  async revoke(
+    @CurrentCaller() caller: Caller,
+    @Body({ schema: selfRevokeBody }) body: z.output<typeof selfRevokeBody>,
+  ) {
+    const wishes = { ...body, selfService: true };
+    await this.commands.execute(new RevokeToken(caller, tokenOf(caller), caller.id, wishes));
+    return { token: await findToken(this.store.pool, tokenOf(caller), 'anyone') };
+  }
+}
+
+function tokenOf({ credential }: Caller): string {
+  if (credential.kind === 'token') return credential.id;
+  throw new Problem(403, 'not-a-token', 'Only a token itself may ask this; you have a session.');
+}

@@ -1,0 +1,99 @@
+import { instant } from '@tokenlog/contracts/message.js';
+import type { Sql } from '@tokenlog/event-store/sql.js';
+import { z } from 'zod';
+import { tokenNotFound } from './token.js';
+
+export const tokenState = z.enum(['active', 'expired', 'revoked', 'invalid', 'deleted']);
+
+/** A token as people and programs see it: the columns of S36, state and scopes. */
+export const tokenView = z.object({
+  id: z.uuid(),
+  userId: z.uuid(),
+  user: z.string(),
+  description: z.string(),
+  scopes: z.array(z.string()),
+  state: tokenState,
+  expiresAt: instant.nullable(),
+  secondsTilExpiry: z.int().nullable(),
+  createdAt: instant,
+  createdBy: z.string(),
+  updatedAt: instant,
+  updatedBy: z.string(),
+  lastUsedAt: instant.nullable(),
+  useCount: z.int(),
+  activeSessions: z.int(),
+});
+export type TokenView = z.infer<typeof tokenView>;
+
+/** The table's rows; a token whose time has run out is still there, and says so (S24). `$1` is the time to judge by. */
+export const TOKEN_ROWS = `
+SELECT t.id, t.user_id, coalesce(u.username, '') AS user, t.description, t.scopes,
+  CASE WHEN t.status = 'active' AND t.expires_at < $1::timestamptz THEN 'expired' ELSE t.status END AS state,
+  t.expires_at, t.created_at, t.created_by, t.updated_at, t.updated_by,
+  usage.last_used_at, coalesce(usage.use_count, 0) AS use_count,
+  (SELECT count(*) FROM sessions s
+    WHERE s.token_id = t.id AND s.ended_at IS NULL AND s.expires_at >= $1::timestamptz) AS active_sessions
+FROM tokens t
+LEFT JOIN token_usage usage ON usage.token_id = t.id
+LEFT JOIN users u ON u.id = t.user_id`;
+
+/** A row of `TOKEN_ROWS`. */
+export interface TokenRow {
+  readonly id: string;
+  readonly user_id: string;
+  readonly user: string;
+  readonly description: string;
+  readonly scopes: string[];
+  readonly state: TokenView['state'];
+  readonly expires_at: string | Date | null;
+  readonly created_at: string | Date;
+  readonly created_by: string;
+  readonly updated_at: string | Date;
+  readonly updated_by: string;
+  readonly last_used_at: string | Date | null;
+  readonly use_count: string;
+  readonly active_sessions: string;
+}
+
+/** A row as the API shows it, at `now`. */
+export function viewOf(row: TokenRow, now: Date): TokenView {
+  const expiresAt = iso(row.expires_at);
+  return {
+    id: row.id,
+    userId: row.user_id,
+    user: row.user,
+    description: row.description,
+    scopes: row.scopes,
+    state: row.state,
+    expiresAt,
+    secondsTilExpiry:
+      expiresAt === null ? null : Math.max(0, Math.floor((Date.parse(expiresAt) - now.getTime()) / 1000)),
+    createdAt: iso(row.created_at),
+    createdBy: row.created_by,
+    updatedAt: iso(row.updated_at),
+    updatedBy: row.updated_by,
+    lastUsedAt: iso(row.last_used_at),
+    useCount: Number(row.use_count),
+    activeSessions: Number(row.active_sessions),
+  };
+}
+
+/**
+ * One token, deleted or not.
+ * @param owner whose it must be, or anyone's
+ * @throws Problem 404 `token-not-found`
+ */
+export async function findToken(sql: Sql, id: string, owner: string | 'anyone'): Promise<TokenView> {
+  const now = new Date();
+  const { rows } = await sql.query<TokenRow>(`SELECT * FROM (${TOKEN_ROWS}) AS r WHERE id = $2`, [now, id]);
+  const row = rows[0];
+  if (!row || (owner !== 'anyone' && (row.user_id !== owner || row.state === 'deleted'))) throw tokenNotFound();
+  return viewOf(row, now);
+}
+
+/** An instant of the database as RFC 3339. */
+export function iso(value: string | Date): string;
+export function iso(value: string | Date | null): string | null;
+export function iso(value: string | Date | null): string | null {
+  return value === null ? null : new Date(value).toISOString();
+}

@@ -1,0 +1,166 @@
+import { MikroOrmModule } from '@mikro-orm/nestjs';
+import { MikroORM } from '@mikro-orm/postgresql';
+import type { NatsConnection } from '@nats-io/transport-node';
+import {
+  type BeforeApplicationShutdown,
+  type DynamicModule,
+  Inject,
+  Logger,
+  Module,
+  type OnApplicationBootstrap,
+} from '@nestjs/common';
+import { APP_GUARD } from '@nestjs/core';
+import { CqrsModule } from '@nestjs/cqrs';
+import { AuthModule, TokenGuard } from '@tokenlog/auth';
+import { EventStore, type Projection } from '@tokenlog/event-store/event-store.js';
+import { Subscription } from '@tokenlog/event-store/subscription.js';
+import { databaseOptions, poolOf } from '@tokenlog/platform/database.js';
+import { HealthModule } from '@tokenlog/platform/health.js';
+import { MetricsModule } from '@tokenlog/platform/metrics.js';
+import { NATS } from '@tokenlog/platform/nats.js';
+import { NatsModule } from '@tokenlog/platform/nats.module.js';
+import { AdminTokensController } from './admin-tokens.controller.js';
+import { AuditController } from './audit.controller.js';
+import { CONFIG, type Config } from './config.js';
+import { CreateTokenHandler } from './create-token.js';
+import { DeleteTokenHandler } from './delete-token.js';
+import { EditTokenHandler } from './edit-token.js';
+import { EndSessionHandler } from './end-session.js';
+import { IdentityConsumer } from './identity-consumer.js';
+import { InternalRequestsController } from './internal-requests.controller.js';
+import { InvalidateTokensWhenUserDeletedHandler } from './invalidate-tokens-when-user-deleted.js';
+import { LearnUserHandler } from './learn-user.js';
+import { ListTokensHandler } from './list-tokens.js';
+import { TOKENS_DATABASE } from './migrations.js';
+import { OwnTokensController } from './own-tokens.controller.js';
+import { publishTokenEvents } from './publish-token-events.js';
+import { ReassignTokenHandler } from './reassign-token.js';
+import { ReenteredPassword } from './reentered-password.js';
+import { RefreshTokenHandler } from './refresh-token.js';
+import { RevokeTokenHandler } from './revoke-token.js';
+import { RevokeTokensWhenPasswordChangesHandler } from './revoke-tokens-when-password-changes.js';
+import { sessionTable } from './session-table.js';
+import { SessionsController } from './sessions.controller.js';
+import { StartSessionHandler } from './start-session.js';
+import { TokenSelfController } from './token-self.controller.js';
+import { tokenTable } from './token-table.js';
+import { UserImpactQuery } from './user-impact.js';
+import { Verifier } from './verifier.js';
+import { VerifyController } from './verify.controller.js';
+
+/** Every command has its one handler here; the specs hold that none is missing. */
+export const commandHandlers = [
+  CreateTokenHandler,
+  EditTokenHandler,
+  RefreshTokenHandler,
+  RevokeTokenHandler,
+  ReassignTokenHandler,
+  DeleteTokenHandler,
+  StartSessionHandler,
+  EndSessionHandler,
+];
+
+/** Commands that follow from identity's events: see `reaction.ts`. */
+export const reactions = [
+  LearnUserHandler,
+  RevokeTokensWhenPasswordChangesHandler,
+  InvalidateTokensWhenUserDeletedHandler,
+];
+
+export const queryHandlers = [ListTokensHandler];
+
+/** Inline: in the transaction of each append. */
+export const inlineProjections: readonly Projection[] = [tokenTable, sessionTable];
+
+/** Async: after the commit, in the order of commits, one process at a time. */
+export const subscriptions = { publisher: publishTokenEvents };
+
+/** HTTP routes; `tokens/self` stands before `tokens/:id`. */
+export const httpControllers = [
+  TokenSelfController,
+  OwnTokensController,
+  AdminTokensController,
+  AuditController,
+  SessionsController,
+];
+
+export const natsControllers = [VerifyController, InternalRequestsController];
+
+const PUBLISHER = Symbol('PUBLISHER');
+const PERIODS_EVERY_MS = 86_400_000;
+
+@Module({})
+export class TokensModule implements OnApplicationBootstrap, BeforeApplicationShutdown {
+  private timer: NodeJS.Timeout | undefined;
+
+  constructor(
+    private readonly store: EventStore,
+    @Inject(PUBLISHER) private readonly publisher: Subscription,
+  ) {}
+
+  static with(config: Config): DynamicModule {
+    return {
+      module: TokensModule,
+      imports: [
+        CqrsModule.forRoot(),
+        MikroOrmModule.forRoot(databaseOptions(config.databaseUrl, TOKENS_DATABASE)),
+        NatsModule.forRoot(config.natsUrl, 'tokens'),
+        AuthModule.forRootAsync({
+          inject: [NATS],
+          useFactory: (nats: NatsConnection) => ({ nats, service: 'tokens', natsUser: 'tokens' }),
+        }),
+        HealthModule.forRootAsync({
+          inject: [EventStore, NATS],
+          useFactory: (store: EventStore, nats: NatsConnection) => ({
+            database: () => store.pool.query('SELECT 1 FROM events LIMIT 1'),
+            nats: () => nats.flush(),
+          }),
+        }),
+        MetricsModule,
+      ],
+      controllers: [...httpControllers, ...natsControllers],
+      providers: [
+        { provide: CONFIG, useValue: config },
+        { provide: APP_GUARD, useExisting: TokenGuard },
+        {
+          provide: EventStore,
+          inject: [MikroORM],
+          useFactory: async (orm: MikroORM) => new EventStore(await poolOf(orm), inlineProjections),
+        },
+        {
+          provide: PUBLISHER,
+          inject: [EventStore, NATS],
+          useFactory: (store: EventStore, nats: NatsConnection) =>
+            new Subscription(store, subscriptions.publisher(nats)),
+        },
+        Verifier,
+        ReenteredPassword,
+        UserImpactQuery,
+        IdentityConsumer,
+        ...commandHandlers,
+        ...reactions,
+        ...queryHandlers,
+      ],
+      exports: [EventStore],
+      global: true,
+    };
+  }
+
+  async onApplicationBootstrap(): Promise<void> {
+    await this.store.pool.query('SELECT ensure_periods()');
+    this.timer = setInterval(() => void this.ensurePeriods(), PERIODS_EVERY_MS);
+    this.publisher.start();
+  }
+
+  async beforeApplicationShutdown(): Promise<void> {
+    clearInterval(this.timer);
+    await this.publisher.stop();
+  }
+
+  /** Partitions are made months ahead: a day on which this fails is made up for on the next. */
+  private async ensurePeriods(): Promise<void> {
+    await this.store.pool
+      .query('SELECT ensure_periods()')
+      .catch((error: Error) => new Logger('Log').error(error.message));
+  }
+}

@@ -1,0 +1,32 @@
+import { readFileSync } from 'node:fs';
+
+const { jsc, ...swc } = JSON.parse(readFileSync(new URL('.swcrc', import.meta.url), 'utf8'));
+delete swc.$schema;
+// Jest finds the libraries by the names below; rewritten paths would be resolved twice.
+const { paths: _paths, baseUrl: _baseUrl, ...compiler } = jsc;
+
+export default {
+  testEnvironment: 'node',
+  roots: ['apps', 'libs', 'tools', 'test', 'bench'].map((folder) => `<rootDir>/${folder}`).filter(exists),
+  testMatch: ['**/*.spec.ts'],
+  extensionsToTreatAsEsm: ['.ts', '.tsx'],
+  transform: { '\\.tsx?$': ['@swc/jest', { ...swc, jsc: compiler }] },
+  moduleNameMapper: {
+    '^@tokenlog/auth$': '<rootDir>/libs/auth/index.ts',
+    '^@tokenlog/(contracts|platform|event-store)/(.*)\\.js$': '<rootDir>/libs/$1/$2.ts',
+    '^(\\.{1,2}/.*)\\.js$': '$1',
+  },
+  modulePathIgnorePatterns: ['<rootDir>/dist/', '<rootDir>/.data/'],
+  globalSetup: '<rootDir>/test/support/global-setup.mjs',
+  globalTeardown: '<rootDir>/test/support/global-teardown.mjs',
+  maxWorkers: 2,
+  testTimeout: 90_000,
+};
+
+function exists(folder) {
+  try {
+    readFileSync(new URL(folder.replace('<rootDir>/', './'), import.meta.url));
+  } catch (error) {
+    return error.code === 'EISDIR';
+  }
+}

@@ -1,0 +1,64 @@
+import type { NatsConnection } from '@nats-io/transport-node';
+import { z } from 'zod';
+
+/** What `AuthModule.forRoot` takes. */
+export interface AuthOptions {
+  /**
+   * Where the token service is asked: `nats://user:password@host:port` (several, comma-separated, for a cluster), or a
+   * connection of the application's own. A URL's connection is opened, kept and closed by the module.
+   */
+  readonly nats: string | NatsConnection;
+  /** This application's name: in each token's history, and the realm of `WWW-Authenticate`. */
+  readonly service: string;
+  /** The NATS user that the URL logs in as; inboxes are `_INBOX_<user>`. Default `guard`. */
+  readonly natsUser?: string;
+  /** Whether `auth_token` is taken from the URL of a POST (S3). URLs end up in proxies' logs. Default true. */
+  readonly urlParameter?: boolean;
+  /** How long a verification may take, in milliseconds, before the request is refused with 503. Default 2000. */
+  readonly requestTimeoutMs?: number;
+}
+
+/** Options with their defaults in place. */
+export type ResolvedAuthOptions = Required<AuthOptions>;
+
+const schema = z.strictObject({
+  nats: z.custom<string | NatsConnection>(
+    (value) => (typeof value === 'string' ? value.split(',').every(isNatsUrl) : isNatsConnection(value)),
+    'must be a URL that begins with nats:// or tls://, or a NATS connection',
+  ),
+  // RFC 6750, 3: what may stand between the quotes of an attribute.
+  service: z
+    .string()
+    .regex(/^[\x20\x21\x23-\x5b\x5d-\x7e]{1,128}$/, 'must be 1 to 128 printable ASCII characters without " and \\'),
+  natsUser: z
+    .string()
+    .regex(/^[A-Za-z0-9_-]+$/, 'must be letters, digits, - and _')
+    .default('guard'),
+  urlParameter: z.boolean().default(true),
+  requestTimeoutMs: z.int().min(1).max(60_000).default(2_000),
+});
+
+/**
+ * Checks options and fills in the defaults.
+ * @throws Error with a line for each option that is missing, wrong or not known, naming it
+ */
+export function resolveAuthOptions(options: AuthOptions): ResolvedAuthOptions {
+  const result = schema.safeParse(options);
+  if (result.success) return result.data;
+  const lines = result.error.issues.flatMap((issue) =>
+    issue.code === 'unrecognized_keys'
+      ? issue.keys.map((key) => `AuthModule: there is no option "${key}"`)
+      : [`AuthModule: option "${issue.path.join('.')}": ${issue.message}`],
+  );
+  throw new Error(lines.join('\n'));
+}
+
+function isNatsUrl(text: string): boolean {
+  const url = URL.parse(text);
+  return url !== null && ['nats:', 'tls:'].includes(url.protocol) && url.host !== '';
+}
+
+/** By its shape: the application may have a copy of the client of its own. */
+function isNatsConnection(value: unknown): boolean {
+  return typeof (value as NatsConnection | undefined)?.request === 'function';
+}

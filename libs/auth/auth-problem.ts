@@ -1,0 +1,91 @@
+import { STATUS_CODES } from 'node:http';
+import { HttpException } from '@nestjs/common';
+import type { RefusalReason } from '@tokenlog/contracts/tokens/verify.js';
+
+/** RFC 9457. `code` is stable: programs decide on it; `detail` is for people. */
+export interface AuthProblemBody {
+  readonly type: string;
+  readonly title: string;
+  readonly status: number;
+  readonly code: string;
+  readonly detail: string;
+}
+
+/** A refusal: 401, 403, or 503 when the token service cannot be asked. */
+export class AuthProblem extends HttpException {
+  constructor(
+    status: 401 | 403 | 503,
+    readonly code: string,
+    readonly detail: string,
+    /** What the response must carry beside the body. */
+    readonly headers: Readonly<Record<string, string>> = {},
+  ) {
+    const title = STATUS_CODES[status] ?? 'Error';
+    // No `statusCode`: with it Nest's adapters would take this for a body of their own.
+    const body: AuthProblemBody = { type: 'about:blank', title, status, code, detail };
+    super(body, status);
+    this.message = detail;
+  }
+}
+
+/** Nothing was presented: a challenge without an error code (RFC 6750, 3.1). */
+export function credentialMissing(realm: string): AuthProblem {
+  return new AuthProblem(401, 'credential-missing', 'A token is needed.', {
+    'WWW-Authenticate': `Bearer realm="${realm}"`,
+  });
+}
+
+/** The token service refused, or would have: its reason is the code (S33). */
+export function credentialRefused(realm: string, reason: RefusalReason, scopes: readonly string[] = []): AuthProblem {
+  const detail = details[reason];
+  if (reason === 'scope') {
+    const scope = scopes.length > 0 ? `, scope="${scopes.join(' ')}"` : '';
+    return new AuthProblem(403, reason, detail, {
+      'WWW-Authenticate': `Bearer realm="${realm}", error="insufficient_scope", error_description="${detail}"${scope}`,
+    });
+  }
+  return new AuthProblem(401, reason, detail, {
+    'WWW-Authenticate': `Bearer realm="${realm}", error="invalid_token", error_description="${detail}"`,
+  });
+}
+
+/** The token is good, its user has none of the roles (S26). */
+export function roleMissing(roles: readonly string[]): AuthProblem {
+  return new AuthProblem(403, 'role', `This needs the role ${roles.join(' or ')}.`);
+}
+
+/** The user must set a new password before anything else (S12). */
+export function passwordChangeRequired(): AuthProblem {
+  return new AuthProblem(403, 'password-change-required', 'The password must be changed first.');
+}
+
+/** A cookie came with a request that another site may have made (S45). */
+export function crossOrigin(): AuthProblem {
+  return new AuthProblem(
+    403,
+    'cross-origin',
+    'A request that changes something needs the same origin, or a token in a header.',
+  );
+}
+
+/** Nobody could say whether the credential is good: refused, never accepted. */
+export function verificationUnavailable(): AuthProblem {
+  return new AuthProblem(503, 'verification-unavailable', 'The token could not be verified; try again.', {
+    'Retry-After': '1',
+  });
+}
+
+/** Without quotes and backslashes: they stand in `error_description` (RFC 6750, 3). */
+const details: Record<RefusalReason, string> = {
+  malformed: 'This is not a token: check for missing or mistyped characters.',
+  unknown: 'This token is not known.',
+  superseded: 'This token was refreshed; use its new value.',
+  expired: 'This token has expired.',
+  revoked: 'This token was revoked.',
+  deleted: 'This token was deleted.',
+  invalid: 'The user of this token does not exist any more.',
+  'user-disabled': 'The user of this token is disabled.',
+  'role-lost': 'The user of this token may not own tokens any more.',
+  scope: 'This token has none of the scopes that this needs.',
+  'session-ended': 'This session has ended.',
+};

@@ -1,0 +1,26 @@
+import type { PresentedCredential } from './authentication.js';
+import { bearerText, takeField, textOf } from './extract-credential.js';
+
+const NAME = 'authorization';
+
+/**
+ * Finds the credential of a message: its header `authorization` (any case), then the field `authorization` of its
+ * payload; `token X`, `Bearer X` or the bare text. The field is taken out before the handler sees it.
+ */
+export function takeMessageCredential(payload: unknown, context: unknown): PresentedCredential | undefined {
+  const field = takeField(payload, NAME);
+  const header = headerOf(context);
+  if (header !== undefined) return { text: bearerText(header) ?? header.trim(), by: 'message-header' };
+  if (field === undefined) return undefined;
+  const text = textOf(field);
+  return { text: bearerText(text) ?? text, by: 'message-field' };
+}
+
+/** Nest's NatsContext has the message's headers; other transports have none. */
+function headerOf(context: unknown): string | undefined {
+  const headers = (
+    context as { getHeaders?: () => Iterable<[string, string[]]> | undefined } | undefined
+  )?.getHeaders?.();
+  for (const [name, values] of headers ?? []) if (name.toLowerCase() === NAME) return values.join(', ');
+  return undefined;
+}

@@ -1,0 +1,70 @@
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { dirname, join, relative } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import ts from 'typescript';
+
+const here = dirname(fileURLToPath(import.meta.url));
+const libs = join(here, '..');
+
+/** Everything that a module names in `import`, `export … from` and `import()`, types included. */
+function importsOf(file: string): string[] {
+  return ts.preProcessFile(readFileSync(file, 'utf8'), true, true).importedFiles.map(({ fileName }) => fileName);
+}
+
+/** The files that index.ts leads to, and the packages that they name. */
+function walk(entry: string): { files: Set<string>; packages: Set<string> } {
+  const files = new Set<string>();
+  const packages = new Set<string>();
+  const visit = (file: string) => {
+    if (files.has(file)) return;
+    files.add(file);
+    for (const name of importsOf(file)) {
+      if (name.startsWith('.')) visit(join(dirname(file), name.replace(/\.js$/, '.ts')));
+      else if (name.startsWith('@tokenlog/'))
+        visit(join(libs, name.slice('@tokenlog/'.length).replace(/\.js$/, '.ts')));
+      else packages.add(name);
+    }
+  };
+  visit(entry);
+  return { files, packages };
+}
+
+const { files, packages } = walk(join(here, 'index.ts'));
+const manifest = JSON.parse(readFileSync(join(here, 'package.json'), 'utf8'));
+
+test('installing the guard pulls in no database, no ORM and no application', () => {
+  const folders = new Set([...files].map((file) => relative(libs, file).split('/')[0]));
+  expect([...folders].sort()).toEqual(['auth', 'contracts']);
+  expect([...packages].filter((name) => !name.startsWith('node:')).sort()).toEqual([
+    '@nats-io/transport-node',
+    '@nestjs/common',
+    '@nestjs/core',
+    '@nestjs/microservices',
+    '@nestjs/passport',
+    'cookie',
+    'passport',
+    'zod',
+  ]);
+});
+
+test('of the contracts it needs what a verification is, and nothing else', () => {
+  const contracts = [...files].map((file) => relative(libs, file)).filter((file) => file.startsWith('contracts'));
+  expect(contracts.sort()).toEqual(['contracts/credential.ts', 'contracts/message.ts', 'contracts/tokens/verify.ts']);
+});
+
+test('its package.json names what it imports, and nothing more', () => {
+  const named = Object.keys({ ...manifest.dependencies, ...manifest.peerDependencies });
+  const imported = [...packages].filter((name) => !name.startsWith('node:'));
+  expect(named.sort()).toEqual([...imported, '@tokenlog/contracts'].sort());
+  expect(Object.keys(manifest.peerDependenciesMeta)).toEqual(['@nestjs/microservices']);
+});
+
+test('the package for message handlers is loaded by those who have some', () => {
+  for (const file of files) expect(readFileSync(file, 'utf8')).not.toMatch(/from '@nestjs\/microservices'/);
+});
+
+test('every file is reached from index.ts, but for specs and their helpers', () => {
+  const sources = readdirSync(here).filter((name) => name.endsWith('.ts') && !name.endsWith('.spec.ts'));
+  for (const name of sources) expect(files).toContain(join(here, name));
+  for (const file of files) expect(existsSync(file)).toBe(true);
+});

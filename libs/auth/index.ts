@@ -1,0 +1,8 @@
+export { AuthModule, type AuthModuleAsyncOptions } from './auth.module.js';
+export type { AuthOptions } from './auth-options.js';
+export { AuthProblem, type AuthProblemBody } from './auth-problem.js';
+export { type AuthenticatedUser, type Authentication, authenticationOf, type CarriedBy } from './authentication.js';
+export { CurrentAuthentication, CurrentUser } from './current-user.js';
+export { AllowWhilePasswordChangeRequired, Public, RequireRoles, RequireScopes } from './requirements.js';
+export { TokenGuard } from './token.guard.js';
+export { TokenVerifier, VerifierUnavailableError, type VerifyQuestion } from './token-verifier.js';

@@ -1,0 +1,80 @@
+import type { ExecutionContext } from '@nestjs/common';
+import type { ResolvedAuthOptions } from './auth-options.js';
+import {
+  credentialMissing,
+  credentialRefused,
+  crossOrigin,
+  passwordChangeRequired,
+  roleMissing,
+  verificationUnavailable,
+} from './auth-problem.js';
+import { type Authentication, keepAuthentication, keyOf, type PresentedCredential } from './authentication.js';
+import { type RequestWithCredential, takeCredential } from './extract-credential.js';
+import { takeMessageCredential } from './extract-message-credential.js';
+import { type Requirements, requirementsOf } from './requirements.js';
+import { isSafeOrSameOrigin, type OriginOfRequest } from './same-origin.js';
+import { type TokenVerifier, VerifierUnavailableError } from './token-verifier.js';
+
+/** Decides about requests: finds their credential, has it verified, holds the answer against the route's requirements. */
+export class RequestAuthenticator {
+  /** One verification a request, which is one use (S34), however many guards stand before its handler. */
+  private readonly decisions = new WeakMap<object, Promise<Authentication>>();
+
+  constructor(
+    private readonly options: ResolvedAuthOptions,
+    private readonly verifier: TokenVerifier,
+  ) {}
+
+  /**
+   * Who makes this request.
+   * @throws AuthProblem when the request is refused
+   */
+  authenticate(context: ExecutionContext): Promise<Authentication> {
+    const request = keyOf(context);
+    const decision = this.decisions.get(request) ?? this.decide(context);
+    this.decisions.set(request, decision);
+    return decision;
+  }
+
+  private async decide(context: ExecutionContext): Promise<Authentication> {
+    const requirements = requirementsOf(context);
+    const { presented, ip } = context.getType() === 'http' ? this.readRequest(context) : readMessage(context);
+    if (!presented) throw credentialMissing(this.options.service);
+    const authentication = await this.verify(presented, requirements, ip);
+    if (authentication.session?.mustChangePassword && !requirements.whilePasswordChangeRequired) {
+      throw passwordChangeRequired();
+    }
+    const { roles } = requirements;
+    if (roles && !roles.some((role) => authentication.user.roles.includes(role))) throw roleMissing(roles);
+    keepAuthentication(context, authentication);
+    return authentication;
+  }
+
+  private readRequest(context: ExecutionContext) {
+    const request = context.switchToHttp().getRequest<RequestWithCredential & OriginOfRequest & { ip?: string }>();
+    const presented = takeCredential(request, this.options.urlParameter);
+    if (presented?.by === 'cookie' && !isSafeOrSameOrigin(request)) throw crossOrigin();
+    return { presented, ip: request.ip };
+  }
+
+  private async verify(
+    presented: PresentedCredential,
+    { scopes }: Requirements,
+    ip: string | undefined,
+  ): Promise<Authentication> {
+    const reply = await this.verifier.verify({ credential: presented.text, scopes, ip }).catch((error: unknown) => {
+      throw error instanceof VerifierUnavailableError ? verificationUnavailable() : error;
+    });
+    if (!reply.active) throw credentialRefused(this.options.service, reply.reason, scopes);
+    // S4. Whoever presents another's name is told what a stranger is told.
+    if (presented.username !== undefined && presented.username !== reply.user.username) {
+      throw credentialRefused(this.options.service, 'unknown');
+    }
+    return { ...reply, carriedBy: presented.by };
+  }
+}
+
+function readMessage(context: ExecutionContext): { presented: PresentedCredential | undefined; ip?: string } {
+  const message = context.switchToRpc();
+  return { presented: takeMessageCredential(message.getData(), message.getContext()) };
+}

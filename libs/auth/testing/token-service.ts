@@ -1,0 +1,119 @@
+import { randomUUID } from 'node:crypto';
+import { connect, type NatsConnection } from '@nats-io/transport-node';
+import {
+  type CredentialPrefix,
+  formatCredential,
+  generateSecret,
+  parseCredential,
+  proofOf,
+} from '@tokenlog/contracts/credential.js';
+import {
+  type ActiveReply,
+  type RefusalReason,
+  type VerifyReply,
+  type VerifyRequest,
+  verify,
+} from '@tokenlog/contracts/tokens/verify.js';
+
+/** What a test hands out. */
+export interface Issued {
+  readonly username?: string;
+  readonly roles?: string[];
+  readonly scopes?: string[];
+  readonly mustChangePassword?: boolean;
+}
+
+/** For specs: answers `tokens.verify` by the contract, on a real nats-server, as the user that may. */
+export class TestTokenService {
+  /** Each request as it came over the wire. */
+  readonly requests: VerifyRequest[] = [];
+  /** Set: the reply to everything, whatever it is. `silence`: none. */
+  reply: string | 'silence' | undefined;
+
+  private readonly issued = new Map<string, { proof: string; reply: ActiveReply }>();
+  private readonly refusals = new Map<string, RefusalReason>();
+
+  private constructor(readonly connection: NatsConnection) {}
+
+  static async start(url: string): Promise<TestTokenService> {
+    const { username, password, host } = new URL(url);
+    const service = new TestTokenService(
+      await connect({
+        servers: host,
+        user: username,
+        pass: password,
+        inboxPrefix: `_INBOX_${username}`,
+        maxReconnectAttempts: -1,
+        reconnectTimeWait: 50,
+      }),
+    );
+    service.connection.subscribe(verify.subject, {
+      callback: (_error, message) => {
+        const request = verify.request.parse(message.json());
+        service.requests.push(request);
+        if (service.reply !== 'silence') message.respond(service.reply ?? JSON.stringify(service.decide(request)));
+      },
+    });
+    await service.connection.flush();
+    return service;
+  }
+
+  /** A token's text. */
+  token(issued: Issued = {}): string {
+    const id = randomUUID();
+    const scopes = issued.scopes ?? ['rest'];
+    const token = { id, description: 'nightly export', scopes, expiresAt: null, secretGeneration: 1 };
+    return this.issue('tkl', id, { active: true, kind: 'token', token, user: user(issued), scopes });
+  }
+
+  /** The text of a session that was started with a password: it has every scope. */
+  session(issued: Issued = {}): string {
+    const id = randomUUID();
+    return this.issue('tks', id, {
+      active: true,
+      kind: 'session',
+      token: null,
+      user: user(issued),
+      scopes: ['*'],
+      session: {
+        id,
+        expiresAt: '2099-01-01T00:00:00.000Z',
+        startedWith: 'password',
+        mustChangePassword: issued.mustChangePassword ?? false,
+      },
+    });
+  }
+
+  /** From now on this credential is refused. */
+  refuse(text: string, reason: RefusalReason): void {
+    this.refusals.set(parseCredential(text)?.id ?? '', reason);
+  }
+
+  reset(): void {
+    this.requests.length = 0;
+    this.reply = undefined;
+  }
+
+  private issue(prefix: CredentialPrefix, id: string, reply: ActiveReply): string {
+    const secret = generateSecret();
+    this.issued.set(id, { proof: proofOf(secret), reply });
+    return formatCredential({ prefix, id, secret });
+  }
+
+  private decide(request: VerifyRequest): VerifyReply {
+    if ('credential' in request) throw new Error('a guard sends proofs');
+    const found = this.issued.get(request.id);
+    if (found?.proof !== request.proof) return { active: false, reason: 'unknown' };
+    const reason = this.refusals.get(request.id);
+    if (reason) return { active: false, reason };
+    const { scopes } = found.reply;
+    if (request.scopes && !scopes.includes('*') && !request.scopes.some((scope) => scopes.includes(scope))) {
+      return { active: false, reason: 'scope' };
+    }
+    return found.reply;
+  }
+}
+
+function user({ username = 'ada', roles = ['operator'] }: Issued): ActiveReply['user'] {
+  return { id: '01997c9e-1111-7111-8111-111111111111', username, roles };
+}

@@ -1,0 +1,94 @@
+import { Logger } from '@nestjs/common';
+import { parseCredential, proofOf } from '@tokenlog/contracts/credential.js';
+import { requestError } from '@tokenlog/contracts/message.js';
+import { type VerifyReply, type VerifyRequest, verify } from '@tokenlog/contracts/tokens/verify.js';
+import type { z } from 'zod';
+import type { ResolvedAuthOptions } from './auth-options.js';
+import type { NatsLink } from './nats-link.js';
+
+/** The contract's bound. Behind a proxy that is trusted too far an address is whatever its sender wrote. */
+const LONGEST_ADDRESS = 64;
+
+/** A credential's text, or its id and proof (see `@tokenlog/contracts/credential.js`). */
+export type VerifyQuestion = ({ readonly credential: string } | { readonly id: string; readonly proof: string }) & {
+  /** Any one is enough (S25); left out: none is asked for. */
+  readonly scopes?: readonly string[];
+  /** The address of whoever presented it, for the token's history. */
+  readonly ip?: string;
+};
+
+/** The token service could not be asked, or its answer was none: the credential is neither good nor bad. */
+export class VerifierUnavailableError extends Error {
+  override name = 'VerifierUnavailableError';
+}
+
+/** Asks the token service about credentials. Each accepted verification is one use of the token (S34). */
+export class TokenVerifier {
+  private readonly logger = new Logger('AuthModule');
+  private lastFailure = '';
+
+  constructor(
+    private readonly options: ResolvedAuthOptions,
+    private readonly link: NatsLink,
+  ) {}
+
+  /** Whether the connection to NATS stands. */
+  get connected(): boolean {
+    return this.link.connection !== undefined;
+  }
+
+  /**
+   * Is this credential good, whose is it, and what may it do? What is no credential by its shape or check is `malformed`
+   * without any I/O. The secret stays here: its proof is sent.
+   * @throws VerifierUnavailableError after `requestTimeoutMs` at the latest
+   */
+  async verify(question: VerifyQuestion): Promise<VerifyReply> {
+    const proof = 'credential' in question ? prove(question.credential) : { id: question.id, proof: question.proof };
+    if (!proof) return { active: false, reason: 'malformed' };
+    return this.ask({
+      ...proof,
+      ...(question.scopes && { scopes: [...question.scopes] }),
+      service: this.options.service,
+      ...(question.ip && { ip: question.ip.slice(0, LONGEST_ADDRESS) }),
+    });
+  }
+
+  private async ask(request: VerifyRequest): Promise<VerifyReply> {
+    const connection = this.link.connection;
+    if (!connection) throw this.unavailable('not connected to NATS');
+    let body: unknown;
+    try {
+      const reply = await connection.request(verify.subject, JSON.stringify(request), {
+        timeout: this.options.requestTimeoutMs,
+      });
+      body = reply.json();
+    } catch (error) {
+      throw this.unavailable(`no answer to ${verify.subject}: ${(error as Error).message}`);
+    }
+    const reply = verify.reply.safeParse(body);
+    if (!reply.success) throw this.unavailable(`not an answer to ${verify.subject}: ${describe(body, reply.error)}`);
+    this.lastFailure = '';
+    return reply.data;
+  }
+
+  /** Logged when it begins and when its cause changes: an outage is one line, not one for each request. */
+  private unavailable(message: string): VerifierUnavailableError {
+    if (message !== this.lastFailure) this.logger.warn(`Refusing with 503: ${message}`);
+    this.lastFailure = message;
+    return new VerifierUnavailableError(message);
+  }
+}
+
+/** What the token service says went wrong, or else what is wrong with its answer. */
+function describe(body: unknown, error: z.ZodError): string {
+  const said = requestError.safeParse(body);
+  if (said.success) return `${said.data.error.code}: ${said.data.error.detail}`;
+  return error.issues
+    .map(({ path, message }) => (path.length > 0 ? `${path.join('.')}: ${message}` : message))
+    .join('; ');
+}
+
+function prove(text: string): { id: string; proof: string } | null {
+  const credential = parseCredential(text);
+  return credential && { id: credential.id, proof: proofOf(credential.secret) };
+}

@@ -1,0 +1,33 @@
+import { identityEvents } from './identity/identity-events.js';
+import { checkPassword } from './internal/check-password.js';
+import { endSession } from './internal/end-session.js';
+import { identityEventApplied } from './internal/identity-event-applied.js';
+import { startSession } from './internal/start-session.js';
+import { userImpact } from './internal/user-impact.js';
+import type { EventContract, RequestContract } from './message.js';
+import { tokenEvents } from './tokens/token-events.js';
+import { verify } from './tokens/verify.js';
+
+const events: EventContract[] = [...identityEvents, ...tokenEvents, identityEventApplied];
+const requests: RequestContract[] = [verify, startSession, endSession, checkPassword, userImpact];
+const SECRET_FIELD = /secret$|hash|password$|credential|proof/i;
+
+describe('every message that crosses a process', () => {
+  it.each(events)('$subject accepts its own example', ({ schema, example }) => {
+    expect(schema.parse(example)).toEqual(example);
+  });
+
+  it.each(requests)('$subject accepts its own examples', ({ request, reply, example }) => {
+    expect(request.parse(example.request)).toEqual(example.request);
+    expect(reply.parse(example.reply)).toEqual(example.reply);
+  });
+
+  it('has a subject of its own', () => {
+    const subjects = [...events, ...requests].map(({ subject }) => subject);
+    expect(new Set(subjects).size).toBe(subjects.length);
+  });
+
+  it.each(events)('S7 $subject has no field for a secret, a hash or a password', ({ example }) => {
+    expect(Object.keys(example as object).filter((field) => SECRET_FIELD.test(field))).toEqual([]);
+  });
+});

@@ -1,0 +1,38 @@
+import { z } from 'zod';
+import { defineRequest, instant } from '../message.js';
+
+const origin = { ip: z.string().nullable() };
+
+/**
+ * Identity asks for a session after a login. With a password: of a user whose latest identity event is `userVersion`
+ * (the token service first catches up to it). With a token in the password's place (S4): of that token, whose owner's
+ * account name must be `username`.
+ */
+export const startSession = defineRequest({
+  subject: 'internal.tokens.start-session',
+  request: z.discriminatedUnion('with', [
+    z.strictObject({ with: z.literal('password'), userId: z.uuid(), userVersion: z.int().positive(), ...origin }),
+    z.strictObject({ with: z.literal('token'), credential: z.string().max(4096), username: z.string(), ...origin }),
+  ]),
+  reply: z.discriminatedUnion('started', [
+    z.object({
+      started: z.literal(true),
+      sessionId: z.uuid(),
+      userId: z.uuid(),
+      credential: z.string(),
+      expiresAt: instant,
+    }),
+    z.object({ started: z.literal(false), reason: z.string() }),
+  ]),
+  example: {
+    request: { with: 'password', userId: '01997c9e-1111-7111-8111-111111111111', userVersion: 3, ip: '192.0.2.7' },
+    reply: {
+      started: true,
+      sessionId: '01997c9e-4444-7444-8444-444444444444',
+      userId: '01997c9e-1111-7111-8111-111111111111',
+      credential: 'tks_01997c9e444474448444444444444444_(secret and check)',
+      expiresAt: '2026-03-14T21:26:53.589Z',
+    },
+  },
+});
+export type StartSessionReply = z.infer<typeof startSession.reply>;

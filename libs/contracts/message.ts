@@ -1,0 +1,60 @@
+import { z } from 'zod';
+
+/** An event as it leaves a service: its JetStream subject, its schema and an example that the schema accepts. */
+export interface EventContract<Schema extends z.ZodType = z.ZodType> {
+  readonly subject: string;
+  readonly schema: Schema;
+  readonly example: z.output<Schema>;
+}
+
+/** A request over NATS and its reply, each with its schema and an example. */
+export interface RequestContract<Request extends z.ZodType = z.ZodType, Reply extends z.ZodType = z.ZodType> {
+  readonly subject: string;
+  readonly request: Request;
+  readonly reply: Reply;
+  readonly example: { readonly request: z.input<Request>; readonly reply: z.output<Reply> };
+}
+
+/** Declares an event; its example is type-checked against its schema. */
+export function defineEvent<Schema extends z.ZodType>(contract: EventContract<Schema>): EventContract<Schema> {
+  return contract;
+}
+
+/** Declares a request; its examples are type-checked against its schemas. */
+export function defineRequest<Request extends z.ZodType, Reply extends z.ZodType>(
+  contract: RequestContract<Request, Reply>,
+): RequestContract<Request, Reply> {
+  return contract;
+}
+
+/** The answer to a request that does not parse, or that failed: never silence. */
+export const requestError = z.object({ error: z.object({ code: z.string(), detail: z.string() }) });
+export type RequestError = z.infer<typeof requestError>;
+
+/** An instant: RFC 3339 in UTC, as JSON carries it. */
+export const instant = z.iso.datetime({ offset: true });
+
+/** The name of a scope (what a guarded service asks for). */
+export const scope = z
+  .string()
+  .regex(/^[a-z0-9][a-z0-9:._-]{0,63}$/, 'a scope is 1 to 64 of a-z 0-9 : . _ - and begins with a letter or digit');
+
+/** The name of a role. */
+export const role = z
+  .string()
+  .regex(/^[a-z0-9][a-z0-9:._-]{0,63}$/, 'a role is 1 to 64 of a-z 0-9 : . _ - and begins with a letter or digit');
+
+/** Who did it: a user by id and account name, or the system itself. */
+export const actor = z.discriminatedUnion('kind', [
+  z.object({ kind: z.literal('user'), id: z.uuid(), username: z.string() }),
+  z.object({ kind: z.literal('system') }),
+]);
+export type Actor = z.infer<typeof actor>;
+
+/** What every published event carries. `version` is its place in its stream. */
+export const eventBase = z.object({
+  id: z.uuid(),
+  at: instant,
+  version: z.int().positive(),
+  by: actor,
+});

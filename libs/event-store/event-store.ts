@@ -1,0 +1,133 @@
+import type { Pool, PoolClient } from 'pg';
+import { type Append, append } from './append.js';
+import { type Aggregate, ConcurrencyError, type Metadata, type NewEvent, type RecordedEvent } from './event.js';
+import { type Loaded, load } from './read.js';
+import type { Sql } from './sql.js';
+
+/** A table kept by folding the log. Written so that it can be emptied and filled again. */
+export interface Projection {
+  readonly name: string;
+  /** The tables it alone writes. */
+  readonly tables: readonly string[];
+  /** Applies events, in order. Table names are unqualified: `rebuild` runs the same statements on shadow tables. */
+  readonly project: (sql: Sql, events: readonly RecordedEvent[]) => Promise<void>;
+}
+
+/** What a unit of work may do: read aggregates, append to them, and run SQL, all in one transaction. */
+export interface Work {
+  readonly sql: Sql;
+  load<State, Event extends NewEvent>(aggregate: Aggregate<State, Event>, id: string): Promise<State>;
+  loadAll<State, Event extends NewEvent>(
+    aggregate: Aggregate<State, Event>,
+    ids: readonly string[],
+  ): Promise<Map<string, State>>;
+  /**
+   * Appends at the version at which the aggregate was loaded. Written, and projected, when the work returns. `entity` is
+   * whose history the events stand in, where it is not the aggregate itself.
+   */
+  append<State, Event extends NewEvent>(
+    aggregate: Aggregate<State, Event>,
+    id: string,
+    events: readonly Event[],
+    metadata: Metadata,
+    entity?: string,
+  ): void;
+}
+
+const MAX_ATTEMPTS = 10;
+const SERIALIZATION_FAILURE = '40001';
+const DEADLOCK = '40P01';
+
+/** The log of one service, with the projections that are kept in the transaction of each append. */
+export class EventStore {
+  private readonly listeners = new Set<() => void>();
+
+  constructor(
+    readonly pool: Pool,
+    private readonly inline: readonly Projection[] = [],
+  ) {}
+
+  /**
+   * Runs a unit of work in one transaction: read, decide, append, project, commit. A race that is lost is run again,
+   * so the work must be repeatable: nothing in it may reach outside the transaction.
+   * @throws ConcurrencyError when ten attempts in a row lost
+   */
+  async transact<Result>(work: (work: Work) => Promise<Result>): Promise<Result> {
+    for (let attempt = 1; ; attempt++) {
+      const client = await this.pool.connect();
+      try {
+        return await this.attempt(client, work);
+      } catch (error) {
+        if (!isLostRace(error) || attempt === MAX_ATTEMPTS) throw error;
+      } finally {
+        client.release();
+      }
+    }
+  }
+
+  /** Calls back after every append of this process; the log of others is found by polling. */
+  onAppended(listener: () => void): () => void {
+    this.listeners.add(listener);
+    return () => this.listeners.delete(listener);
+  }
+
+  /** Tells the listeners that something was appended by a statement of the caller's own. */
+  appended(): void {
+    for (const listener of this.listeners) listener();
+  }
+
+  private async attempt<Result>(client: PoolClient, work: (work: Work) => Promise<Result>): Promise<Result> {
+    await client.query('BEGIN');
+    try {
+      const unit = new UnitOfWork(client);
+      const result = await work(unit);
+      const recorded = await append(client, unit.appends);
+      if (recorded.length > 0) {
+        for (const projection of this.inline) await projection.project(client, recorded);
+      }
+      await client.query('COMMIT');
+      if (recorded.length > 0) this.appended();
+      return result;
+    } catch (error) {
+      await client.query('ROLLBACK');
+      throw error;
+    }
+  }
+}
+
+class UnitOfWork implements Work {
+  private readonly versions = new Map<string, number>();
+  readonly appends: Append[] = [];
+
+  constructor(readonly sql: Sql) {}
+
+  async load<State, Event extends NewEvent>(aggregate: Aggregate<State, Event>, id: string): Promise<State> {
+    const loaded = await this.loadAll(aggregate, [id]);
+    return loaded.get(id) as State;
+  }
+
+  async loadAll<State, Event extends NewEvent>(aggregate: Aggregate<State, Event>, ids: readonly string[]) {
+    const loaded: Map<string, Loaded<State>> = await load(this.sql, aggregate, ids);
+    for (const [id, { version }] of loaded) this.versions.set(aggregate.stream(id), version);
+    return new Map([...loaded].map(([id, { state }]) => [id, state]));
+  }
+
+  append<State, Event extends NewEvent>(
+    aggregate: Aggregate<State, Event>,
+    id: string,
+    events: readonly Event[],
+    metadata: Metadata,
+    entity = id,
+  ): void {
+    const stream = aggregate.stream(id);
+    const expectedVersion = this.versions.get(stream);
+    if (expectedVersion === undefined) throw new Error(`${stream} is appended to before it was loaded`);
+    this.appends.push({ stream, entity, expectedVersion, events, metadata });
+    this.versions.set(stream, expectedVersion + events.length);
+  }
+}
+
+function isLostRace(error: unknown): boolean {
+  const { code } = error as { code?: string };
+  return error instanceof ConcurrencyError || code === SERIALIZATION_FAILURE || code === DEADLOCK;
+}

@@ -1,0 +1,70 @@
+/**
+ * The DDL of a log in `schema`, written to and read by `role`. Run by the owner, who alone may change it.
+ *
+ * The log is partitioned by `period`: `-infinity` for what is kept for good, the first day of a month for bulk events
+ * (uses), so that an old month can be detached and moved away whole. A stream lies in one period, so the unique key
+ * over period, stream and version is the expected-version check.
+ */
+export function createLog(schema: string, role: string): string[] {
+  return [
+    `CREATE TABLE ${schema}.events (
+      position bigint GENERATED ALWAYS AS IDENTITY,
+      transaction_id xid8 NOT NULL DEFAULT pg_current_xact_id(),
+      id uuid NOT NULL DEFAULT uuidv7(),
+      stream text NOT NULL,
+      version integer NOT NULL CHECK (version > 0),
+      type text NOT NULL,
+      entity uuid NOT NULL,
+      data jsonb NOT NULL,
+      metadata jsonb NOT NULL,
+      recorded_at timestamptz(3) NOT NULL DEFAULT clock_timestamp(),
+      period date NOT NULL DEFAULT '-infinity',
+      PRIMARY KEY (transaction_id, position, period),
+      UNIQUE (stream, version, period)
+    ) PARTITION BY LIST (period)`,
+    `CREATE INDEX events_entity ON ${schema}.events (entity, transaction_id, position)`,
+    `CREATE TABLE ${schema}.events_kept PARTITION OF ${schema}.events FOR VALUES IN ('-infinity')`,
+    `CREATE TABLE ${schema}.checkpoints (
+      subscription text PRIMARY KEY,
+      transaction_id xid8 NOT NULL,
+      position bigint NOT NULL
+    )`,
+    `CREATE FUNCTION ${schema}.refuse_change() RETURNS trigger LANGUAGE plpgsql AS
+      $$ BEGIN RAISE EXCEPTION 'the log is append-only: % refused', TG_OP; END $$`,
+    `CREATE TRIGGER events_append_only BEFORE UPDATE OR DELETE ON ${schema}.events
+      FOR EACH ROW EXECUTE FUNCTION ${schema}.refuse_change()`,
+    `CREATE TRIGGER events_append_only_whole BEFORE TRUNCATE ON ${schema}.events
+      FOR EACH STATEMENT EXECUTE FUNCTION ${schema}.refuse_change()`,
+    // The service's role may not create tables; this function lets it make the coming months' partitions and no more.
+    `CREATE FUNCTION ${schema}.ensure_periods() RETURNS void
+      LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog AS $$
+      DECLARE month date; name text;
+      BEGIN
+        FOR ahead IN 0..2 LOOP
+          month := date_trunc('month', now() AT TIME ZONE 'UTC')::date + make_interval(months => ahead);
+          name := 'events_' || to_char(month, 'YYYY_MM');
+          IF to_regclass('${schema}.' || name) IS NULL THEN
+            PERFORM pg_advisory_xact_lock(hashtext('${schema}.ensure_periods'));
+            EXECUTE format('CREATE TABLE IF NOT EXISTS ${schema}.%I PARTITION OF ${schema}.events FOR VALUES IN (%L)', name, month);
+          END IF;
+        END LOOP;
+      END $$`,
+    `SELECT ${schema}.ensure_periods()`,
+    `GRANT USAGE ON SCHEMA ${schema} TO ${role}`,
+    `GRANT SELECT, INSERT ON ${schema}.events TO ${role}`,
+    `GRANT SELECT, INSERT, UPDATE ON ${schema}.checkpoints TO ${role}`,
+    `REVOKE ALL ON FUNCTION ${schema}.ensure_periods() FROM PUBLIC`,
+    `GRANT EXECUTE ON FUNCTION ${schema}.ensure_periods() TO ${role}`,
+  ];
+}
+
+/**
+ * Makes a service's role where it is missing. It cannot log in: a service becomes it when it connects, and so holds
+ * only its grants.
+ */
+export function createRole(role: string): string {
+  return `DO $$ BEGIN
+    CREATE ROLE ${role} NOLOGIN;
+  EXCEPTION WHEN duplicate_object OR unique_violation THEN NULL;
+  END $$`;
+}

@@ -1,0 +1,103 @@
+import { randomUUID } from 'node:crypto';
+import { eventually } from '../../test/support/eventually.js';
+import { EventStore } from './event-store.js';
+import type { RecordedEvent } from './event.js';
+import { Subscription, type Subscriber } from './subscription.js';
+import { bySystem, Counter, testLog } from './testing/test-log.js';
+
+describe('a subscription', () => {
+  let log: Awaited<ReturnType<typeof testLog>>;
+  let store: EventStore;
+  let running: Subscription[] = [];
+
+  beforeEach(async () => {
+    log = await testLog();
+    store = new EventStore(log.pool);
+    await log.owner.query('CREATE TABLE seen (id uuid PRIMARY KEY)');
+    await log.owner.query('GRANT SELECT, INSERT ON seen TO tokenlog_test_log');
+  });
+  afterEach(async () => {
+    await Promise.all(running.map((subscription) => subscription.stop()));
+    running = [];
+    await log.drop();
+  });
+
+  const start = (subscriber: Subscriber) => {
+    const subscription = new Subscription(store, subscriber);
+    running.push(subscription);
+    subscription.start();
+    return subscription;
+  };
+  const count = (id: string = randomUUID()) =>
+    store.transact(async (work) => {
+      await work.load(Counter, id);
+      work.append(Counter, id, [{ type: 'counted', data: { by: 1 } }], bySystem);
+    });
+  const project: Subscriber['project'] = async (sql, events) => {
+    await sql.query('INSERT INTO seen SELECT * FROM unnest($1::uuid[])', [events.map(({ id }) => id)]);
+  };
+  const seen = async () => (await log.pool.query('SELECT count(*)::int AS count FROM seen')).rows[0].count;
+
+  it('applies each event exactly once, also when its process stops in between and others take over', async () => {
+    for (let round = 0; round < 4; round++) {
+      const one = start({ name: 'seen', project });
+      const two = start({ name: 'seen', project });
+      await Promise.all(Array.from({ length: 15 }, () => count()));
+      await one.stop();
+      await eventually(async () => expect(await seen()).toBe((round + 1) * 15));
+      await two.stop();
+    }
+  });
+
+  it('runs in one process at a time, and in another one when that has lost its connection', async () => {
+    const holders: string[] = [];
+    const named = (name: string): Subscriber => ({
+      name: 'single',
+      deliver: async () => {
+        holders.push(name);
+      },
+    });
+    start(named('one'));
+    await count();
+    await eventually(() => expect(holders).toEqual(['one']));
+    start(named('two'));
+    await log.owner.query(
+      `SELECT pg_terminate_backend(pid) FROM pg_locks WHERE locktype = 'advisory'
+       AND database = (SELECT oid FROM pg_database WHERE datname = current_database())`,
+    );
+    await count();
+    await eventually(() => expect(holders).toHaveLength(2));
+  });
+
+  it('delivers again what was not acknowledged, in order, and skips nothing', async () => {
+    const delivered: RecordedEvent[] = [];
+    let failures = 2;
+    start({
+      name: 'flaky',
+      deliver: async (events) => {
+        if (failures-- > 0) throw new Error('the other side is away');
+        delivered.push(...events);
+      },
+    });
+    const id = randomUUID();
+    for (let index = 0; index < 5; index++) await count(id);
+    await eventually(() => expect(delivered.map(({ version }) => version)).toEqual([1, 2, 3, 4, 5]));
+  });
+
+  it('hears of what another process appended', async () => {
+    const delivered: RecordedEvent[] = [];
+    start({
+      name: 'elsewhere',
+      deliver: async (events) => {
+        delivered.push(...events);
+      },
+    });
+    const other = new EventStore(log.pool);
+    await other.transact(async (work) => {
+      const id = randomUUID();
+      await work.load(Counter, id);
+      work.append(Counter, id, [{ type: 'counted', data: { by: 1 } }], bySystem);
+    });
+    await eventually(() => expect(delivered).toHaveLength(1));
+  });
+});

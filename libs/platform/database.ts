@@ -1,0 +1,96 @@
+import { Migration, Migrator } from '@mikro-orm/migrations';
+import type { EntityManager } from '@mikro-orm/postgresql';
+import { defineConfig, MikroORM, type Options } from '@mikro-orm/postgresql';
+import { createRole } from '@tokenlog/event-store/log.sql.js';
+import type { Sql } from '@tokenlog/event-store/sql.js';
+import { CompiledQuery } from 'kysely';
+import type { Pool } from 'pg';
+
+/** A service's part of the database: a schema of its own, used by a role that has no more than its grants. */
+export interface DatabasePart {
+  readonly schema: string;
+  readonly role: string;
+}
+
+/** MikroORM for a running service: it acts as the service's role, in the service's schema. */
+export function databaseOptions(url: string, part: DatabasePart, entities: Options['entities'] = []): Options {
+  return defineConfig({
+    clientUrl: url,
+    entities,
+    discovery: { warnWhenNoEntities: false },
+    pool: { min: 0, max: 10 },
+    driverOptions: {
+      options: `-c role=${part.role} -c search_path=${part.schema}`,
+      application_name: `tokenlog-${part.schema}`,
+    },
+    ensureDatabase: false,
+  });
+}
+
+/** A migration: its name is what the database remembers it by. */
+export interface MigrationStep {
+  readonly name: string;
+  readonly statements: readonly string[];
+}
+
+/**
+ * Brings a part of the database up to date, as its owner. Runs one at a time, however many try.
+ * @throws Error when the server is older than PostgreSQL 18
+ */
+export async function migrateDatabase(url: string, part: DatabasePart, steps: readonly MigrationStep[]): Promise<void> {
+  const orm = await MikroORM.init(
+    defineConfig({
+      clientUrl: url,
+      entities: [],
+      discovery: { warnWhenNoEntities: false },
+      extensions: [Migrator],
+      driverOptions: { options: `-c search_path=${part.schema}`, application_name: 'tokenlog-migrations' },
+      migrations: {
+        tableName: 'migrations',
+        snapshot: false,
+        silent: true,
+        migrationsList: steps.map(({ name, statements }) => ({ name, class: migrationOf(statements) })),
+      },
+    } as Options),
+  );
+  try {
+    const pool = await poolOf(orm);
+    const lock = await pool.connect();
+    try {
+      await lock.query('SELECT pg_advisory_lock(hashtext($1))', ['tokenlog-migrations']);
+      const { rows } = await lock.query(`SELECT current_setting('server_version_num')::int AS version`);
+      if (rows[0].version < 180000) throw new Error('DATABASE_URL: PostgreSQL 18 or newer is needed');
+      await lock.query(createRole(part.role));
+      await lock.query(`GRANT ${part.role} TO CURRENT_USER`);
+      await lock.query(`CREATE SCHEMA IF NOT EXISTS ${part.schema}`);
+      await orm.migrator.up();
+    } finally {
+      // Ending the connection gives the lock back.
+      lock.release(true);
+    }
+  } finally {
+    await orm.close();
+  }
+}
+
+/** The `pg` pool below MikroORM. */
+export function poolOf(orm: MikroORM): Promise<Pool> {
+  return orm.em.getConnection().getNativeClient() as Promise<Pool>;
+}
+
+/** The transaction that an entity manager is in, for statements that belong to it. */
+export function sqlOf(em: EntityManager): Sql {
+  const transaction = em.getTransactionContext();
+  if (!transaction) throw new Error('the entity manager is not in a transaction');
+  return {
+    query: (text, values) => transaction.executeQuery(CompiledQuery.raw(text, values)) as never,
+  };
+}
+
+function migrationOf(statements: readonly string[]) {
+  return class extends Migration {
+    override async up(): Promise<void> {
+      for (const statement of statements) this.addSql(statement);
+    }
+  };
+}

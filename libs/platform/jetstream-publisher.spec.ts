@@ -1,0 +1,198 @@
+import { randomUUID } from 'node:crypto';
+import { MikroORM } from '@mikro-orm/postgresql';
+import { type JetStreamManager, jetstream, jetstreamManager } from '@nats-io/jetstream';
+import { headers, type NatsConnection } from '@nats-io/transport-node';
+import { append } from '@tokenlog/event-store/append.js';
+import { EventStore } from '@tokenlog/event-store/event-store.js';
+import { createLog } from '@tokenlog/event-store/log.sql.js';
+import { readLog } from '@tokenlog/event-store/read.js';
+import { Subscription } from '@tokenlog/event-store/subscription.js';
+import { type TestDatabase, testDatabase } from '../../test/support/database.js';
+import { eventually } from '../../test/support/eventually.js';
+import { testNats } from '../../test/support/nats.js';
+import { databaseOptions, migrateDatabase, poolOf } from './database.js';
+import { jetstreamPublisher } from './jetstream-publisher.js';
+import { connectNats } from './nats.js';
+
+const PART = { schema: 'sample', role: 'tokenlog_sample' };
+const STREAM = 'IDENTITY';
+
+describe('the publisher of a log', () => {
+  let nats: Awaited<ReturnType<typeof testNats>>;
+  let connection: NatsConnection;
+  let manager: JetStreamManager;
+  let database: TestDatabase;
+  let orm: MikroORM;
+  let store: EventStore;
+  let subscription: Subscription;
+
+  beforeAll(async () => {
+    nats = await testNats();
+    connection = await connectNats(nats.urls.identity, 'identity', 'test');
+    manager = await jetstreamManager(connection);
+  });
+  afterAll(async () => {
+    await connection?.close();
+    await nats?.stop();
+  });
+
+  beforeEach(async () => {
+    database = await testDatabase();
+    await migrateDatabase(database.url, PART, [{ name: '1', statements: createLog(PART.schema, PART.role) }]);
+    orm = await MikroORM.init(databaseOptions(database.url, PART));
+    store = new EventStore(await poolOf(orm));
+    subscription = new Subscription(store, publisher());
+  });
+  afterEach(async () => {
+    await subscription.stop();
+    await orm.close(true);
+    await database.drop();
+    await manager.streams.delete(STREAM).catch(() => undefined);
+  });
+
+  const publisher = (nats = connection) =>
+    jetstreamPublisher({
+      nats,
+      stream: STREAM,
+      subjects: ['identity.>'],
+      subjectOf: ({ type }) => (type === 'kept-inside' ? null : `identity.${type}`),
+      payloadOf: ({ id, version }) => ({ id, version }),
+    });
+
+  async function appendEvents(count: number, type = 'sample'): Promise<string[]> {
+    const entity = randomUUID();
+    const events = Array.from({ length: count }, (_, index) => ({ type, data: { index } }));
+    const metadata = { by: { kind: 'system' as const } };
+    const appends = [{ stream: `sample-${entity}`, entity, expectedVersion: 0, events, metadata }];
+    const recorded = await append(store.pool, appends);
+    store.appended();
+    return recorded.map(({ id }) => id);
+  }
+
+  async function published(): Promise<string[]> {
+    const { state } = await manager.streams.info(STREAM);
+    const ids: string[] = [];
+    for (let seq = state.first_seq; seq <= state.last_seq; seq++) {
+      const message = await manager.streams.getMessage(STREAM, { seq });
+      const { id } = message?.json() as { id: string };
+      expect(message?.header.get('Nats-Msg-Id')).toBe(id);
+      ids.push(id);
+    }
+    return ids;
+  }
+
+  const becomes = (ids: string[]) => eventually(async () => expect(await published()).toEqual(ids));
+
+  it('publishes each event once, in order, what was appended before it started too', async () => {
+    const before = await appendEvents(700);
+    subscription.start();
+    const after = await appendEvents(3);
+    await becomes([...before, ...after]);
+  });
+
+  it('leaves out what is not for others', async () => {
+    subscription.start();
+    const first = await appendEvents(1);
+    await appendEvents(2, 'kept-inside');
+    await becomes([...first, ...(await appendEvents(1))]);
+  });
+
+  it('fills a stream again that was deleted while it ran, though nothing new happens', async () => {
+    subscription.start();
+    const ids = await appendEvents(5);
+    await becomes(ids);
+    await manager.streams.delete(STREAM);
+    await becomes(ids);
+    await becomes([...ids, ...(await appendEvents(1))]);
+  });
+
+  it('goes on where the stream ends when its checkpoint was lost or is behind', async () => {
+    subscription.start();
+    const ids = await appendEvents(5);
+    await becomes(ids);
+    await subscription.stop();
+    await store.pool.query(`UPDATE checkpoints SET transaction_id = '1', position = 0`);
+    subscription.start();
+    await becomes([...ids, ...(await appendEvents(1))]);
+  });
+
+  it('fills the stream anew when it stopped before its first checkpoint', async () => {
+    subscription.start();
+    const ids = await appendEvents(5);
+    await becomes(ids);
+    await subscription.stop();
+    await store.pool.query(`UPDATE checkpoints SET transaction_id = '0', position = 0`);
+    subscription.start();
+    await becomes([...ids, ...(await appendEvents(1))]);
+  });
+
+  it('appends again what the stream lost of its end', async () => {
+    subscription.start();
+    const ids = await appendEvents(2);
+    await becomes(ids);
+    await subscription.stop();
+    const lost = await appendEvents(3);
+    const end = (await store.pool.query('SELECT transaction_id, position FROM events ORDER BY 1, 2')).rows.at(-1);
+    await store.pool.query('UPDATE checkpoints SET transaction_id = $1, position = $2', [
+      end.transaction_id,
+      end.position,
+    ]);
+    subscription.start();
+    await becomes([...ids, ...lost]);
+  });
+
+  it('replaces a stream that is of another database', async () => {
+    await manager.streams.add({ name: STREAM, subjects: ['identity.>'] });
+    const header = headers();
+    header.set('Tokenlog-Cursor', '999999999999:7');
+    await jetstream(connection).publish('identity.sample', '{"id":"strange"}', { headers: header });
+    const ids = await appendEvents(2);
+    subscription.start();
+    await becomes(ids);
+  });
+
+  it('does not let a publisher that was replaced write between the events of its successor', async () => {
+    const stale = publisher();
+    await stale.resume?.({ transactionId: '0', position: '0' });
+    subscription.start();
+    const ids = await appendEvents(3);
+    await becomes(ids);
+    const other = { ...(await readAll())[0]!, id: randomUUID() };
+    await expect(stale.deliver?.([other])).rejects.toThrow('wrong last sequence');
+    await becomes(ids);
+  });
+
+  it('stops at the first event that fails: none behind it is written', async () => {
+    const one = publisher();
+    await one.resume?.({ transactionId: '0', position: '0' });
+    await appendEvents(3);
+    const [first, second, third] = await readAll();
+    const tooLarge = { ...second!, data: {}, version: 'x'.repeat(2_000_000) as never };
+    await expect(one.deliver?.([first!, tooLarge, third!])).rejects.toThrow(STREAM);
+    await becomes([first!.id]);
+  });
+
+  it('catches up when NATS was away', async () => {
+    const own = await testNats();
+    const ownConnection = await connectNats(own.urls.identity, 'identity', 'test');
+    const one = new Subscription(store, publisher(ownConnection));
+    one.start();
+    await appendEvents(1);
+    await own.stop();
+    await appendEvents(2);
+    await one.stop();
+    await ownConnection.close();
+    subscription.start();
+    const all = (await readAll()).map(({ id }) => id);
+    expect(all).toHaveLength(3);
+    await becomes(all);
+  });
+
+  async function readAll() {
+    return eventually(async () => {
+      const events = await readLog(store.pool, { transactionId: '0', position: '0' }, 100);
+      expect(events).not.toEqual([]);
+      return events;
+    });
+  }
+});

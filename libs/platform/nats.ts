@@ -1,0 +1,50 @@
+import { type ConnectionOptions, connect, type NatsConnection } from '@nats-io/transport-node';
+import { Logger } from '@nestjs/common';
+
+/** The users of `deploy/nats-server.conf`: each kind of client has its own, with its own permissions. */
+export type NatsUser = 'identity' | 'tokens' | 'guard' | 'observer';
+
+/** Injection token of the service's connection. */
+export const NATS = Symbol('NATS');
+
+/**
+ * Connection options for a kind of client. Credentials stand in the URL; inboxes are the user's own, which is all that
+ * its permissions let it subscribe to.
+ */
+export function natsOptions(url: string, user: NatsUser, name: string): ConnectionOptions {
+  const { username, password, host, protocol } = new URL(url);
+  return {
+    servers: `${protocol}//${host}`,
+    ...(username && { user: decodeURIComponent(username), pass: decodeURIComponent(password) }),
+    name,
+    inboxPrefix: `_INBOX_${user}`,
+    maxReconnectAttempts: -1,
+    reconnectTimeWait: 250,
+  };
+}
+
+/**
+ * Connects and keeps reconnecting; permission errors are logged by name.
+ * @throws Error with one clear line when the first connection fails
+ */
+export async function connectNats(url: string, user: NatsUser, name: string): Promise<NatsConnection> {
+  const { host } = new URL(url);
+  try {
+    const connection = await connect(natsOptions(url, user, name));
+    void watch(connection);
+    return connection;
+  } catch (error) {
+    throw new Error(`NATS_URL: cannot connect to NATS at ${host} as ${user}: ${(error as Error).message}`);
+  }
+}
+
+async function watch(connection: NatsConnection): Promise<void> {
+  const logger = new Logger('Nats');
+  for await (const status of connection.status()) {
+    if (status.type === 'error') {
+      logger.error(`NATS refused: ${status.error.message}. Check this user's permissions in nats-server.conf.`);
+    } else if (status.type === 'disconnect' || status.type === 'reconnect') {
+      logger.warn(`NATS ${status.type}: ${status.server}`);
+    }
+  }
+}

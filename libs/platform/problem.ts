@@ -1,0 +1,109 @@
+import { STATUS_CODES } from 'node:http';
+import {
+  type ArgumentsHost,
+  Catch,
+  type ExceptionFilter,
+  HttpException,
+  Logger,
+  StandardSchemaValidationPipe,
+} from '@nestjs/common';
+import type { Response } from 'express';
+
+/** RFC 9457. `code` is stable: programs decide on it; `detail` is for people. */
+export interface ProblemBody {
+  readonly type: string;
+  readonly title: string;
+  readonly status: number;
+  readonly code: string;
+  readonly detail: string;
+  readonly errors?: readonly FieldError[];
+}
+
+/** One field of the request that is wrong. */
+export interface FieldError {
+  readonly field: string;
+  readonly detail: string;
+}
+
+/** An error that its caller is meant to read: answered as `application/problem+json`. */
+export class Problem extends HttpException {
+  constructor(
+    status: number,
+    readonly code: string,
+    detail: string,
+    readonly extra: { errors?: FieldError[]; headers?: Record<string, string> } = {},
+  ) {
+    super(problemBody(status, code, detail, extra.errors), status);
+    this.message = detail;
+  }
+}
+
+/** The body of a problem. */
+export function problemBody(status: number, code: string, detail: string, errors?: FieldError[]): ProblemBody {
+  return {
+    type: 'about:blank',
+    title: STATUS_CODES[status] ?? 'Error',
+    status,
+    code,
+    detail,
+    ...(errors && { errors }),
+  };
+}
+
+/** Checks parameters against the zod schemas in their decorators; each wrong field is named. */
+export const validationPipe = new StandardSchemaValidationPipe({
+  exceptionFactory: (issues) => {
+    const errors = issues.slice(0, 20).map((issue) => ({
+      field: (issue.path ?? []).map((part) => String(typeof part === 'object' ? part.key : part)).join('.'),
+      detail: issue.message,
+    }));
+    const detail = errors.map(({ field, detail }) => (field ? `${field}: ${detail}` : detail)).join('; ');
+    return new Problem(400, 'invalid-request', detail, { errors });
+  },
+});
+
+/** Every error leaves as a problem; what was not meant for the caller is logged and says nothing of itself. */
+@Catch()
+export class ProblemFilter implements ExceptionFilter {
+  private readonly logger = new Logger(ProblemFilter.name);
+
+  catch(error: unknown, host: ArgumentsHost): void {
+    if (host.getType() !== 'http') throw error;
+    const response = host.switchToHttp().getResponse<Response>();
+    if (response.headersSent) {
+      response.destroy();
+      return;
+    }
+    const { body, headers } = this.describe(error);
+    response.status(body.status).set(headers).type('application/problem+json').send(JSON.stringify(body));
+  }
+
+  private describe(error: unknown): { body: ProblemBody; headers: Record<string, string> } {
+    if (error instanceof Problem) {
+      return { body: error.getResponse() as ProblemBody, headers: error.extra.headers ?? {} };
+    }
+    if (error instanceof HttpException) {
+      const body = error.getResponse();
+      if (isProblemBody(body)) return { body, headers: {} };
+      return { body: problemBody(error.getStatus(), codeOf(error.getStatus()), error.message), headers: {} };
+    }
+    const status = (error as { status?: unknown })?.status;
+    if (typeof status === 'number' && status >= 400 && status < 500) {
+      // Express' own parsers: a body that is too large, cut off or not JSON.
+      return { body: problemBody(status, codeOf(status), (error as Error).message), headers: {} };
+    }
+    this.logger.error(error instanceof Error ? (error.stack ?? error.message) : String(error));
+    return {
+      body: problemBody(500, 'internal-error', 'The server failed to answer; the failure is in its log.'),
+      headers: {},
+    };
+  }
+}
+
+function isProblemBody(body: unknown): body is ProblemBody {
+  return typeof body === 'object' && body !== null && 'code' in body && 'detail' in body && 'status' in body;
+}
+
+function codeOf(status: number): string {
+  return (STATUS_CODES[status] ?? 'error').toLowerCase().replaceAll(/[^a-z]+/g, '-');
+}

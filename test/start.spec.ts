@@ -1,0 +1,191 @@
+import { mkdir, readFile, stat, writeFile } from 'node:fs/promises';
+import { createServer } from 'node:net';
+import { join } from 'node:path';
+import { eventually } from './support/eventually.js';
+import { testFolder } from './support/folder.js';
+import { freePorts, processesOf, type Started, startTokenlog } from './support/started.js';
+
+type Run = Started & { env: Record<string, string> };
+const runs: Run[] = [];
+
+function start(env: Record<string, string>): Run {
+  const run = { ...startTokenlog(env), env };
+  runs.push(run);
+  return run;
+}
+
+async function newEnvironment(): Promise<Record<string, string>> {
+  return { ...(await freePorts()), DATA_DIR: await testFolder('data') };
+}
+
+async function untilItRuns(run: Run): Promise<string> {
+  let code: number | null | undefined;
+  void run.exited.then((exitCode) => {
+    code = exitCode;
+  });
+  await eventually(() => run.output().includes('Ctrl-C stops everything.') || code !== undefined, {
+    timeoutMs: 90_000,
+  });
+  if (code !== undefined) throw new Error(`It ended with ${code}:\n${run.output()}`);
+  return run.output();
+}
+
+async function stop(run: Run, signal: NodeJS.Signals = 'SIGTERM'): Promise<number | null> {
+  run.process.kill(signal);
+  return run.exited;
+}
+
+const passwordIn = (output: string) => /first admin +admin +(\S+) +\(shown this once\)/.exec(output)?.[1];
+
+async function logIn(run: Run, password: string | undefined): Promise<number> {
+  const answer = await fetch(`http://127.0.0.1:${run.env.IDENTITY_PORT}/login`, {
+    method: 'POST',
+    headers: { 'content-type': 'application/json' },
+    body: JSON.stringify({ username: 'admin', password }),
+  });
+  return answer.status;
+}
+
+afterEach(async () => {
+  const ended = runs.splice(0);
+  for (const run of ended) {
+    if (run.process.exitCode === null && run.process.signalCode === null) await stop(run);
+  }
+  for (const run of ended) await eventually(() => processesOf(run.env.DATA_DIR ?? '').length === 0);
+});
+
+test('the first start prints the admin’s password, the second does not, and the data is kept', async () => {
+  const env = await newEnvironment();
+  const first = start(env);
+  const password = passwordIn(await untilItRuns(first));
+  expect(password).toBeDefined();
+  expect(await logIn(first, password)).toBe(200);
+  expect(await stop(first)).toBe(0);
+  expect(processesOf(env.DATA_DIR ?? '')).toEqual([]);
+
+  const begun = performance.now();
+  const second = start(env);
+  const output = await untilItRuns(second);
+  expect(performance.now() - begun).toBeLessThan(10_000);
+  expect(output).not.toMatch(/first admin|shown this once/);
+  expect(output).not.toContain(password);
+  expect(await logIn(second, password)).toBe(200);
+  for (const service of ['IDENTITY_PORT', 'TOKENS_PORT', 'EXAMPLE_PORT']) {
+    expect((await fetch(`http://127.0.0.1:${env[service]}/health/ready`)).status).toBe(200);
+  }
+});
+
+test('secrets and logs are their owner’s alone', async () => {
+  const env = await newEnvironment();
+  await untilItRuns(start(env));
+  const mode = async (path: string) =>
+    ((await stat(join(env.DATA_DIR ?? '', path))).mode & 0o777).toString(8);
+  expect([await mode('secrets.json'), await mode('guard.env'), await mode('logs')]).toEqual([
+    '600',
+    '600',
+    '700',
+  ]);
+  expect(await readFile(join(env.DATA_DIR ?? '', 'guard.env'), 'utf8')).toMatch(
+    /^NATS_URL=nats:\/\/guard:\w+@127\.0\.0\.1:\d+\n$/,
+  );
+});
+
+test('Ctrl-C stops everything and leaves no process', async () => {
+  const run = start(await newEnvironment());
+  await untilItRuns(run);
+  expect(processesOf(run.env.DATA_DIR ?? '').length).toBeGreaterThanOrEqual(5);
+  expect(await stop(run, 'SIGINT')).toBe(0);
+  expect(processesOf(run.env.DATA_DIR ?? '')).toEqual([]);
+});
+
+test('Ctrl-C in the middle of a start leaves no process', async () => {
+  const run = start(await newEnvironment());
+  await eventually(() => processesOf(run.env.DATA_DIR ?? '').length > 1);
+  expect(await stop(run, 'SIGINT')).toBe(130);
+  expect(processesOf(run.env.DATA_DIR ?? '')).toEqual([]);
+});
+
+test('a start that was killed is recovered by the next one, with its data', async () => {
+  const env = await newEnvironment();
+  const killed = start(env);
+  const password = passwordIn(await untilItRuns(killed));
+  await stop(killed, 'SIGKILL');
+  const next = start(env);
+  await untilItRuns(next);
+  expect(await logIn(next, password)).toBe(200);
+});
+
+test('a start that was killed while it made the data directory is recovered by the next one', async () => {
+  const env = await newEnvironment();
+  const killed = start(env);
+  await eventually(() => stat(join(env.DATA_DIR ?? '', 'postgres.unfinished')));
+  await stop(killed, 'SIGKILL');
+  expect(passwordIn(await untilItRuns(start(env)))).toBeDefined();
+});
+
+test('a half-made data directory is moved aside', async () => {
+  const env = await newEnvironment();
+  const first = start(env);
+  await eventually(() => stat(join(env.DATA_DIR ?? '', 'secrets.json')));
+  await stop(first, 'SIGKILL');
+  await eventually(() => processesOf(env.DATA_DIR ?? '').length === 0);
+  await mkdir(join(env.DATA_DIR ?? '', 'postgres', 'base'), { recursive: true });
+  await writeFile(join(env.DATA_DIR ?? '', 'postgres', 'postmaster.pid'), `${process.pid}\n`);
+  const second = start(env);
+  expect(await untilItRuns(second)).toContain('is not a whole PostgreSQL cluster');
+});
+
+test('a second start on the same data says so and exits with 1; the first goes on', async () => {
+  const first = start(await newEnvironment());
+  await untilItRuns(first);
+  const second = start({ ...(await freePorts()), DATA_DIR: first.env.DATA_DIR ?? '' });
+  expect(await second.exited).toBe(1);
+  expect(second.output()).toMatch(/^DATA_DIR: \S+ is in use by process \d+: .*\n$/);
+  expect((await fetch(`http://127.0.0.1:${first.env.IDENTITY_PORT}/health/ready`)).status).toBe(200);
+});
+
+test('a service that dies is started again', async () => {
+  const run = start(await newEnvironment());
+  await untilItRuns(run);
+  const [line] = processesOf(run.env.DATA_DIR ?? '').filter((command) =>
+    command.includes('apps/tokens/main.js'),
+  );
+  process.kill(Number(line?.split(' ')[0]), 'SIGKILL');
+  await eventually(() => run.output().includes('tokens ended unexpectedly'));
+  await eventually(async () => (await fetch(`http://127.0.0.1:${run.env.TOKENS_PORT}/health/ready`)).ok, {
+    timeoutMs: 30_000,
+  });
+});
+
+describe('one line, exit code 1, nothing left running:', () => {
+  async function refused(env: Record<string, string>): Promise<string> {
+    const run = start(env);
+    expect(await run.exited).toBe(1);
+    expect(processesOf(env.DATA_DIR ?? '')).toEqual([]);
+    expect(run.output().trimEnd().split('\n')).toHaveLength(1);
+    return run.output();
+  }
+
+  test('a taken port', async () => {
+    const env = await newEnvironment();
+    const other = createServer().listen(Number(env.TOKENS_PORT));
+    try {
+      expect(await refused(env)).toContain(`TOKENS_PORT ${env.TOKENS_PORT} is taken`);
+    } finally {
+      other.close();
+    }
+  });
+
+  test.each([
+    ['IDENTITY_PORT', 'http'],
+    ['IDENTITY_PORT', '70000'],
+    ['POLICY_CREATE', 'everyone'],
+    ['POLICY_ON_PASSWORD_CHANGE', 'shrug'],
+    ['POLICY_MAX_LIFETIME_DAYS', 'long'],
+    ['NATS_SERVER_BIN', '/nowhere/nats-server'],
+    ['DATABASE_URL', 'postgres://nobody:x@127.0.0.1:1/nothing'],
+    ['NATS_URL', 'nats://127.0.0.1:1'],
+  ])('%s=%s', async (variable, value) => {
+    expect(await refused({ ...(await newEnvironment()), [variable]: value })).toContain(variable);
+  });
+});

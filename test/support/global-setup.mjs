@@ -1,0 +1,50 @@
+import { mkdtemp, readdir, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { build } from '../../tools/build.mjs';
+
+const PREFIX = 'tokenlog-test-';
+
+/** One PostgreSQL for the whole run, and the programs that scenarios start. The workers find them by the environment. */
+export default async function setUp() {
+  await build();
+  const { startPostgres } = await import('../../dist/tools/embedded-postgres.js');
+  const { findNatsServer } = await import('../../dist/tools/nats-server.js');
+  const { generateSecret } = await import('../../dist/tools/secrets.js');
+  const { identify } = await import('../../dist/tools/processes.js');
+  await removeLeftovers(identify);
+  const folder = await mkdtemp(join(tmpdir(), `${PREFIX}${process.pid}-`));
+  const output = (line) => console.error(line);
+  const [postgres, natsServer] = await Promise.all([
+    startPostgres({
+      dataDir: join(folder, 'postgres'),
+      password: generateSecret(),
+      fsync: false,
+      maxConnections: 300,
+    }),
+    findNatsServer({ output }),
+  ]);
+  process.env.TEST_DATABASE_URL = postgres.url('postgres');
+  process.env.TEST_FOLDER = folder;
+  process.env.NATS_SERVER_BIN = natsServer;
+
+  let ended;
+  const end = () => {
+    ended ??= postgres.stop().then(() => rm(folder, { recursive: true, force: true }));
+    return ended;
+  };
+  globalThis.endOfTestRun = end;
+  // Jest leaves at once on these, without its teardown.
+  for (const [signal, code] of Object.entries({ SIGINT: 130, SIGTERM: 143, SIGHUP: 129 })) {
+    process.once(signal, () => void end().finally(() => process.exit(code)));
+  }
+}
+
+/** What runs that were killed left behind; their folders are named for their process. */
+async function removeLeftovers(identify) {
+  for (const name of await readdir(tmpdir())) {
+    const pid = name.startsWith(PREFIX) && Number(name.slice(PREFIX.length).split('-')[0]);
+    if (pid && !identify(pid))
+      await rm(join(tmpdir(), name), { recursive: true, force: true }).catch(() => {});
+  }
+}
