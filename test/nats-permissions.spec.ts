@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { connect, type Msg, type NatsConnection, PermissionViolationError } from '@nats-io/transport-node';
 import { jetstream, jetstreamManager } from '@nats-io/jetstream';
+import { connect, type Msg, type NatsConnection, PermissionViolationError } from '@nats-io/transport-node';
 import type { NatsUser } from '../tools/embedded-nats.js';
 import { root } from '../tools/paths.js';
 import { testNats } from './support/nats.js';
@@ -79,9 +79,7 @@ describe('a guard', () => {
     'internal.identity.>',
     '$JS.API.>',
   ])('may not listen on %s', async (subject) => {
-    await expect(refusedSubscription(await as('guard'), subject)).resolves.toBeInstanceOf(
-      PermissionViolationError,
-    );
+    await expect(refusedSubscription(await as('guard'), subject)).resolves.toBeInstanceOf(PermissionViolationError);
   });
 
   test.each([
@@ -130,19 +128,15 @@ describe('an observer', () => {
     '_INBOX_guard.>',
     'internal.>',
   ])('may not listen on %s, where credentials or answers go by', async (subject) => {
-    await expect(refusedSubscription(await as('observer'), subject)).resolves.toBeInstanceOf(
-      PermissionViolationError,
-    );
+    await expect(refusedSubscription(await as('observer'), subject)).resolves.toBeInstanceOf(PermissionViolationError);
   });
 
-  test.each([
-    'tokens.verify',
-    'identity.user-deleted',
-    'tokens.token-revoked',
-    '$JS.API.STREAM.DELETE.TOKENS',
-  ])('may not publish %s', async (subject) => {
-    await expect(refusedPublication(await as('observer'), subject)).resolves.toBe(subject);
-  });
+  test.each(['tokens.verify', 'identity.user-deleted', 'tokens.token-revoked', '$JS.API.STREAM.DELETE.TOKENS'])(
+    'may not publish %s',
+    async (subject) => {
+      await expect(refusedPublication(await as('observer'), subject)).resolves.toBe(subject);
+    },
+  );
 
   test('reads the events of both streams and sees no verification', async () => {
     const tokens = await as('tokens');
@@ -214,9 +208,7 @@ describe('the services', () => {
     ['identity', 'tokens.verify'],
     ['identity', 'internal.tokens.>'],
   ] as const)('%s may not listen on %s', async (user, subject) => {
-    await expect(refusedSubscription(await as(user), subject)).resolves.toBeInstanceOf(
-      PermissionViolationError,
-    );
+    await expect(refusedSubscription(await as(user), subject)).resolves.toBeInstanceOf(PermissionViolationError);
   });
 
   test('tokens reads identity’s stream by a durable consumer, and acknowledges', async () => {
@@ -233,9 +225,7 @@ describe('the services', () => {
 
   test('a wrong password is refused', async () => {
     const { host } = new URL(nats.url);
-    await expect(
-      connect({ servers: host, user: 'tokens', pass: 'wrong', reconnect: false }),
-    ).rejects.toThrow();
+    await expect(connect({ servers: host, user: 'tokens', pass: 'wrong', reconnect: false })).rejects.toThrow();
     await expect(connect({ servers: host, reconnect: false })).rejects.toThrow();
   });
 });

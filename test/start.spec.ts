@@ -78,13 +78,8 @@ test('the first start prints the admin’s password, the second does not, and th
 test('secrets and logs are their owner’s alone', async () => {
   const env = await newEnvironment();
   await untilItRuns(start(env));
-  const mode = async (path: string) =>
-    ((await stat(join(env.DATA_DIR ?? '', path))).mode & 0o777).toString(8);
-  expect([await mode('secrets.json'), await mode('guard.env'), await mode('logs')]).toEqual([
-    '600',
-    '600',
-    '700',
-  ]);
+  const mode = async (path: string) => ((await stat(join(env.DATA_DIR ?? '', path))).mode & 0o777).toString(8);
+  expect([await mode('secrets.json'), await mode('guard.env'), await mode('logs')]).toEqual(['600', '600', '700']);
   expect(await readFile(join(env.DATA_DIR ?? '', 'guard.env'), 'utf8')).toMatch(
     /^NATS_URL=nats:\/\/guard:\w+@127\.0\.0\.1:\d+\n$/,
   );
@@ -147,9 +142,7 @@ test('a second start on the same data says so and exits with 1; the first goes o
 test('a service that dies is started again', async () => {
   const run = start(await newEnvironment());
   await untilItRuns(run);
-  const [line] = processesOf(run.env.DATA_DIR ?? '').filter((command) =>
-    command.includes('apps/tokens/main.js'),
-  );
+  const [line] = processesOf(run.env.DATA_DIR ?? '').filter((command) => command.includes('apps/tokens/main.js'));
   process.kill(Number(line?.split(' ')[0]), 'SIGKILL');
   await eventually(() => run.output().includes('tokens ended unexpectedly'));
   await eventually(async () => (await fetch(`http://127.0.0.1:${run.env.TOKENS_PORT}/health/ready`)).ok, {

@@ -54,14 +54,7 @@ export async function startNats(options: NatsOptions): Promise<Nats> {
   await removePortFiles(dataDir);
 
   // Port -1 lets the server choose; the file that it writes then says what it chose, and that it listens.
-  const args = [
-    '-c',
-    join(root, 'deploy', 'nats-server.conf'),
-    '-a',
-    '127.0.0.1',
-    '-p',
-    String(options.port ?? -1),
-  ];
+  const args = ['-c', join(root, 'deploy', 'nats-server.conf'), '-a', '127.0.0.1', '-p', String(options.port ?? -1)];
   args.push('-sd', dataDir, '--ports_file_dir', dataDir);
   const log = openSync(logFile, 'a', 0o600);
   const child = start(
@@ -107,9 +100,7 @@ export async function startNats(options: NatsOptions): Promise<Nats> {
 
 /** The variables that deploy/nats-server.conf reads. */
 export function natsEnvironment(passwords: Record<NatsUser, string>): Record<string, string> {
-  return Object.fromEntries(
-    natsUsers.map((user) => [`NATS_${user.toUpperCase()}_PASSWORD`, passwords[user]]),
-  );
+  return Object.fromEntries(natsUsers.map((user) => [`NATS_${user.toUpperCase()}_PASSWORD`, passwords[user]]));
 }
 
 async function removePortFiles(dataDir: string): Promise<void> {
@@ -117,11 +108,7 @@ async function removePortFiles(dataDir: string): Promise<void> {
     if (name.endsWith('.ports')) await rm(join(dataDir, name), { force: true });
 }
 
-async function waitUntilReady(
-  dataDir: string,
-  pid: number | undefined,
-  isAlive: () => boolean,
-): Promise<number> {
+async function waitUntilReady(dataDir: string, pid: number | undefined, isAlive: () => boolean): Promise<number> {
   const deadline = performance.now() + READY_MS;
   while (performance.now() < deadline) {
     if (!isAlive()) throw new Error('it stopped at once; its last lines:');

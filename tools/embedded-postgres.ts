@@ -123,9 +123,7 @@ async function serverUser(paths: string[]): Promise<Command['user']> {
     const closed = await Promise.all(paths.map((path) => isClosed(dirname(path))));
     return { uid, gid, reachAll: closed.includes(true) };
   }
-  throw new Error(
-    'PostgreSQL does not run as root, and there is no user `postgres` or `nobody` to run it as.',
-  );
+  throw new Error('PostgreSQL does not run as root, and there is no user `postgres` or `nobody` to run it as.');
 }
 
 /** Whether some folder above, such as /root, lets nobody but its owner through. */
@@ -172,14 +170,7 @@ async function prepare(
     await writeFile(passwordFile, `${options.password}\n`, { mode: 0o600 });
     if (user) for (const path of [unfinished, passwordFile]) await chown(path, user.uid, user.gid);
     const args = ['-D', unfinished, '-U', USER, '-A', 'scram-sha-256', '--pwfile', passwordFile];
-    args.push(
-      '-E',
-      'UTF8',
-      '--locale',
-      'C',
-      '--no-instructions',
-      ...(options.fsync === false ? ['--no-sync'] : []),
-    );
+    args.push('-E', 'UTF8', '--locale', 'C', '--no-instructions', ...(options.fsync === false ? ['--no-sync'] : []));
     await runInitdb(initdb, args, user);
     await rename(unfinished, dataDir);
   } finally {
@@ -206,18 +197,12 @@ function runInitdb(file: string, args: string[], user: Command['user']): Promise
 
 /** PG* variables of the caller's shell would otherwise become the server's settings. */
 function serverEnvironment(): NodeJS.ProcessEnv {
-  const kept = Object.entries(process.env).filter(
-    ([name]) => !name.startsWith('PG') && !name.startsWith('LC_'),
-  );
+  const kept = Object.entries(process.env).filter(([name]) => !name.startsWith('PG') && !name.startsWith('LC_'));
   return { ...Object.fromEntries(kept), LC_ALL: 'C', TZ: 'UTC' };
 }
 
 /** The eighth line of postmaster.pid reads `ready` once sessions are accepted. */
-async function waitUntilReady(
-  dataDir: string,
-  pid: number | undefined,
-  isAlive: () => boolean,
-): Promise<void> {
+async function waitUntilReady(dataDir: string, pid: number | undefined, isAlive: () => boolean): Promise<void> {
   const deadline = performance.now() + READY_MS;
   while (performance.now() < deadline) {
     if (!isAlive()) throw new Error('it stopped at once; its last lines:');

@@ -15,13 +15,9 @@ export async function install() {
   console.error('Installing the locked dependencies (npm ci). This takes a minute or two the first time.');
   const started = Date.now();
   const seconds = () => Math.round((Date.now() - started) / 1000);
-  const progress = process.stderr.isTTY
-    ? undefined
-    : setInterval(() => console.error(`  … ${seconds()} s`), 10_000);
+  const progress = process.stderr.isTTY ? undefined : setInterval(() => console.error(`  … ${seconds()} s`), 10_000);
   // npm must not run on the Node that it is about to replace.
-  const folders = (process.env.PATH ?? '')
-    .split(delimiter)
-    .filter((folder) => !folder.includes('node_modules'));
+  const folders = (process.env.PATH ?? '').split(delimiter).filter((folder) => !folder.includes('node_modules'));
   const code = await new Promise((resolve) => {
     const child = spawn('npm', ['ci', '--no-audit', '--no-fund', '--include=dev', '--loglevel=error'], {
       cwd: root,
@@ -35,9 +31,7 @@ export async function install() {
   if (code !== 0) throw new Error('npm ci failed: see its lines above.');
   console.error(`Installed in ${seconds()} s.`);
   if (!existsSync(pinnedNode)) {
-    throw new Error(
-      'npm ran no install scripts, so the pinned Node is missing: run `npm ci --ignore-scripts=false`.',
-    );
+    throw new Error('npm ran no install scripts, so the pinned Node is missing: run `npm ci --ignore-scripts=false`.');
   }
 }
 

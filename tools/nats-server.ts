@@ -39,10 +39,7 @@ export type FindOptions = {
  * Debian's package unpacked without installing it. Several processes may call it at once.
  * @throws Error of one line when there is none and none can be obtained
  */
-export async function findNatsServer({
-  env = process.env,
-  output = () => {},
-}: FindOptions = {}): Promise<string> {
+export async function findNatsServer({ env = process.env, output = () => {} }: FindOptions = {}): Promise<string> {
   if (env.NATS_SERVER_BIN) {
     const version = await versionOf(env.NATS_SERVER_BIN);
     if (version) return env.NATS_SERVER_BIN;
@@ -93,8 +90,7 @@ async function fetchRelease(folder: string, output: (line: string) => void): Pro
   const file = join(folder, 'archive.tar.gz');
   const content = await download(url);
   const sha256 = createHash('sha256').update(content).digest('hex');
-  if (sha256 !== archive.sha256)
-    throw new Error(`its SHA-256 is ${sha256}, not the pinned ${archive.sha256}`);
+  if (sha256 !== archive.sha256) throw new Error(`its SHA-256 is ${sha256}, not the pinned ${archive.sha256}`);
   await writeFile(file, content);
   await run('tar', ['-xzf', file, '-C', folder, `${name}/nats-server`]);
   return join(folder, name, 'nats-server');
@@ -119,11 +115,8 @@ async function unpackDebianPackage(folder: string, output: (line: string) => voi
   if (process.platform !== 'linux' || !(await isOnPath('apt-get')) || !(await isOnPath('dpkg-deb'))) {
     throw new Error('this is no Debian');
   }
-  output(
-    "Fetching Debian's package of nats-server and unpacking it, without installing it (apt-get download).",
-  );
-  for (const name of ['lists/partial', 'cache/archives/partial'])
-    await mkdir(join(folder, name), { recursive: true });
+  output("Fetching Debian's package of nats-server and unpacking it, without installing it (apt-get download).");
+  for (const name of ['lists/partial', 'cache/archives/partial']) await mkdir(join(folder, name), { recursive: true });
   await writeFile(join(folder, 'status'), '');
   const options = {
     'Dir::State::Lists': join(folder, 'lists'),
@@ -157,10 +150,7 @@ async function unpackDebianPackage(folder: string, output: (line: string) => voi
 
 /** The user's cache, or where that cannot be written, one beside the dependencies. */
 async function cacheFolder(env: NodeJS.ProcessEnv): Promise<string> {
-  const folders = [
-    env.XDG_CACHE_HOME || join(env.HOME || homedir(), '.cache'),
-    join(root, 'node_modules', '.cache'),
-  ];
+  const folders = [env.XDG_CACHE_HOME || join(env.HOME || homedir(), '.cache'), join(root, 'node_modules', '.cache')];
   for (const folder of folders) {
     const cache = join(folder, 'tokenlog');
     try {
@@ -175,8 +165,7 @@ async function cacheFolder(env: NodeJS.ProcessEnv): Promise<string> {
 }
 
 async function isOnPath(name: string): Promise<boolean> {
-  for (const folder of (process.env.PATH ?? '').split(delimiter))
-    if (await isProgram(join(folder, name))) return true;
+  for (const folder of (process.env.PATH ?? '').split(delimiter)) if (await isProgram(join(folder, name))) return true;
   return false;
 }
 

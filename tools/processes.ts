@@ -54,11 +54,7 @@ export function processesIn(folder: string, program: string): ProcessIdentity[] 
 }
 
 /** Ends processes: each signal in turn, `graceMs` apart, until all have gone; then SIGKILL. */
-export async function end(
-  processes: ProcessIdentity[],
-  signals: NodeJS.Signals[],
-  graceMs: number,
-): Promise<void> {
+export async function end(processes: ProcessIdentity[], signals: NodeJS.Signals[], graceMs: number): Promise<void> {
   for (const signal of [...signals, 'SIGKILL' as const]) {
     for (const identity of processes.filter(isRunning)) send(identity.pid, signal);
     const deadline = performance.now() + graceMs;
@@ -101,14 +97,7 @@ export function start(command: Command, options: SpawnOptions): ChildProcess {
   if (user?.reachAll) {
     const right = reachingRight();
     // Without no_setuid_fixup, access(2) would ignore the right, and PostgreSQL asks it about its own program.
-    setpriv.push(
-      '--inh-caps',
-      `+${right}`,
-      '--ambient-caps',
-      `+${right}`,
-      '--securebits',
-      '+no_setuid_fixup',
-    );
+    setpriv.push('--inh-caps', `+${right}`, '--ambient-caps', `+${right}`, '--securebits', '+no_setuid_fixup');
   }
   return spawn('setpriv', [...setpriv, '--', file, ...args], { ...options, detached: true });
 }

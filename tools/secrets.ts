@@ -25,9 +25,7 @@ export async function loadSecrets(dataDir: string): Promise<Secrets> {
     }
   }
   if (existsSync(join(dataDir, 'postgres'))) {
-    throw new Error(
-      `${file} is missing, and the data beside it cannot be used without: restore it, or set DATA_DIR.`,
-    );
+    throw new Error(`${file} is missing, and the data beside it cannot be used without: restore it, or set DATA_DIR.`);
   }
   const secrets: Secrets = {
     postgresPassword: generateSecret(),

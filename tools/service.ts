@@ -1,6 +1,6 @@
 import { createWriteStream, existsSync, renameSync, statSync } from 'node:fs';
-import { setTimeout as delay } from 'node:timers/promises';
 import { createInterface } from 'node:readline';
+import { setTimeout as delay } from 'node:timers/promises';
 import { end, identify, start } from './processes.js';
 import type { Running } from './supervise.js';
 

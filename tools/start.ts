@@ -1,5 +1,5 @@
 import { relative } from 'node:path';
-import { type ServiceName, StartError, startSystem, type System } from './system.js';
+import { type ServiceName, StartError, type System, startSystem } from './system.js';
 
 /** A signal that comes twice at once, from the terminal and from npm, is one. In ms. */
 const SAME_SIGNAL_MS = 700;
@@ -72,17 +72,11 @@ function summary({ firstAdmin, guardEnvFile, logDir, ...running }: System): stri
     '',
   ];
   if (firstAdmin) {
-    const shown = given
-      ? 'the password given in ADMIN_PASSWORD'
-      : `${firstAdmin.password}   (shown this once)`;
+    const shown = given ? 'the password given in ADMIN_PASSWORD' : `${firstAdmin.password}   (shown this once)`;
     lines.push(`  first admin  ${firstAdmin.username}   ${shown}`, '');
   }
   const body = JSON.stringify({ username: firstAdmin?.username ?? 'admin', password });
-  lines.push(
-    'Log in:',
-    `  curl -s ${address('identity')}/login -H 'content-type: application/json' -d '${body}'`,
-    '',
-  );
+  lines.push('Log in:', `  curl -s ${address('identity')}/login -H 'content-type: application/json' -d '${body}'`, '');
   lines.push('Ctrl-C stops everything.');
   return lines.join('\n');
 }

@@ -116,8 +116,7 @@ export async function startSystem(options: SystemOptions): Promise<System> {
     const guardEnvFile = join(dataDir.path, 'guard.env');
     await writePrivately(guardEnvFile, `NATS_URL=${natsUrls.guard}\n`);
 
-    firstAdmin = (await migrateIdentity(databaseUrl, { adminPassword: env.ADMIN_PASSWORD || undefined }))
-      .firstAdmin;
+    firstAdmin = (await migrateIdentity(databaseUrl, { adminPassword: env.ADMIN_PASSWORD || undefined })).firstAdmin;
     await migrateTokens(databaseUrl);
     proceed();
 
@@ -172,10 +171,7 @@ type Context = Pick<SystemOptions, 'fsync' | 'ports'> & {
   parts: Map<PartName, Part>;
 };
 
-async function choosePorts(
-  mode: SystemOptions['ports'],
-  env: NodeJS.ProcessEnv,
-): Promise<Record<ServiceName, number>> {
+async function choosePorts(mode: SystemOptions['ports'], env: NodeJS.ProcessEnv): Promise<Record<ServiceName, number>> {
   const ports: Partial<Record<ServiceName, number>> = {};
   const wrong: string[] = [];
   for (const name of serviceNames) {

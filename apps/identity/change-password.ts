@@ -1,9 +1,9 @@
 import { Command, CommandHandler, type ICommandHandler } from '@nestjs/cqrs';
-import { z } from 'zod';
-import type { ActiveReply } from '@tokenlog/contracts/tokens/verify.js';
 import { type PasswordChangeEffect, passwordChangeEffect } from '@tokenlog/contracts/identity/password-changed.js';
+import type { ActiveReply } from '@tokenlog/contracts/tokens/verify.js';
 import type { Metadata } from '@tokenlog/event-store/event.js';
 import { Problem } from '@tokenlog/platform/problem.js';
+import { z } from 'zod';
 import { EnteredPassword } from './check-entered-password.js';
 import { hashPassword } from './passwords.js';
 import { factsOf, recordUserEvent } from './record-user-event.js';

@@ -37,11 +37,16 @@ export class EnteredPassword {
    */
   async require(user: User, password: string, ip: string | null): Promise<void> {
     if (user.passwordHash === null) {
-      throw new Problem(409, 'no-local-password', 'This account has no local password; the help desk or an admin can set one.');
+      throw new Problem(
+        409,
+        'no-local-password',
+        'This account has no local password; the help desk or an admin can set one.',
+      );
     }
     const check = await this.check(user, user.username, password, ip);
     if (check.outcome === 'throttled') throw tooManyAttempts(check.retryAfterSeconds);
-    if (check.outcome === 'wrong') throw new Problem(403, 'wrong-password', 'The password entered for this account is wrong.');
+    if (check.outcome === 'wrong')
+      throw new Problem(403, 'wrong-password', 'The password entered for this account is wrong.');
   }
 }
 

@@ -1,7 +1,7 @@
 import { Controller } from '@nestjs/common';
 import { MessagePattern, Payload } from '@nestjs/microservices';
 import { Public } from '@tokenlog/auth';
-import { checkPassword, type CheckPasswordReply } from '@tokenlog/contracts/internal/check-password.js';
+import { type CheckPasswordReply, checkPassword } from '@tokenlog/contracts/internal/check-password.js';
 import { answer } from '@tokenlog/platform/nats-transport.js';
 import { EnteredPassword } from './check-entered-password.js';
 import { Users } from './users.js';

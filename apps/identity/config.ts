@@ -1,5 +1,5 @@
-import { z } from 'zod';
 import { portVariable, readConfig, serviceVariables } from '@tokenlog/platform/config.js';
+import { z } from 'zod';
 
 const attempts = z.coerce.number().int().min(1).max(1_000_000);
 

@@ -1,6 +1,14 @@
-import { type DynamicModule, Global, Inject, Module, type OnApplicationBootstrap, type OnApplicationShutdown } from '@nestjs/common';
+import { setTimeout as delay } from 'node:timers/promises';
 import { MikroORM } from '@mikro-orm/postgresql';
 import type { NatsConnection } from '@nats-io/transport-node';
+import {
+  type DynamicModule,
+  Global,
+  Inject,
+  Module,
+  type OnApplicationBootstrap,
+  type OnApplicationShutdown,
+} from '@nestjs/common';
 import { EventStore } from '@tokenlog/event-store/event-store.js';
 import { Subscription } from '@tokenlog/event-store/subscription.js';
 import { databaseOptions, poolOf } from '@tokenlog/platform/database.js';
@@ -10,6 +18,8 @@ import type { IdentityConfig } from './config.js';
 import { LoginThrottle } from './login-throttle.js';
 import { publishUserEvents } from './publish-user-events.js';
 import { identityPart, User } from './user.entity.js';
+
+const DRAIN_MS = 1000;
 
 /** The database, NATS, and what runs on them from the service's start to its end. */
 @Global()
@@ -30,9 +40,16 @@ export class ConnectionsModule implements OnApplicationBootstrap, OnApplicationS
     return {
       module: ConnectionsModule,
       providers: [
-        { provide: MikroORM, useFactory: () => MikroORM.init(databaseOptions(config.DATABASE_URL, identityPart, [User])) },
+        {
+          provide: MikroORM,
+          useFactory: () => MikroORM.init(databaseOptions(config.DATABASE_URL, identityPart, [User])),
+        },
         { provide: NATS, useFactory: () => connectNats(config.NATS_URL, 'identity', 'identity') },
-        { provide: EventStore, inject: [MikroORM], useFactory: async (orm: MikroORM) => new EventStore(await poolOf(orm)) },
+        {
+          provide: EventStore,
+          inject: [MikroORM],
+          useFactory: async (orm: MikroORM) => new EventStore(await poolOf(orm)),
+        },
         { provide: AppliedEvents, inject: [NATS], useFactory: (nats: NatsConnection) => new AppliedEvents(nats) },
         {
           provide: LoginThrottle,
@@ -56,7 +73,9 @@ export class ConnectionsModule implements OnApplicationBootstrap, OnApplicationS
   async onApplicationShutdown(): Promise<void> {
     await this.publisher.stop();
     this.applied.stop();
-    await this.nats.drain().catch(() => undefined);
+    // Draining waits for a server that may be away.
+    await Promise.race([this.nats.drain().catch(() => undefined), delay(DRAIN_MS, undefined, { ref: false })]);
+    await this.nats.close();
     await this.orm.close();
   }
 }

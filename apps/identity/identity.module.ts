@@ -1,9 +1,9 @@
+import { MikroORM } from '@mikro-orm/postgresql';
+import type { NatsConnection } from '@nats-io/transport-node';
 import { type DynamicModule, Module } from '@nestjs/common';
 import { APP_GUARD } from '@nestjs/core';
 import { CqrsModule } from '@nestjs/cqrs';
 import { PassportModule } from '@nestjs/passport';
-import { MikroORM } from '@mikro-orm/postgresql';
-import type { NatsConnection } from '@nats-io/transport-node';
 import { AuthModule, TokenGuard } from '@tokenlog/auth';
 import { HealthModule } from '@tokenlog/platform/health.js';
 import { MetricsModule } from '@tokenlog/platform/metrics.js';
@@ -65,7 +65,13 @@ export class IdentityModule {
         MetricsModule,
       ],
       controllers: [...routes, ...requests],
-      providers: [...commands, ...queries, EnteredPassword, LocalStrategy, { provide: APP_GUARD, useExisting: TokenGuard }],
+      providers: [
+        ...commands,
+        ...queries,
+        EnteredPassword,
+        LocalStrategy,
+        { provide: APP_GUARD, useExisting: TokenGuard },
+      ],
     };
   }
 }

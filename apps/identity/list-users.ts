@@ -1,7 +1,7 @@
-import { Injectable } from '@nestjs/common';
 import { MikroORM, type QBFilterQuery, raw } from '@mikro-orm/postgresql';
-import { z } from 'zod';
+import { Injectable } from '@nestjs/common';
 import { Problem } from '@tokenlog/platform/problem.js';
+import { z } from 'zod';
 import { User } from './user.entity.js';
 import { userView, viewOf } from './user-view.js';
 
@@ -29,7 +29,9 @@ export class ListUsers {
       filters.push({ $or: [{ username: like }, { displayName: like }, { email: like }] });
     }
     const query = () => this.orm.em.fork().createQueryBuilder(User).where({ $and: filters });
-    const page = query().orderBy({ [raw('lower(username)')]: 'asc' }).limit(limit + 1);
+    const page = query()
+      .orderBy({ [raw('lower(username)')]: 'asc' })
+      .limit(limit + 1);
     if (cursor !== undefined) page.andWhere('lower(username) > ?', [readCursor(cursor)]);
 
     const [total, rows] = await Promise.all([query().getCount(), page.getResultList()]);

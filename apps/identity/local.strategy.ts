@@ -1,9 +1,9 @@
 import { type ExecutionContext, Injectable } from '@nestjs/common';
 import { CommandBus } from '@nestjs/cqrs';
 import { AuthGuard, PassportStrategy } from '@nestjs/passport';
+import { Problem, validationPipe } from '@tokenlog/platform/problem.js';
 import type { Request } from 'express';
 import { Strategy } from 'passport-local';
-import { Problem, validationPipe } from '@tokenlog/platform/problem.js';
 import { LogIn, type Login, loginBody } from './log-in.js';
 
 /** Passport's local strategy: user name and password in, a session out. */

@@ -1,12 +1,12 @@
+import type { NatsConnection } from '@nats-io/transport-node';
 import { Inject } from '@nestjs/common';
 import { Command, CommandHandler, type ICommandHandler } from '@nestjs/cqrs';
-import type { NatsConnection } from '@nats-io/transport-node';
-import { z } from 'zod';
 import { parseCredential } from '@tokenlog/contracts/credential.js';
-import { startSession, type StartSessionReply } from '@tokenlog/contracts/internal/start-session.js';
+import { type StartSessionReply, startSession } from '@tokenlog/contracts/internal/start-session.js';
 import { NATS } from '@tokenlog/platform/nats.js';
 import { request } from '@tokenlog/platform/nats-request.js';
 import { Problem } from '@tokenlog/platform/problem.js';
+import { z } from 'zod';
 import { EnteredPassword, tooManyAttempts } from './check-entered-password.js';
 import { factsOf, recordUserEvent } from './record-user-event.js';
 import type { User } from './user.entity.js';

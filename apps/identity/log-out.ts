@@ -1,6 +1,6 @@
+import type { NatsConnection } from '@nats-io/transport-node';
 import { Inject } from '@nestjs/common';
 import { Command, CommandHandler, type ICommandHandler } from '@nestjs/cqrs';
-import type { NatsConnection } from '@nats-io/transport-node';
 import { endSession } from '@tokenlog/contracts/internal/end-session.js';
 import type { ActiveReply } from '@tokenlog/contracts/tokens/verify.js';
 import { NATS } from '@tokenlog/platform/nats.js';

@@ -1,9 +1,7 @@
+import type { NatsConnection } from '@nats-io/transport-node';
 import { Body, Controller, Get, Inject, Ip, Patch, Put, Res } from '@nestjs/common';
 import { CommandBus } from '@nestjs/cqrs';
 import { ApiAcceptedResponse, ApiNoContentResponse, ApiOkResponse, ApiOperation, ApiTags } from '@nestjs/swagger';
-import type { NatsConnection } from '@nats-io/transport-node';
-import type { Response } from 'express';
-import type { z } from 'zod';
 import {
   AllowWhilePasswordChangeRequired,
   type AuthenticatedUser,
@@ -12,13 +10,15 @@ import {
   CurrentUser,
   RequireScopes,
 } from '@tokenlog/auth';
-import { userImpact, type UserImpact } from '@tokenlog/contracts/internal/user-impact.js';
+import { type UserImpact, userImpact } from '@tokenlog/contracts/internal/user-impact.js';
 import { NATS } from '@tokenlog/platform/nats.js';
 import { request } from '@tokenlog/platform/nats-request.js';
+import type { Response } from 'express';
+import type { z } from 'zod';
 import { AppliedEvents } from './applied-events.js';
 import { ChangePassword, passwordChange } from './change-password.js';
 import { profileChanges, UpdateProfile } from './update-profile.js';
-import { ownView, type OwnView, ownViewOf } from './user-view.js';
+import { type OwnView, ownView, ownViewOf } from './user-view.js';
 import { Users } from './users.js';
 
 @ApiTags('me')
@@ -53,7 +53,8 @@ export class MeController {
 
   @ApiOperation({
     summary: 'Changes my password, giving the current one.',
-    description: '403 `wrong-password` or `token-session`, 409 `no-local-password`, 429. `tokens` overrides the policy.',
+    description:
+      '403 `wrong-password` or `token-session`, 409 `no-local-password`, 429. `tokens` overrides the policy.',
   })
   @ApiNoContentResponse({ description: 'Changed, and the token service has applied it.' })
   @ApiAcceptedResponse({ description: 'Changed; the token service has not said within 2 s that it has applied it.' })

@@ -55,7 +55,9 @@ async function main(): Promise<void> {
 
 if (process.argv[1] === fileURLToPath(import.meta.url)) {
   await main().catch((error: Error) => {
-    process.stderr.write(`${error instanceof ConfigError ? error.message : `identity cannot migrate: ${error.message || error.name}`}\n`);
+    process.stderr.write(
+      `${error instanceof ConfigError ? error.message : `identity cannot migrate: ${error.message || error.name}`}\n`,
+    );
     process.exitCode = 1;
   });
 }

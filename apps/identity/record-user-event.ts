@@ -1,6 +1,6 @@
 import type { EntityManager } from '@mikro-orm/postgresql';
-import type { UserFacts } from '@tokenlog/contracts/identity/user-facts.js';
 import type { IdentityEvent } from '@tokenlog/contracts/identity/identity-events.js';
+import type { UserFacts } from '@tokenlog/contracts/identity/user-facts.js';
 import { append } from '@tokenlog/event-store/append.js';
 import type { Metadata } from '@tokenlog/event-store/event.js';
 import { sqlOf } from '@tokenlog/platform/database.js';
@@ -37,7 +37,13 @@ export async function recordUserEvent(
   event: UserEvent,
   metadata: Metadata,
 ): Promise<string> {
-  const appends = { stream: `user-${user.id}`, entity: user.id, expectedVersion: user.version, events: [event], metadata };
+  const appends = {
+    stream: `user-${user.id}`,
+    entity: user.id,
+    expectedVersion: user.version,
+    events: [event],
+    metadata,
+  };
   const [recorded] = await append(sqlOf(em), [appends]);
   if (!recorded) throw new Error('nothing was appended');
   user.version = recorded.version;

@@ -1,9 +1,9 @@
-import { Command, CommandHandler, type ICommandHandler } from '@nestjs/cqrs';
 import { type EntityManager, UniqueConstraintViolationException } from '@mikro-orm/postgresql';
-import { v7 } from 'uuid';
-import { z } from 'zod';
+import { Command, CommandHandler, type ICommandHandler } from '@nestjs/cqrs';
 import type { Metadata } from '@tokenlog/event-store/event.js';
 import { Problem } from '@tokenlog/platform/problem.js';
+import { v7 } from 'uuid';
+import { z } from 'zod';
 import { hashPassword } from './passwords.js';
 import { factsOf, recordUserEvent } from './record-user-event.js';
 import { User } from './user.entity.js';
@@ -75,9 +75,17 @@ export async function register(
 
 /** S42: 409. */
 export function applicationUser(): Problem {
-  return new Problem(409, 'application-user', 'An application has no password and does not log in; make a token for it.');
+  return new Problem(
+    409,
+    'application-user',
+    'An application has no password and does not log in; make a token for it.',
+  );
 }
 
 function usernameTaken(username: string): Problem {
-  return new Problem(409, 'username-taken', `There is a user ${username} already; upper and lower case count as the same.`);
+  return new Problem(
+    409,
+    'username-taken',
+    `There is a user ${username} already; upper and lower case count as the same.`,
+  );
 }

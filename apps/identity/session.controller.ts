@@ -1,13 +1,13 @@
 import { Body, Controller, HttpCode, Post, Req, Res, UseGuards } from '@nestjs/common';
 import { CommandBus } from '@nestjs/cqrs';
 import { ApiNoContentResponse, ApiOkResponse, ApiOperation, ApiTags } from '@nestjs/swagger';
-import type { CookieOptions, Request, Response } from 'express';
-import { z } from 'zod';
 import { AllowWhilePasswordChangeRequired, type Authentication, CurrentAuthentication, Public } from '@tokenlog/auth';
 import { instant } from '@tokenlog/contracts/message.js';
+import type { CookieOptions, Request, Response } from 'express';
+import { z } from 'zod';
+import { LoginGuard } from './local.strategy.js';
 import { type Login, loginBody } from './log-in.js';
 import { LogOut } from './log-out.js';
-import { LoginGuard } from './local.strategy.js';
 import { userView, viewOf } from './user-view.js';
 
 const loginAnswer = z.object({ session: z.object({ credential: z.string(), expiresAt: instant }), user: userView });
@@ -19,7 +19,8 @@ export class SessionController {
 
   @ApiOperation({
     summary: 'Starts a session, in the answer and as the cookie `session`.',
-    description: 'The password field also takes a token of the user. 401 `wrong-credentials`, 403 `user-disabled`, 429.',
+    description:
+      'The password field also takes a token of the user. 401 `wrong-credentials`, 403 `user-disabled`, 429.',
   })
   @ApiOkResponse({ standardSchema: loginAnswer })
   @Public()

@@ -1,6 +1,6 @@
 import { Command, CommandHandler, type ICommandHandler } from '@nestjs/cqrs';
-import { z } from 'zod';
 import { Problem } from '@tokenlog/platform/problem.js';
+import { z } from 'zod';
 import { EnteredPassword } from './check-entered-password.js';
 import { hashPassword } from './passwords.js';
 import { factsOf, recordUserEvent } from './record-user-event.js';

@@ -1,5 +1,5 @@
-import { z } from 'zod';
 import { instant, role } from '@tokenlog/contracts/message.js';
+import { z } from 'zod';
 import type { User } from './user.entity.js';
 
 /** The account name: the audit keeps it for good, so it cannot be changed. */

@@ -1,3 +1,4 @@
+import type { NatsConnection } from '@nats-io/transport-node';
 import { Body, Controller, Delete, Get, Inject, Ip, Param, Patch, Post, Put, Query, Res } from '@nestjs/common';
 import { CommandBus } from '@nestjs/cqrs';
 import {
@@ -8,21 +9,20 @@ import {
   ApiOperation,
   ApiTags,
 } from '@nestjs/swagger';
-import type { NatsConnection } from '@nats-io/transport-node';
-import type { Response } from 'express';
-import { z } from 'zod';
 import { type AuthenticatedUser, CurrentUser, RequireRoles, RequireScopes } from '@tokenlog/auth';
-import { userImpact, type UserImpact } from '@tokenlog/contracts/internal/user-impact.js';
+import { type UserImpact, userImpact } from '@tokenlog/contracts/internal/user-impact.js';
 import type { Metadata } from '@tokenlog/event-store/event.js';
 import { NATS } from '@tokenlog/platform/nats.js';
 import { request } from '@tokenlog/platform/nats-request.js';
+import type { Response } from 'express';
+import { z } from 'zod';
 import { AppliedEvents } from './applied-events.js';
 import { ChangeUser, type UserChanges, userChanges } from './change-user.js';
 import { DeleteUser } from './delete-user.js';
 import { ListUsers, userList, usersQuery } from './list-users.js';
-import { type Registration, RegisterUser, registration } from './register-user.js';
+import { RegisterUser, type Registration, registration } from './register-user.js';
 import { passwordToSet, SetPassword } from './set-password.js';
-import { userView, type UserView, viewOf } from './user-view.js';
+import { type UserView, userView, viewOf } from './user-view.js';
 import { Users } from './users.js';
 
 const userId = z.uuid();
@@ -109,7 +109,8 @@ export class UsersController {
 
   @ApiOperation({
     summary: "Sets a user's password, entering one's own; the user must change it.",
-    description: '403 `wrong-password` or `admin-account`, 409 `application-user`, `own-account` or `no-local-password`, 429.',
+    description:
+      '403 `wrong-password` or `admin-account`, 409 `application-user`, `own-account` or `no-local-password`, 429.',
   })
   @ApiNoContentResponse({ description: 'Set, and the token service has applied it.' })
   @ApiAcceptedResponse({ description: 'Set; the token service has not said within 2 s that it has applied it.' })

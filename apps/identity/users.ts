@@ -1,5 +1,5 @@
-import { Injectable } from '@nestjs/common';
 import { type EntityManager, LockMode, MikroORM } from '@mikro-orm/postgresql';
+import { Injectable } from '@nestjs/common';
 import { EventStore } from '@tokenlog/event-store/event-store.js';
 import { sqlOf } from '@tokenlog/platform/database.js';
 import { Problem } from '@tokenlog/platform/problem.js';

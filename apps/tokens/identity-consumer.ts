@@ -1,6 +1,6 @@
 import { AckPolicy, DeliverPolicy, type JsMsg, jetstream, jetstreamManager } from '@nats-io/jetstream';
 import { type NatsConnection, nanos } from '@nats-io/transport-node';
-import { Inject, Injectable, Logger, type OnApplicationBootstrap, type OnModuleDestroy } from '@nestjs/common';
+import { Inject, Injectable, Logger, type OnModuleDestroy } from '@nestjs/common';
 import { CommandBus } from '@nestjs/cqrs';
 import { IDENTITY_STREAM, identityEvent } from '@tokenlog/contracts/identity/identity-events.js';
 import { identityEventApplied } from '@tokenlog/contracts/internal/identity-event-applied.js';
@@ -16,7 +16,7 @@ const ACK_WAIT_MS = 30_000;
  * is acknowledged. What happened while this service was down is waiting in the stream.
  */
 @Injectable()
-export class IdentityConsumer implements OnApplicationBootstrap, OnModuleDestroy {
+export class IdentityConsumer implements OnModuleDestroy {
   private readonly logger = new Logger(IdentityConsumer.name);
   private stopping = false;
   private running: Promise<void> = Promise.resolve();
@@ -28,7 +28,8 @@ export class IdentityConsumer implements OnApplicationBootstrap, OnModuleDestroy
     private readonly commands: CommandBus,
   ) {}
 
-  onApplicationBootstrap(): void {
+  /** Starts in the background; every command must have its handler by then. */
+  start(): void {
     this.running = this.run();
   }
 

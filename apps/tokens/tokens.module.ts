@@ -19,6 +19,7 @@ import { HealthModule } from '@tokenlog/platform/health.js';
 import { MetricsModule } from '@tokenlog/platform/metrics.js';
 import { NATS } from '@tokenlog/platform/nats.js';
 import { NatsModule } from '@tokenlog/platform/nats.module.js';
+import type { ServiceDefinition } from '@tokenlog/platform/service.js';
 import { AdminTokensController } from './admin-tokens.controller.js';
 import { AuditController } from './audit.controller.js';
 import { CONFIG, type Config } from './config.js';
@@ -163,4 +164,17 @@ export class TokensModule implements OnApplicationBootstrap, BeforeApplicationSh
       .query('SELECT ensure_periods()')
       .catch((error: Error) => new Logger('Log').error(error.message));
   }
+}
+
+/** The service as a whole. */
+export function tokensService(config: Config): ServiceDefinition {
+  return {
+    name: 'tokens',
+    description: 'Issues access tokens, verifies them, and keeps the log of their whole life.',
+    module: TokensModule.with(config),
+    port: config.port,
+    natsUrl: config.natsUrl,
+    trustedProxies: config.trustedProxies,
+    start: (app) => app.get(IdentityConsumer).start(),
+  };
 }

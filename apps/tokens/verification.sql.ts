@@ -68,13 +68,13 @@ decided AS (
   FROM entitled
 ),
 uses AS (
-  SELECT token_id, sum(c)::bigint AS count, min(first_at) AS first_at, max(last_at) AS last_at,
+  SELECT token_id, user_id, username, sum(c)::bigint AS count, min(first_at) AS first_at, max(last_at) AS last_at,
     jsonb_agg(jsonb_build_object('service', service, 'ip', ip, 'count', c)) AS breakdown
   FROM (
-    SELECT token_id, service, ip, count(*) AS c, min(at) AS first_at, max(at) AS last_at
-    FROM decided WHERE reason IS NULL AND session_id IS NULL GROUP BY token_id, service, ip
+    SELECT token_id, user_id, username, service, ip, count(*) AS c, min(at) AS first_at, max(at) AS last_at
+    FROM decided WHERE reason IS NULL AND session_id IS NULL GROUP BY token_id, user_id, username, service, ip
   ) AS parts
-  GROUP BY token_id
+  GROUP BY token_id, user_id, username
 ),
 counted AS (
   INSERT INTO token_usage (token_id, use_count, last_used_at)
@@ -92,16 +92,17 @@ refused AS (
 ),
 noted AS (
   SELECT 'token-used' AS type, token_id, jsonb_build_object('count', count, 'firstAt', first_at, 'lastAt', last_at,
-    'breakdown', breakdown) AS data FROM uses
+    'breakdown', breakdown) AS data, jsonb_build_object('kind', 'user', 'id', user_id, 'username', username) AS by
+  FROM uses
   UNION ALL
   SELECT 'token-refused', token_id, (
     SELECT jsonb_build_object('reason', refused.reason, 'service', d.service, 'ip', d.ip)
     FROM decided d WHERE d.token_id = refused.token_id AND d.reason = refused.reason LIMIT 1
-  ) FROM refused
+  ), '{"kind":"system"}' FROM refused
 ),
 appended AS (
   INSERT INTO events (stream, version, type, entity, data, metadata, period)
-  SELECT $13::text, $14::int + row_number() OVER (), type, token_id, data, '{"by":{"kind":"system"}}', $15::date FROM noted
+  SELECT $13::text, $14::int + row_number() OVER (), type, token_id, data, jsonb_build_object('by', by), $15::date FROM noted
 )
 SELECT n, reason, generation, pepper, session_id AS "sessionId", session_token AS "sessionToken",
   session_expires_at AS "sessionExpiresAt", token_id AS "tokenId", description, expires_at AS "expiresAt", granted,

@@ -94,6 +94,5 @@ function connectionOptions(urls: string, { service, natsUser }: ResolvedAuthOpti
     timeout: FIRST_ANSWER_MS,
     maxReconnectAttempts: -1,
     reconnectTimeWait: 250,
-    ignoreAuthErrorAbort: true,
   };
 }

@@ -1,8 +1,8 @@
 import { randomUUID } from 'node:crypto';
-import { EventStore, type Projection } from './event-store.js';
-import { ConcurrencyError } from './event.js';
-import { load } from './read.js';
 import { append } from './append.js';
+import { ConcurrencyError } from './event.js';
+import { EventStore, type Projection } from './event-store.js';
+import { load } from './read.js';
 import { bySystem, Counter, type CounterEvent, testLog } from './testing/test-log.js';
 
 const counted = (by: number): CounterEvent => ({ type: 'counted', data: { by } });
@@ -68,7 +68,13 @@ describe('the event store', () => {
   it('refuses an append at a version that is over', async () => {
     const id = randomUUID();
     await count(id, 1);
-    const late = { stream: Counter.stream(id), entity: id, expectedVersion: 0, events: [counted(1)], metadata: bySystem };
+    const late = {
+      stream: Counter.stream(id),
+      entity: id,
+      expectedVersion: 0,
+      events: [counted(1)],
+      metadata: bySystem,
+    };
     await expect(append(log.pool, [late])).rejects.toBeInstanceOf(ConcurrencyError);
     expect((await stateOf(id))?.version).toBe(1);
   });

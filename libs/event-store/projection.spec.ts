@@ -3,7 +3,9 @@ import type { RecordedEvent } from './event.js';
 import { batchesByType } from './projection.js';
 
 const handled = { a: 1, b: 1, c: 1 };
-const events = fc.array(fc.record({ type: fc.constantFrom('a', 'b', 'c', 'unknown'), entity: fc.constantFrom('1', '2', '3') }));
+const events = fc.array(
+  fc.record({ type: fc.constantFrom('a', 'b', 'c', 'unknown'), entity: fc.constantFrom('1', '2', '3') }),
+);
 
 describe('batches of a projection', () => {
   it('keep for each thing the order of its events, and apply each event once', () => {

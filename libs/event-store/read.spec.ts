@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
-import { LOG_START, type LogCursor } from './event.js';
 import { append } from './append.js';
+import { LOG_START, type LogCursor } from './event.js';
 import { cursorOf, readLog } from './read.js';
 import { bySystem, testLog } from './testing/test-log.js';
 

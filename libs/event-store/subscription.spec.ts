@@ -1,8 +1,8 @@
 import { randomUUID } from 'node:crypto';
 import { eventually } from '../../test/support/eventually.js';
-import { EventStore } from './event-store.js';
 import type { RecordedEvent } from './event.js';
-import { Subscription, type Subscriber } from './subscription.js';
+import { EventStore } from './event-store.js';
+import { type Subscriber, Subscription } from './subscription.js';
 import { bySystem, Counter, testLog } from './testing/test-log.js';
 
 describe('a subscription', () => {

@@ -46,7 +46,8 @@ export async function migrateDatabase(url: string, part: DatabasePart, steps: re
       extensions: [Migrator],
       driverOptions: { options: `-c search_path=${part.schema}`, application_name: 'tokenlog-migrations' },
       migrations: {
-        tableName: 'migrations',
+        // With its schema: else it is looked for in `public`, and made again at each run.
+        tableName: `${part.schema}.migrations`,
         snapshot: false,
         silent: true,
         migrationsList: steps.map(({ name, statements }) => ({ name, class: migrationOf(statements) })),

@@ -74,8 +74,8 @@ describe('the publisher of a log', () => {
     const ids: string[] = [];
     for (let seq = state.first_seq; seq <= state.last_seq; seq++) {
       const message = await manager.streams.getMessage(STREAM, { seq });
-      const { id } = message?.json() as { id: string };
-      expect(message?.header.get('Nats-Msg-Id')).toBe(id);
+      const { id } = message!.json<{ id: string }>();
+      expect(message!.header.get('Nats-Msg-Id')).toBe(id);
       ids.push(id);
     }
     return ids;

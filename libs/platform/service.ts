@@ -1,4 +1,5 @@
 import 'reflect-metadata';
+import type { NatsConnection } from '@nats-io/transport-node';
 import { ConsoleLogger, type DynamicModule, type INestApplication, Logger, type LogLevel } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
 import type { NestExpressApplication } from '@nestjs/platform-express';
@@ -15,6 +16,8 @@ export interface ServiceDefinition {
   readonly port: number;
   readonly natsUrl: string;
   readonly trustedProxies: number;
+  /** Starts what the service does by itself, once everything it stands on is there. */
+  readonly start?: (app: INestApplication) => void;
   /** What to log; default: everything from `log` up. */
   readonly logLevels?: LogLevel[];
 }
@@ -37,7 +40,7 @@ export async function createService(service: ServiceDefinition): Promise<INestAp
   app.useGlobalPipes(validationPipe);
   app.useGlobalFilters(new ProblemFilter());
   app.enableShutdownHooks();
-  app.connectMicroservice(natsTransport(service.natsUrl, service.name, `${service.name}-requests`), {
+  const requests = app.connectMicroservice(natsTransport(service.natsUrl, service.name, `${service.name}-requests`), {
     inheritAppConfig: false,
   });
   const document = SwaggerModule.createDocument(
@@ -51,7 +54,11 @@ export async function createService(service: ServiceDefinition): Promise<INestAp
       .build(),
   );
   SwaggerModule.setup('docs', app, document, { jsonDocumentUrl: 'openapi.json' });
+  await app.init();
   await app.startAllMicroservices();
+  // The server knows the subscriptions only once it has read them.
+  await requests.unwrap<NatsConnection>().flush();
+  service.start?.(app);
   return app;
 }
 

@@ -14,7 +14,7 @@ export default async function setUp() {
   const { identify } = await import('../../dist/tools/processes.js');
   await removeLeftovers(identify);
   const folder = await mkdtemp(join(tmpdir(), `${PREFIX}${process.pid}-`));
-  const output = (line) => console.error(line);
+  const output = (line) => process.stderr.write(`${line}\n`);
   const [postgres, natsServer] = await Promise.all([
     startPostgres({
       dataDir: join(folder, 'postgres'),
@@ -44,7 +44,6 @@ export default async function setUp() {
 async function removeLeftovers(identify) {
   for (const name of await readdir(tmpdir())) {
     const pid = name.startsWith(PREFIX) && Number(name.slice(PREFIX.length).split('-')[0]);
-    if (pid && !identify(pid))
-      await rm(join(tmpdir(), name), { recursive: true, force: true }).catch(() => {});
+    if (pid && !identify(pid)) await rm(join(tmpdir(), name), { recursive: true, force: true }).catch(() => {});
   }
 }

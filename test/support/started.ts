@@ -1,9 +1,10 @@
-import { type ChildProcess, spawn } from 'node:child_process';
+import type { ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { root } from '../../tools/paths.js';
 import { choosePort } from '../../tools/ports.js';
+import { start } from '../../tools/processes.js';
 
 export type Started = {
   process: ChildProcess;
@@ -21,14 +22,13 @@ export async function freePorts(): Promise<Record<'IDENTITY_PORT' | 'TOKENS_PORT
 
 /** Runs what `npm start` runs once everything is installed and built. */
 export function startTokenlog(env: Record<string, string>): Started {
-  const child = spawn(process.execPath, [join(root, 'dist', 'tools', 'start.js')], {
-    cwd: root,
-    env: { ...process.env, ...env },
-    stdio: ['ignore', 'pipe', 'pipe'],
-  });
+  const child = start(
+    { file: process.execPath, args: [join(root, 'dist', 'tools', 'start.js')], whenOrphaned: 'SIGTERM' },
+    { cwd: root, env: { ...process.env, ...env }, stdio: ['ignore', 'pipe', 'pipe'] },
+  );
   let printed = '';
   for (const stream of [child.stdout, child.stderr]) {
-    stream.on('data', (chunk) => {
+    stream?.on('data', (chunk) => {
       printed += chunk;
     });
   }

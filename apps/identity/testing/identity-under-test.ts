@@ -1,17 +1,16 @@
-import type { INestApplication } from '@nestjs/common';
+import { jetstreamManager } from '@nats-io/jetstream';
 import type { NatsConnection } from '@nats-io/transport-node';
+import type { INestApplication } from '@nestjs/common';
+import { IDENTITY_STREAM } from '@tokenlog/contracts/identity/identity-events.js';
+import { connectNats, NATS } from '@tokenlog/platform/nats.js';
+import { createService } from '@tokenlog/platform/service.js';
 import pg from 'pg';
 import request from 'supertest';
-import { databaseOptions } from '@tokenlog/platform/database.js';
-import { connectNats } from '@tokenlog/platform/nats.js';
-import { createService } from '@tokenlog/platform/service.js';
-import { MikroORM } from '@mikro-orm/postgresql';
 import { testDatabase } from '../../../test/support/database.js';
 import { testNats } from '../../../test/support/nats.js';
 import { readIdentityConfig } from '../config.js';
 import { IdentityModule } from '../identity.module.js';
 import { migrate } from '../migrate.js';
-import { identityPart, User } from '../user.entity.js';
 import type { UserView } from '../user-view.js';
 import { TokenServiceStandIn } from './token-service-stand-in.js';
 
@@ -25,7 +24,6 @@ export class IdentityUnderTest {
     readonly tokens: TokenServiceStandIn,
     readonly sql: pg.Pool,
     readonly tokensNats: NatsConnection,
-    readonly databaseUrl: string,
     private readonly endServers: () => Promise<void>,
   ) {}
 
@@ -50,7 +48,7 @@ export class IdentityUnderTest {
       await nats.stop();
       await database.drop();
     };
-    return new IdentityUnderTest(app, tokens, new pg.Pool({ connectionString: database.url }), tokensNats, database.url, endServers);
+    return new IdentityUnderTest(app, tokens, new pg.Pool({ connectionString: database.url }), tokensNats, endServers);
   }
 
   async stop(): Promise<void> {
@@ -96,11 +94,15 @@ export class IdentityUnderTest {
   }
 
   /** Every event of the log, oldest first. */
-  async log(): Promise<{ id: string; type: string; entity: string; version: number; data: object; metadata: object }[]> {
+  async log(): Promise<
+    { id: string; type: string; entity: string; version: number; data: object; metadata: object }[]
+  > {
     return (await this.sql.query('SELECT * FROM identity.events ORDER BY position')).rows;
   }
 
-  orm(): Promise<MikroORM> {
-    return MikroORM.init(databaseOptions(this.databaseUrl, identityPart, [User]));
+  /** What an operator may do by accident. */
+  async deleteStream(): Promise<void> {
+    const { streams } = await jetstreamManager(this.app.get<NatsConnection>(NATS));
+    await streams.delete(IDENTITY_STREAM);
   }
 }

@@ -1,8 +1,7 @@
 import { jetstream, jetstreamManager } from '@nats-io/jetstream';
 import type { NatsConnection } from '@nats-io/transport-node';
-import { v7 } from 'uuid';
 import { formatCredential, generateSecret, parseCredential, proofOf } from '@tokenlog/contracts/credential.js';
-import { type IdentityEvent, IDENTITY_STREAM, identityEvent } from '@tokenlog/contracts/identity/identity-events.js';
+import { IDENTITY_STREAM, type IdentityEvent, identityEvent } from '@tokenlog/contracts/identity/identity-events.js';
 import { endSession } from '@tokenlog/contracts/internal/end-session.js';
 import { identityEventApplied } from '@tokenlog/contracts/internal/identity-event-applied.js';
 import { startSession } from '@tokenlog/contracts/internal/start-session.js';
@@ -10,6 +9,7 @@ import { userImpact } from '@tokenlog/contracts/internal/user-impact.js';
 import type { RequestContract } from '@tokenlog/contracts/message.js';
 import { type ActiveReply, verify } from '@tokenlog/contracts/tokens/verify.js';
 import { connectNats } from '@tokenlog/platform/nats.js';
+import { v7 } from 'uuid';
 import { eventually } from '../../../test/support/eventually.js';
 
 type Facts = Extract<IdentityEvent, { type: 'user-registered' }>['user'];
@@ -64,7 +64,11 @@ export class TokenServiceStandIn {
   issueToken(userId: string, scopes: string[]): string {
     const id = v7();
     const text = formatCredential({ prefix: 'tkl', id, secret: generateSecret() });
-    this.held.set(text, { userId, scopes, token: { id, description: 'test', scopes, expiresAt: null, secretGeneration: 1 } });
+    this.held.set(text, {
+      userId,
+      scopes,
+      token: { id, description: 'test', scopes, expiresAt: null, secretGeneration: 1 },
+    });
     return text;
   }
 
@@ -104,7 +108,9 @@ export class TokenServiceStandIn {
   }
 
   private async startSession(
-    request: { with: 'password'; userId: string; userVersion: number } | { with: 'token'; credential: string; username: string },
+    request:
+      | { with: 'password'; userId: string; userVersion: number }
+      | { with: 'token'; credential: string; username: string },
   ) {
     const id = v7();
     const text = formatCredential({ prefix: 'tks', id, secret: generateSecret() });

@@ -17,7 +17,7 @@ import { testNats } from '../../../test/support/nats.js';
 import type { Caller } from '../caller.js';
 import { readTokensConfig } from '../config.js';
 import { migrate } from '../migrate.js';
-import { TokensModule } from '../tokens.module.js';
+import { tokensService } from '../tokens.module.js';
 
 /** A user that the stand-in for identity has told the service of. */
 export interface TestUser {
@@ -57,15 +57,7 @@ export async function startTokenService(environment: Record<string, string> = {}
       ...environment,
       ...more,
     });
-    const app = await createService({
-      name: 'tokens',
-      description: 'under test',
-      module: TokensModule.with(config),
-      port: 0,
-      natsUrl: config.natsUrl,
-      trustedProxies: 0,
-      logLevels: ['fatal'],
-    });
+    const app = await createService({ ...tokensService(config), logLevels: ['fatal'] });
     await app.listen(0, '127.0.0.1');
     return app;
   };

@@ -18,6 +18,8 @@ export async function testLog() {
     max: 20,
     options: `-c role=${ROLE} -c search_path=${SCHEMA}`,
   });
+  // A test may cut connections; the pool makes new ones.
+  pool.on('error', () => undefined);
   return {
     pool,
     owner,
