@@ -5,7 +5,7 @@
  * Parameters, one entry a verification: $1 number in the batch, $2 id of a token or session, $3 scopes asked for (comma-
  * separated, null: none asked), $4 service, $5 address, $6 when it arrived. One entry a candidate hash: $7 number in the
  * batch, $8 keyed hash, $9 id of its pepper. Then the policy: $10 owner roles (null: any), $11 whether admins may hold
- * tokens, $12 scopes that may be given (null: any); and $13 the stream of uses, $14 its version so far, $15 its period.
+ * tokens, $12 scopes that may be given (null: any); and $13 the stream of uses, $14 its version so far, $15 its period. $16, one entry a verification: the account name that was presented with it (null: none).
  *
  * The order of the reasons is from what the holder should learn first. Without a hash that matches it is `unknown`,
  * whatever else is true; the work is the same for an id that does not exist. Counts are locked in the order of token
@@ -13,8 +13,9 @@
  */
 export const VERIFY_BATCH = `
 WITH asked AS (
-  SELECT n, id, string_to_array(scopes, ',') AS scopes, service, ip, at
-  FROM unnest($1::int[], $2::uuid[], $3::text[], $4::text[], $5::text[], $6::timestamptz[]) AS q(n, id, scopes, service, ip, at)
+  SELECT n, id, string_to_array(scopes, ',') AS scopes, service, ip, at, lower(presented_as) AS presented_as
+  FROM unnest($1::int[], $2::uuid[], $3::text[], $4::text[], $5::text[], $6::timestamptz[], $16::text[])
+    AS q(n, id, scopes, service, ip, at, presented_as)
 ),
 proved AS (
   SELECT p.n, s.generation, s.pepper
@@ -48,6 +49,7 @@ decided AS (
     CASE
       WHEN generation IS NULL THEN 'unknown'
       WHEN token_id IS NULL AND session_id IS NULL THEN 'unknown'
+      WHEN presented_as <> lower(username) THEN 'unknown'
       WHEN session_id IS NOT NULL AND session_over THEN 'session-ended'
       WHEN status = 'deleted' THEN 'deleted'
       WHEN session_id IS NULL AND generation <> secret_generation

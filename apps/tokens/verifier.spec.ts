@@ -220,6 +220,13 @@ describe('verification', () => {
       expect(await eventsOf(tokenId, 'token-refused')).toEqual([]);
     });
 
+    it('S4 a token presented under another name than its owner’s, and S34 counts nothing', async () => {
+      const { tokenId, secret } = await issue();
+      expect(await service.verify({ credential: secret, username: 'grace' })).toEqual(refused('unknown'));
+      expect(await usageOf(tokenId)).toBeUndefined();
+      expect(await service.verify({ credential: secret, username: 'ADA' })).toMatchObject({ active: true });
+    });
+
     it('S33 notes a proven refusal once a minute, not once a try', async () => {
       const { tokenId, secret } = await issue();
       await service.commands.execute(new RevokeToken(service.caller(ada), tokenId, ada.id, { password: 'right' }));

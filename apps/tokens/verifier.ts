@@ -125,6 +125,7 @@ export class Verifier implements OnApplicationShutdown {
             uses.stream,
             uses.version,
             uses.period,
+            batch.map(({ request }) => request.username ?? null),
           ],
         });
         return rows;

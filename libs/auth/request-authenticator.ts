@@ -62,16 +62,19 @@ export class RequestAuthenticator {
     { scopes }: Requirements,
     ip: string | undefined,
   ): Promise<Authentication> {
-    const reply = await this.verifier.verify({ credential: presented.text, scopes, ip }).catch((error: unknown) => {
-      throw error instanceof VerifierUnavailableError ? verificationUnavailable() : error;
-    });
+    const reply = await this.verifier
+      .verify({ credential: presented.text, scopes, ip, ...named(presented) })
+      .catch((error: unknown) => {
+        throw error instanceof VerifierUnavailableError ? verificationUnavailable() : error;
+      });
     if (!reply.active) throw credentialRefused(this.options.service, reply.reason, scopes);
-    // S4. Whoever presents another's name is told what a stranger is told.
-    if (presented.username !== undefined && presented.username !== reply.user.username) {
-      throw credentialRefused(this.options.service, 'unknown');
-    }
     return { ...reply, carriedBy: presented.by };
   }
+}
+
+/** S4: the user name of HTTP Basic. */
+function named({ username }: PresentedCredential): { username?: string } {
+  return username === undefined ? {} : { username };
 }
 
 function readMessage(context: ExecutionContext): { presented: PresentedCredential | undefined; ip?: string } {

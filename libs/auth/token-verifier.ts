@@ -13,6 +13,8 @@ const LONGEST_ADDRESS = 64;
 export type VerifyQuestion = ({ readonly credential: string } | { readonly id: string; readonly proof: string }) & {
   /** Any one is enough (S25); left out: none is asked for. */
   readonly scopes?: readonly string[];
+  /** The account name that came with it (S4): another's than the owner's makes it `unknown`. */
+  readonly username?: string;
   /** The address of whoever presented it, for the token's history. */
   readonly ip?: string;
 };
@@ -48,6 +50,7 @@ export class TokenVerifier {
     return this.ask({
       ...proof,
       ...(question.scopes && { scopes: [...question.scopes] }),
+      ...(question.username !== undefined && { username: question.username }),
       service: this.options.service,
       ...(question.ip && { ip: question.ip.slice(0, LONGEST_ADDRESS) }),
     });

@@ -28,7 +28,7 @@ class PlainJsonDeserializer implements Deserializer {
 class PlainJsonSerializer implements Serializer {
   serialize(packet: { id?: string; response?: unknown; err?: unknown; isDisposed?: boolean }) {
     if (!packet.id?.startsWith(BARE)) return { data: JSON.stringify(packet) };
-    if (packet.err) return { data: JSON.stringify(internalError) };
+    if (packet.err) return { data: JSON.stringify(isTold(packet.err) ? { error: packet.err } : internalError) };
     return { data: JSON.stringify(packet.response) };
   }
 }
@@ -85,6 +85,11 @@ function parse(message: Msg): unknown {
     // Not JSON: the handler's schema refuses it, and the caller is told so.
     return undefined;
   }
+}
+
+/** What a guard refused with is meant for the caller. */
+function isTold(error: unknown): boolean {
+  return typeof error === 'object' && error !== null && 'code' in error && 'detail' in error;
 }
 
 function isEnvelope(body: unknown): body is { pattern: unknown; data: unknown; id: string } {

@@ -106,6 +106,9 @@ export class TestTokenService {
     if (found?.proof !== request.proof) return { active: false, reason: 'unknown' };
     const reason = this.refusals.get(request.id);
     if (reason) return { active: false, reason };
+    if (request.username !== undefined && request.username !== found.reply.user.username) {
+      return { active: false, reason: 'unknown' };
+    }
     const { scopes } = found.reply;
     if (request.scopes && !scopes.includes('*') && !request.scopes.some((scope) => scopes.includes(scope))) {
       return { active: false, reason: 'scope' };

@@ -23,6 +23,8 @@ export type RefusalReason = z.infer<typeof refusalReason>;
 const question = {
   /** Any one of these is enough (S25). Left out: no scope is asked for. Empty: nothing matches. */
   scopes: z.array(scope).max(64).optional(),
+  /** The account name that was presented with it (S4): another's than the owner's makes the credential `unknown`. */
+  username: z.string().max(128).optional(),
   /** The name of the service that asks, for the token's history. */
   service: z.string().min(1).max(128).optional(),
   /** The address of the caller of that service, for the token's history. */

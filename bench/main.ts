@@ -1,0 +1,90 @@
+import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { parseArgs } from 'node:util';
+import { root } from '../tools/paths.js';
+import { StartError } from '../tools/system.js';
+import type { Case } from './case.js';
+import { verificationOverNats } from './cases/verification-over-nats.js';
+import { describeMachine, isInMemory } from './machine.js';
+import { asMarkdown, asText } from './report.js';
+import { type CaseResult, runCase } from './run-case.js';
+import { Stage } from './stage.js';
+
+/** Every case, in the order of the report. */
+const cases: readonly Case[] = [verificationOverNats];
+
+const thorough = { rounds: 5, milliseconds: 1_500, tokens: 100_000, users: 1_000 };
+const quick = { rounds: 2, milliseconds: 200, tokens: 1_000, users: 10 };
+const USAGE = `Usage: npm run bench -- [--case <name>] [--rounds <number>] [--quick]
+
+  --case <name>      measures one case: ${cases.map(({ name }) => name).join(', ')}
+  --rounds <number>  ${thorough.rounds} where it is not given
+  --quick            only shows that everything works; the figures mean little
+
+Only a whole run, with at least ${thorough.rounds} rounds, writes bench/RESULTS.md.`;
+
+const options = readOptions();
+if (!options) {
+  console.error(USAGE);
+  process.exit(2);
+}
+const { chosen, pace } = options;
+const aborter = new AbortController();
+for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.once(signal, () => aborter.abort());
+if (process.channel) {
+  // Closed by the end of the process that npm started, however it ended.
+  process.once('disconnect', () => aborter.abort());
+  process.channel.unref();
+}
+
+const say = (line: string) => console.error(line);
+// Not in the system's folder for temporary files: on many systems that is in memory.
+await mkdir(join(root, '.data'), { recursive: true });
+const dataDir = await mkdtemp(join(root, '.data', 'bench-'));
+try {
+  if (isInMemory(dataDir)) say('The data is kept in memory here: commits cost nothing, and the rates say nothing.');
+  const stage = await Stage.set({ dataDir, ...pace, signal: aborter.signal, progress: say });
+  const stopped = new Promise<never>((_, reject) => {
+    aborter.signal.addEventListener('abort', () => reject(new StartError('Stopped.')));
+  });
+  try {
+    await Promise.race([measure(stage), stopped]);
+  } finally {
+    await stage.end();
+  }
+} catch (error) {
+  console.error(error instanceof StartError ? error.message : (error as Error).stack);
+  process.exitCode = 1;
+} finally {
+  await rm(dataDir, { recursive: true, force: true });
+}
+
+async function measure(stage: Stage): Promise<void> {
+  const results: CaseResult[] = [];
+  for (const subject of chosen) {
+    const result = await runCase(subject, stage, pace, say);
+    console.log(`\n${asText(result)}\n`);
+    results.push(result);
+  }
+  if (chosen.length < cases.length || pace.rounds < thorough.rounds) return;
+  const machine = describeMachine(await stage.versions());
+  const date = new Date().toISOString().slice(0, 10);
+  const dataset = `In the database: ${pace.tokens.toLocaleString('en')} tokens of ${pace.users.toLocaleString('en')} users.`;
+  await writeFile(join(root, 'bench', 'RESULTS.md'), asMarkdown(results, { machine, date, dataset }));
+  say('Written to bench/RESULTS.md.');
+}
+
+function readOptions() {
+  try {
+    const { values } = parseArgs({
+      options: { case: { type: 'string' }, rounds: { type: 'string' }, quick: { type: 'boolean', default: false } },
+    });
+    const chosen = cases.filter(({ name }) => values.case === undefined || name === values.case);
+    const pace = values.quick ? quick : thorough;
+    const rounds = values.rounds === undefined ? pace.rounds : Number(values.rounds);
+    if (chosen.length === 0 || !Number.isInteger(rounds) || rounds < 1) return undefined;
+    return { chosen, pace: { ...pace, rounds } };
+  } catch {
+    return undefined;
+  }
+}

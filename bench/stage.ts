@@ -1,0 +1,116 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import pg from 'pg';
+import { readTokensConfig } from '../apps/tokens/config.js';
+import { TOKENS_DATABASE } from '../apps/tokens/migrations.js';
+import { generateSecret } from '../tools/secrets.js';
+import { type System, startSystem } from '../tools/system.js';
+import type { Sample } from './case.js';
+import { Load, type LoadTask } from './load.js';
+import { processorTimes } from './processor-time.js';
+import { type SeededToken, seedTokens } from './seed-tokens.js';
+
+export interface StageOptions {
+  readonly dataDir: string;
+  /** How many tokens, and users to own them, a case finds in the database. */
+  readonly tokens: number;
+  readonly users: number;
+  readonly signal: AbortSignal;
+  readonly progress: (line: string) => void;
+}
+
+/** How long the publisher may take to work off what a measurement left; in ms. */
+const SETTLE_MS = 15_000;
+
+/** The whole system as `npm start` runs it, with tokens in it, and the clients' process. */
+export class Stage {
+  private constructor(
+    readonly system: System,
+    readonly tokens: readonly SeededToken[],
+    readonly load: Load,
+    /** As the database's owner, for looking on. */
+    private readonly observer: pg.Client,
+  ) {}
+
+  static async set({ dataDir, tokens, users, signal, progress }: StageOptions): Promise<Stage> {
+    progress('Starting PostgreSQL, NATS and the services');
+    const pepper = generateSecret();
+    const system = await startSystem({
+      dataDir,
+      ports: 'free',
+      env: { ...process.env, DATABASE_URL: '', NATS_URL: '', TOKEN_PEPPER: pepper, TOKEN_PEPPERS_RETIRED: '' },
+      output: progress,
+      signal,
+    });
+    try {
+      const { databaseUrl, natsUrls } = system;
+      progress(`Making ${tokens} tokens of ${users} users`);
+      const { peppers } = readTokensConfig({
+        DATABASE_URL: databaseUrl,
+        NATS_URL: natsUrls.tokens,
+        TOKEN_PEPPER: pepper,
+      });
+      const seeded = await seedTokens({ databaseUrl, pepper: peppers[0], users, tokens });
+      const observer = new pg.Client(databaseUrl);
+      await observer.connect();
+      await observer.query(`SET search_path = ${TOKENS_DATABASE.schema}`);
+      const stage = new Stage(system, seeded, await Load.start(natsUrls.guard), observer);
+      await stage.settle(120_000);
+      return stage;
+    } catch (error) {
+      await system.stop();
+      throw error;
+    }
+  }
+
+  /**
+   * One measurement: the load, then the wait until everything that it caused is done. The processor time counts both;
+   * `servers` are those that take part beside the clients and NATS.
+   */
+  async measure(task: LoadTask, servers: Readonly<Record<string, number | undefined>>): Promise<Sample> {
+    const processes: Record<string, number> = { clients: this.load.pid };
+    for (const [name, pid] of Object.entries({ ...servers, 'nats-server': this.system.pid('nats') })) {
+      if (pid !== undefined) processes[name] = pid;
+    }
+    const before = processorTimes(processes);
+    const { count, rate, p50, p99 } = await this.load.run(task);
+    const aftermath = await this.settle(SETTLE_MS);
+    const after = processorTimes(processes);
+    const processor =
+      before &&
+      after &&
+      Object.fromEntries(
+        Object.keys(processes).map((name) => [name, (((after[name] ?? 0) - (before[name] ?? 0)) / count) * 1e6]),
+      );
+    return { rate, p50, p99, aftermath, ...(processor && { processor }) };
+  }
+
+  /**
+   * Waits until the log is published, so that one measurement's work is not done during the next.
+   * @returns how long it took, in ms
+   */
+  async settle(limitMs: number): Promise<number> {
+    const begun = performance.now();
+    while (performance.now() - begun < limitMs) {
+      const { rows } = await this.observer.query<{ published: boolean }>(
+        `SELECT NOT EXISTS (
+           SELECT FROM events WHERE (events.transaction_id, events.position) > (done.transaction_id, done.position)
+         ) AS published FROM checkpoints AS done WHERE subscription = 'publisher'`,
+      );
+      if (rows[0]?.published) return performance.now() - begun;
+      await delay(10);
+    }
+    throw new Error(`The log is not published ${limitMs / 1000} s after the load has ended.`);
+  }
+
+  /** What is under test, by version. */
+  async versions(): Promise<Record<string, string>> {
+    const { rows } = await this.observer.query<{ server_version: string }>('SHOW server_version');
+    return { PostgreSQL: rows[0]?.server_version ?? '', 'nats-server': await this.load.serverVersion() };
+  }
+
+  async end(): Promise<void> {
+    await this.load.stop();
+    await this.observer.end();
+    await this.system.stop();
+  }
+}
