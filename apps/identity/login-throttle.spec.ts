@@ -39,8 +39,7 @@ describe('wrong passwords', () => {
       for (const ip of ['198.51.100.31', '198.51.100.32']) expect(await guess('carol', ip)).toBe(401);
       await identity.login('carol', PASSWORD, '198.51.100.33').expect(200);
     }
-    const logins = Array.from({ length: 12 }, () => identity.login('carol', PASSWORD, '198.51.100.34'));
-    for (const { status } of await Promise.all(logins)) expect(status).toBe(200);
+    for (let login = 0; login < 12; login++) await identity.login('carol', PASSWORD, '198.51.100.34').expect(200);
   });
 
   it('sent all at once are no way around it', async () => {

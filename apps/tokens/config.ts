@@ -21,6 +21,8 @@ export interface Config {
   readonly serverName: string;
   readonly trustedProxies: number;
   readonly policy: Policy;
+  /** The variables that the environment set, of those that make the policy. */
+  readonly policySet: ReadonlySet<string>;
   /** The first is used for new hashes; the others are still accepted. */
   readonly peppers: readonly [Pepper, ...Pepper[]];
   readonly sessionLifetimeHours: number;
@@ -32,7 +34,7 @@ const pepper = z.string().min(16, 'must be at least 16 characters');
  * Reads the environment.
  * @throws ConfigError naming each variable that is missing or wrong
  */
-export function readTokensConfig(env?: NodeJS.ProcessEnv): Config {
+export function readTokensConfig(env: NodeJS.ProcessEnv = process.env): Config {
   const variables = readConfig(
     {
       ...serviceVariables,
@@ -51,6 +53,7 @@ export function readTokensConfig(env?: NodeJS.ProcessEnv): Config {
     serverName: variables.SERVER_NAME,
     trustedProxies: variables.TRUSTED_PROXIES,
     policy: policyOf(variables),
+    policySet: new Set(Object.keys(policyVariables).filter((name) => env[name])),
     peppers: [pepperOf(variables.TOKEN_PEPPER), ...variables.TOKEN_PEPPERS_RETIRED.map(pepperOf)],
     sessionLifetimeHours: variables.SESSION_LIFETIME_HOURS,
   };

@@ -25,6 +25,8 @@ export const policyVariables = {
   POLICY_OWNER_ROLES: anyOr(role).default(null),
   POLICY_ALLOW_ADMIN_TOKENS: z.enum(['true', 'false']).default('true'),
   POLICY_REQUIRE_FIRST_LOGIN: z.enum(['true', 'false']).optional(),
+  /** Not this service's to use: with external login a first login is required unless the policy says otherwise (S16). */
+  OIDC_ISSUER: z.string().optional(),
   POLICY_ON_PASSWORD_CHANGE: passwordChangeEffect.default('revoke'),
   POLICY_SCOPES: anyOr(scope).default(null),
   POLICY_MAX_LIFETIME_DAYS: days,
@@ -53,11 +55,39 @@ export function policyOf(variables: z.infer<z.ZodObject<typeof policyVariables>>
     requirePassword: variables.POLICY_REQUIRE_PASSWORD,
     ownerRoles: variables.POLICY_OWNER_ROLES,
     allowAdminTokens: variables.POLICY_ALLOW_ADMIN_TOKENS === 'true',
-    requireFirstLogin: variables.POLICY_REQUIRE_FIRST_LOGIN === 'true',
+    requireFirstLogin: variables.POLICY_REQUIRE_FIRST_LOGIN
+      ? variables.POLICY_REQUIRE_FIRST_LOGIN === 'true'
+      : variables.OIDC_ISSUER !== undefined,
     onPasswordChange: variables.POLICY_ON_PASSWORD_CHANGE,
     scopes: variables.POLICY_SCOPES,
     maxLifetimeDays: variables.POLICY_MAX_LIFETIME_DAYS ?? null,
     defaultLifetimeDays: variables.POLICY_DEFAULT_LIFETIME_DAYS ?? null,
     maxTokensPerUser: variables.POLICY_MAX_TOKENS_PER_USER ?? null,
   };
+}
+
+const VARIABLE_OF: Record<keyof Policy, keyof typeof policyVariables> = {
+  create: 'POLICY_CREATE',
+  requirePassword: 'POLICY_REQUIRE_PASSWORD',
+  ownerRoles: 'POLICY_OWNER_ROLES',
+  allowAdminTokens: 'POLICY_ALLOW_ADMIN_TOKENS',
+  requireFirstLogin: 'POLICY_REQUIRE_FIRST_LOGIN',
+  onPasswordChange: 'POLICY_ON_PASSWORD_CHANGE',
+  scopes: 'POLICY_SCOPES',
+  maxLifetimeDays: 'POLICY_MAX_LIFETIME_DAYS',
+  defaultLifetimeDays: 'POLICY_DEFAULT_LIFETIME_DAYS',
+  maxTokensPerUser: 'POLICY_MAX_TOKENS_PER_USER',
+};
+
+/** Each rule with its value, its variable, and whether the environment set it. */
+export function policyView(policy: Policy, set: ReadonlySet<string>) {
+  return (Object.keys(VARIABLE_OF) as (keyof Policy)[]).map((name) => {
+    const value = policy[name];
+    return {
+      name,
+      value: typeof value === 'object' && value !== null ? [...value] : value,
+      variable: VARIABLE_OF[name],
+      from: set.has(VARIABLE_OF[name]) ? ('environment' as const) : ('default' as const),
+    };
+  });
 }

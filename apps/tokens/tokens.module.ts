@@ -34,6 +34,7 @@ import { LearnUserHandler } from './learn-user.js';
 import { ListTokensHandler } from './list-tokens.js';
 import { TOKENS_DATABASE } from './migrations.js';
 import { OwnTokensController } from './own-tokens.controller.js';
+import { PolicyController } from './policy.controller.js';
 import { publishTokenEvents } from './publish-token-events.js';
 import { ReassignTokenHandler } from './reassign-token.js';
 import { ReenteredPassword } from './reentered-password.js';
@@ -82,6 +83,7 @@ export const httpControllers = [
   OwnTokensController,
   AdminTokensController,
   AuditController,
+  PolicyController,
   SessionsController,
 ];
 

@@ -1,0 +1,33 @@
+import { Controller, Get, Inject } from '@nestjs/common';
+import { ApiOkResponse, ApiOperation, ApiTags } from '@nestjs/swagger';
+import { RequireRoles, RequireScopes } from '@tokenlog/auth';
+import { z } from 'zod';
+import { CONFIG, type Config } from './config.js';
+import { policyView } from './policy.js';
+
+const policyAnswer = z.object({
+  items: z.array(
+    z.object({
+      name: z.string(),
+      value: z.union([z.string(), z.number(), z.boolean(), z.array(z.string())]).nullable(),
+      variable: z.string(),
+      from: z.enum(['environment', 'default']),
+    }),
+  ),
+});
+
+/** The rules of this deployment, for whoever wonders why something was refused. */
+@ApiTags('admin: policy')
+@RequireScopes('admin')
+@RequireRoles('admin')
+@Controller('admin/policy')
+export class PolicyController {
+  constructor(@Inject(CONFIG) private readonly config: Config) {}
+
+  @ApiOperation({ summary: 'The policy in force, and where each value comes from. Null: no limit, or anything goes.' })
+  @ApiOkResponse({ standardSchema: policyAnswer })
+  @Get()
+  policy(): z.output<typeof policyAnswer> {
+    return { items: policyView(this.config.policy, this.config.policySet) };
+  }
+}

@@ -1,0 +1,46 @@
+import { pathToFileURL } from 'node:url';
+import { type RebuildReport, rebuild } from '@tokenlog/event-store/rebuild.js';
+import { Pool } from 'pg';
+import { TOKENS_DATABASE } from './migrations.js';
+import { sessionTable } from './session-table.js';
+import { tokenTable } from './token-table.js';
+
+const projections = [tokenTable, sessionTable];
+
+/**
+ * Rebuilds the tables of one projection from the log, while the services run.
+ * @param databaseUrl as the owner of the database, whom the migrations run as
+ * @throws Error for a name that no projection has
+ */
+export async function rebuildProjection(
+  databaseUrl: string,
+  name: string,
+  progress?: (events: number) => void,
+): Promise<RebuildReport> {
+  const projection = projections.find((each) => each.name === name);
+  if (!projection) {
+    const names = projections.map((each) => each.name).join(', ');
+    throw new Error(`There is no projection ${JSON.stringify(name)}; there are: ${names}.`);
+  }
+  const owner = new Pool({ connectionString: databaseUrl, max: 1 });
+  try {
+    const { schema, role } = TOKENS_DATABASE;
+    return await rebuild(owner, schema, role, projection, progress);
+  } finally {
+    await owner.end();
+  }
+}
+
+if (import.meta.url === pathToFileURL(process.argv[1] ?? '').href) {
+  try {
+    const report = await rebuildProjection(process.env.DATABASE_URL ?? '', process.argv[2] ?? '', (events) =>
+      process.stderr.write(`${events} events read\n`),
+    );
+    process.stdout.write(
+      `Rebuilt from ${report.events} events. Rows that differed: ${JSON.stringify(report.differences)}\n`,
+    );
+  } catch (error) {
+    process.stderr.write(`${(error as Error).message}\n`);
+    process.exitCode = 1;
+  }
+}

@@ -1,0 +1,131 @@
+import type { Pool, PoolClient } from 'pg';
+import { COLUMNS, type RecordedRow, toRecorded } from './append.js';
+import { LOG_START, type LogCursor, type RecordedEvent } from './event.js';
+import type { Projection } from './event-store.js';
+import { cursorOf, readLog } from './read.js';
+
+const BATCH = 5000;
+
+/** What a rebuild found. */
+export interface RebuildReport {
+  readonly events: number;
+  /** Rows of the live tables that were not what the log says, or were missing there. They are now. */
+  readonly differences: Readonly<Record<string, number>>;
+}
+
+/**
+ * Fills a projection's tables anew from the log, beside the live ones, and puts them in their place. Readers see the old
+ * tables until the new ones are whole; everybody waits only while the last events are caught up with.
+ * @param owner connections of whoever owns `schema`; the services' role may not make tables
+ * @param role the services' role, which keeps its grants
+ */
+export async function rebuild(
+  owner: Pool,
+  schema: string,
+  role: string,
+  projection: Projection,
+  progress: (events: number) => void = () => undefined,
+): Promise<RebuildReport> {
+  const client = await owner.connect();
+  const shadow = `${schema}_rebuild`;
+  try {
+    await client.query(`DROP SCHEMA IF EXISTS ${shadow} CASCADE`);
+    await client.query(`CREATE SCHEMA ${shadow}`);
+    for (const table of projection.tables) {
+      await client.query(`CREATE TABLE ${shadow}.${table} (LIKE ${schema}.${table} INCLUDING ALL)`);
+    }
+    // The projection's unqualified names now mean the shadows; the log is found behind them.
+    await client.query(`SET search_path = ${shadow}, ${schema}`);
+    const { cursor, events } = await catchUp(client, projection, progress);
+
+    const { differences, compared } = await compare(client, schema, shadow, projection, cursor);
+    const last = await swap(client, schema, shadow, role, projection, cursor, compared);
+    return { events: events + compared.size + last, differences };
+  } catch (error) {
+    await client.query('ROLLBACK');
+    await client.query(`DROP SCHEMA IF EXISTS ${shadow} CASCADE`);
+    throw error;
+  } finally {
+    // Its search path must not reach whoever has the connection next.
+    client.release(true);
+  }
+}
+
+async function catchUp(client: PoolClient, projection: Projection, progress: (events: number) => void) {
+  let cursor: LogCursor = LOG_START;
+  let events = 0;
+  for (;;) {
+    const batch = await readLog(client, cursor, BATCH);
+    const last = batch.at(-1);
+    if (!last) return { cursor, events };
+    await client.query('BEGIN');
+    await projection.project(client, batch);
+    await client.query('COMMIT');
+    cursor = cursorOf(last);
+    events += batch.length;
+    progress(events);
+    if (batch.length < BATCH) return { cursor, events };
+  }
+}
+
+/**
+ * Compares at one snapshot, which shows the live tables and exactly the events that made them: those behind the fence too,
+ * which are projected to the shadows first.
+ */
+async function compare(client: PoolClient, schema: string, shadow: string, projection: Projection, cursor: LogCursor) {
+  await client.query('BEGIN ISOLATION LEVEL REPEATABLE READ');
+  const rest = await readVisible(client, cursor);
+  await projection.project(client, rest);
+  const differences: Record<string, number> = {};
+  for (const table of projection.tables) {
+    differences[table] = await countDifferences(client, `${schema}.${table}`, `${shadow}.${table}`);
+  }
+  await client.query('COMMIT');
+  return { differences, compared: new Set(rest.map(({ id }) => id)) };
+}
+
+/**
+ * Puts the shadows in the place of the live tables. Once these are locked, whole from the start so that nobody can be
+ * waited for in a circle, every event that is visible has been projected to them, and every other one will be projected to
+ * those that take their place.
+ */
+async function swap(
+  client: PoolClient,
+  schema: string,
+  shadow: string,
+  role: string,
+  projection: Projection,
+  cursor: LogCursor,
+  compared: ReadonlySet<string>,
+): Promise<number> {
+  await client.query('BEGIN');
+  await client.query(`LOCK TABLE ${projection.tables.map((table) => `${schema}.${table}`).join(', ')}`);
+  const last = (await readVisible(client, cursor)).filter(({ id }) => !compared.has(id));
+  await projection.project(client, last);
+  for (const table of projection.tables) {
+    await client.query(`DROP TABLE ${schema}.${table}`);
+    await client.query(`ALTER TABLE ${shadow}.${table} SET SCHEMA ${schema}`);
+    await client.query(`GRANT SELECT, INSERT, UPDATE ON ${schema}.${table} TO ${role}`);
+  }
+  await client.query(`DROP SCHEMA ${shadow}`);
+  await client.query('COMMIT');
+  return last.length;
+}
+
+/** Every visible event after a place in the log, without the fence. */
+async function readVisible(client: PoolClient, after: LogCursor): Promise<RecordedEvent[]> {
+  const { rows } = await client.query<RecordedRow>(
+    `SELECT ${COLUMNS} FROM events WHERE (transaction_id, position) > ($1::xid8, $2::bigint)
+     ORDER BY events.transaction_id, events.position`,
+    [after.transactionId, after.position],
+  );
+  return rows.map(toRecorded);
+}
+
+async function countDifferences(client: PoolClient, live: string, rebuilt: string): Promise<number> {
+  const { rows } = await client.query<{ count: number }>(
+    `SELECT (SELECT count(*) FROM (TABLE ${live} EXCEPT TABLE ${rebuilt}) AS a)::int
+       + (SELECT count(*) FROM (TABLE ${rebuilt} EXCEPT TABLE ${live}) AS b)::int AS count`,
+  );
+  return rows[0]?.count ?? 0;
+}
