@@ -1,13 +1,15 @@
 import { portVariable, readConfig, serviceVariables } from '@tokenlog/platform/config.js';
 import { z } from 'zod';
+import { externalLoginOf, externalLoginVariables } from './external-login-settings.js';
 
 const attempts = z.coerce.number().int().min(1).max(1_000_000);
 
 /** @throws ConfigError naming each variable that is missing or wrong */
 export function readIdentityConfig(env: NodeJS.ProcessEnv = process.env) {
-  return readConfig(
+  const variables = readConfig(
     {
       ...serviceVariables,
+      ...externalLoginVariables,
       IDENTITY_PORT: portVariable(3001),
       /** Wrong passwords for one account in 15 minutes. */
       LOGIN_ATTEMPTS_PER_ACCOUNT: attempts.default(10),
@@ -16,5 +18,6 @@ export function readIdentityConfig(env: NodeJS.ProcessEnv = process.env) {
     },
     env,
   );
+  return { ...variables, externalLogin: externalLoginOf(variables) };
 }
 export type IdentityConfig = ReturnType<typeof readIdentityConfig>;

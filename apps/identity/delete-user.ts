@@ -1,7 +1,9 @@
+import type { EntityManager } from '@mikro-orm/postgresql';
 import { Command, CommandHandler, type ICommandHandler } from '@nestjs/cqrs';
 import type { Metadata } from '@tokenlog/event-store/event.js';
 import { keepOneAdmin } from './keep-one-admin.js';
 import { recordUserEvent } from './record-user-event.js';
+import type { User } from './user.entity.js';
 import { countOtherAdmins, lockAdmins, lockUser, Users } from './users.js';
 
 /**
@@ -26,10 +28,15 @@ export class DeleteUserHandler implements ICommandHandler<DeleteUser> {
       await lockAdmins(em);
       const user = await lockUser(em, userId);
       keepOneAdmin(user, null, await countOtherAdmins(em, user));
-      const { username } = user;
-      const eventId = await recordUserEvent(em, user, { type: 'user-deleted', data: { username } }, metadata);
-      em.remove(user);
-      return { eventId };
+      return { eventId: await eraseUser(em, user, metadata) };
     });
   }
+}
+
+/** Takes the row away and says so, in one transaction. @returns the event's id */
+export async function eraseUser(em: EntityManager, user: User, metadata: Metadata): Promise<string> {
+  const { username } = user;
+  const eventId = await recordUserEvent(em, user, { type: 'user-deleted', data: { username } }, metadata);
+  em.remove(user);
+  return eventId;
 }

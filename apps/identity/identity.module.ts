@@ -1,8 +1,8 @@
 import { MikroORM } from '@mikro-orm/postgresql';
 import type { NatsConnection } from '@nats-io/transport-node';
-import { type DynamicModule, Module } from '@nestjs/common';
+import { type DynamicModule, Inject, Module, type OnApplicationBootstrap } from '@nestjs/common';
 import { APP_GUARD } from '@nestjs/core';
-import { CqrsModule } from '@nestjs/cqrs';
+import { CommandBus, CqrsModule } from '@nestjs/cqrs';
 import { PassportModule } from '@nestjs/passport';
 import { AuthModule, TokenGuard } from '@tokenlog/auth';
 import { HealthModule } from '@tokenlog/platform/health.js';
@@ -15,9 +15,14 @@ import { CheckPasswordController } from './check-password.controller.js';
 import type { IdentityConfig } from './config.js';
 import { ConnectionsModule } from './connections.module.js';
 import { DeleteUserHandler } from './delete-user.js';
+import { ExternalLoginController } from './external-login.controller.js';
+import { ExternalLogin } from './external-login.js';
+import { EXTERNAL_LOGIN, type ExternalLoginSettings } from './external-login-settings.js';
+import { LinkExternalIdentityHandler } from './link-external-identity.js';
 import { ListUsers } from './list-users.js';
 import { LocalStrategy } from './local.strategy.js';
 import { LogInHandler } from './log-in.js';
+import { LogInExternallyHandler } from './log-in-externally.js';
 import { LogOutHandler } from './log-out.js';
 import { MeController } from './me.controller.js';
 import { RegisterUserHandler } from './register-user.js';
@@ -26,6 +31,7 @@ import { SetPasswordHandler } from './set-password.js';
 import { UpdateProfileHandler } from './update-profile.js';
 import { UsersController } from './users.controller.js';
 import { Users } from './users.js';
+import { VanishLocalAccounts, VanishLocalAccountsHandler } from './vanish-local-accounts.js';
 
 const commands = [
   RegisterUserHandler,
@@ -35,15 +41,23 @@ const commands = [
   ChangePasswordHandler,
   SetPasswordHandler,
   LogInHandler,
+  LogInExternallyHandler,
   LogOutHandler,
+  LinkExternalIdentityHandler,
+  VanishLocalAccountsHandler,
 ];
 const queries = [Users, ListUsers];
-const routes = [SessionController, MeController, UsersController];
+const routes = [SessionController, ExternalLoginController, MeController, UsersController];
 const requests = [CheckPasswordController];
 
 /** Users, passwords and logins. What runs beside the requests, the publisher, is started in `ConnectionsModule`. */
 @Module({})
-export class IdentityModule {
+export class IdentityModule implements OnApplicationBootstrap {
+  constructor(
+    private readonly commands: CommandBus,
+    @Inject(EXTERNAL_LOGIN) private readonly externalLogin: ExternalLoginSettings | null,
+  ) {}
+
   static forRoot(config: IdentityConfig): DynamicModule {
     return {
       module: IdentityModule,
@@ -70,8 +84,15 @@ export class IdentityModule {
         ...queries,
         EnteredPassword,
         LocalStrategy,
+        ExternalLogin,
+        { provide: EXTERNAL_LOGIN, useValue: config.externalLogin },
         { provide: APP_GUARD, useExisting: TokenGuard },
       ],
     };
+  }
+
+  /** Before the first request: nobody whose account is to vanish logs in once more. */
+  async onApplicationBootstrap(): Promise<void> {
+    if (this.externalLogin?.localAccounts === 'vanish') await this.commands.execute(new VanishLocalAccounts());
   }
 }

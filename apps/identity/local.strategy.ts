@@ -4,7 +4,8 @@ import { AuthGuard, PassportStrategy } from '@nestjs/passport';
 import { Problem, validationPipe } from '@tokenlog/platform/problem.js';
 import type { Request } from 'express';
 import { Strategy } from 'passport-local';
-import { LogIn, type Login, loginBody } from './log-in.js';
+import { LogIn, loginBody } from './log-in.js';
+import type { Login } from './login-session.js';
 
 /** Passport's local strategy: user name and password in, a session out. */
 @Injectable()

@@ -2,24 +2,19 @@ import type { NatsConnection } from '@nats-io/transport-node';
 import { Inject } from '@nestjs/common';
 import { Command, CommandHandler, type ICommandHandler } from '@nestjs/cqrs';
 import { parseCredential } from '@tokenlog/contracts/credential.js';
-import { type StartSessionReply, startSession } from '@tokenlog/contracts/internal/start-session.js';
+import { startSession } from '@tokenlog/contracts/internal/start-session.js';
 import { NATS } from '@tokenlog/platform/nats.js';
 import { request } from '@tokenlog/platform/nats-request.js';
 import { Problem } from '@tokenlog/platform/problem.js';
 import { z } from 'zod';
 import { EnteredPassword, tooManyAttempts } from './check-entered-password.js';
+import { type Login, startLoginSession, userDisabled } from './login-session.js';
 import { factsOf, recordUserEvent } from './record-user-event.js';
 import type { User } from './user.entity.js';
 import { enteredPassword } from './user-view.js';
 import { lockUser, Users } from './users.js';
 
 export const loginBody = z.strictObject({ username: z.string().min(1).max(256), password: enteredPassword });
-
-/** A session and whose it is. The credential is shown this once. */
-export interface Login {
-  readonly session: { readonly credential: string; readonly expiresAt: string };
-  readonly user: User;
-}
 
 /**
  * Starts a session with a password, or with a token in its place (S4).
@@ -53,7 +48,7 @@ export class LogInHandler implements ICommandHandler<LogIn> {
     if (!reply.started) throw wrongCredentials();
     const user = await this.users.find(reply.userId);
     if (!user) throw wrongCredentials();
-    return { session: sessionOf(reply), user };
+    return { session: { credential: reply.credential, expiresAt: reply.expiresAt }, user };
   }
 
   private async withPassword({ username, password, ip }: LogIn): Promise<Login> {
@@ -62,14 +57,7 @@ export class LogInHandler implements ICommandHandler<LogIn> {
     if (check.outcome === 'throttled') throw tooManyAttempts(check.retryAfterSeconds);
     if (check.outcome === 'wrong' || !found) throw wrongCredentials();
 
-    const user = await this.recordLogin(found, ip);
-    const question = { with: 'password' as const, userId: user.id, userVersion: user.version, ip };
-    const reply = await request(this.nats, startSession, question);
-    if (reply.started) return { session: sessionOf(reply), user };
-    if (reply.reason === 'user-disabled') throw userDisabled();
-    throw new Problem(503, 'service-unavailable', `The token service started no session: ${reply.reason}; try again.`, {
-      headers: { 'Retry-After': '1' },
-    });
+    return startLoginSession(this.nats, await this.recordLogin(found, ip), ip);
   }
 
   private recordLogin(found: User, ip: string | null): Promise<User> {
@@ -86,16 +74,8 @@ export class LogInHandler implements ICommandHandler<LogIn> {
   }
 }
 
-function sessionOf({ credential, expiresAt }: Extract<StartSessionReply, { started: true }>): Login['session'] {
-  return { credential, expiresAt };
-}
-
 function wrongCredentials(): Problem {
   return new Problem(401, 'wrong-credentials', 'The user name or the password is wrong.', {
     headers: { 'WWW-Authenticate': 'Bearer realm="identity"' },
   });
-}
-
-function userDisabled(): Problem {
-  return new Problem(403, 'user-disabled', 'This account is disabled; an admin can enable it.');
 }

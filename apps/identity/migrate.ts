@@ -3,13 +3,14 @@ import { MikroORM } from '@mikro-orm/postgresql';
 import { ConfigError, readConfig, serviceVariables } from '@tokenlog/platform/config.js';
 import { databaseOptions, migrateDatabase, sqlOf } from '@tokenlog/platform/database.js';
 import { usersAndLog } from './migrations/0001-users-and-log.js';
+import { externalIdentities } from './migrations/0002-external-identities.js';
 import { hashPassword, randomPassword } from './passwords.js';
 import { register, registration } from './register-user.js';
 import { identityPart, User } from './user.entity.js';
 import { newPassword } from './user-view.js';
 
 /** In the order in which they run; a name, once released, stays. */
-const migrations = [usersAndLog];
+const migrations = [usersAndLog, externalIdentities];
 
 /** The first admin, told once: the password is stored only as its hash. */
 export interface FirstAdmin {

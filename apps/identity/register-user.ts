@@ -4,6 +4,7 @@ import type { Metadata } from '@tokenlog/event-store/event.js';
 import { Problem } from '@tokenlog/platform/problem.js';
 import { v7 } from 'uuid';
 import { z } from 'zod';
+import type { ExternalIdentity } from './external-identity.js';
 import { hashPassword } from './passwords.js';
 import { factsOf, recordUserEvent } from './record-user-event.js';
 import { User } from './user.entity.js';
@@ -56,12 +57,15 @@ export async function register(
   { password: _, ...registration }: Registration,
   passwordHash: string | null,
   metadata: Metadata,
+  external: ExternalIdentity | null = null,
 ): Promise<{ user: User; eventId: string }> {
   const user = em.create(User, {
     ...registration,
     id: v7(),
     passwordHash,
     mustChangePassword: passwordHash !== null && registration.mustChangePassword,
+    externalIssuer: external?.issuer ?? null,
+    externalSubject: external?.subject ?? null,
     lastLoginAt: null,
     createdAt: new Date(),
     version: 0,

@@ -3,11 +3,13 @@ import { CommandBus } from '@nestjs/cqrs';
 import { ApiNoContentResponse, ApiOkResponse, ApiOperation, ApiTags } from '@nestjs/swagger';
 import { AllowWhilePasswordChangeRequired, type Authentication, CurrentAuthentication, Public } from '@tokenlog/auth';
 import { instant } from '@tokenlog/contracts/message.js';
-import type { CookieOptions, Request, Response } from 'express';
+import { clearSessionCookie, setSessionCookie } from '@tokenlog/platform/session-cookie.js';
+import type { Request, Response } from 'express';
 import { z } from 'zod';
 import { LoginGuard } from './local.strategy.js';
-import { type Login, loginBody } from './log-in.js';
+import { loginBody } from './log-in.js';
 import { LogOut } from './log-out.js';
+import type { Login } from './login-session.js';
 import { userView, viewOf } from './user-view.js';
 
 const loginAnswer = z.object({ session: z.object({ credential: z.string(), expiresAt: instant }), user: userView });
@@ -33,7 +35,7 @@ export class SessionController {
     @Res({ passthrough: true }) response: Response,
   ): z.output<typeof loginAnswer> {
     const { session, user } = request.user;
-    response.cookie('session', session.credential, { ...cookie(request), expires: new Date(session.expiresAt) });
+    setSessionCookie(request, response, session.credential, new Date(session.expiresAt));
     response.set('Cache-Control', 'no-store');
     return { session, user: viewOf(user) };
   }
@@ -49,10 +51,6 @@ export class SessionController {
     @Res({ passthrough: true }) response: Response,
   ): Promise<void> {
     await this.commands.execute(new LogOut(authentication));
-    response.clearCookie('session', cookie(request));
+    clearSessionCookie(request, response);
   }
-}
-
-function cookie(request: Request): CookieOptions {
-  return { httpOnly: true, sameSite: 'strict', path: '/', secure: request.secure };
 }

@@ -35,6 +35,8 @@ export const userView = z.object({
   organization: z.string().nullable(),
   roles: z.array(z.string()),
   disabled: z.boolean(),
+  /** Whether the external login knows this person (S17). */
+  external: z.boolean(),
   hasPassword: z.boolean(),
   mustChangePassword: z.boolean(),
   lastLoginAt: instant.nullable(),
@@ -53,6 +55,7 @@ export function viewOf(user: User): UserView {
     organization,
     roles,
     disabled,
+    external: user.externalSubject !== null,
     hasPassword: user.passwordHash !== null,
     mustChangePassword,
     lastLoginAt: user.lastLoginAt?.toISOString() ?? null,

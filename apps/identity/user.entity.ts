@@ -24,6 +24,9 @@ export const User = defineEntity({
     email: p.string().strictNullable(),
     phone: p.string().strictNullable(),
     disabled: p.boolean(),
+    /** Who this is at the external login (S17); both or neither. Given at the first login there, or by an admin. */
+    externalIssuer: p.string().strictNullable(),
+    externalSubject: p.string().strictNullable(),
     lastLoginAt: p.datetime().strictNullable(),
     createdAt: p.datetime(),
     version: p.integer(),

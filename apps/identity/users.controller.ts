@@ -1,5 +1,19 @@
 import type { NatsConnection } from '@nats-io/transport-node';
-import { Body, Controller, Delete, Get, Inject, Ip, Param, Patch, Post, Put, Query, Res } from '@nestjs/common';
+import {
+  Body,
+  Controller,
+  Delete,
+  Get,
+  HttpCode,
+  Inject,
+  Ip,
+  Param,
+  Patch,
+  Post,
+  Put,
+  Query,
+  Res,
+} from '@nestjs/common';
 import { CommandBus } from '@nestjs/cqrs';
 import {
   ApiAcceptedResponse,
@@ -19,6 +33,7 @@ import { z } from 'zod';
 import { AppliedEvents } from './applied-events.js';
 import { ChangeUser, type UserChanges, userChanges } from './change-user.js';
 import { DeleteUser } from './delete-user.js';
+import { externalLink, LinkExternalIdentity } from './link-external-identity.js';
 import { ListUsers, userList, usersQuery } from './list-users.js';
 import { RegisterUser, type Registration, registration } from './register-user.js';
 import { passwordToSet, SetPassword } from './set-password.js';
@@ -126,6 +141,22 @@ export class UsersController {
   ): Promise<void> {
     const { eventId } = await this.commands.execute(new SetPassword(id, passwords, actor, ip ?? null));
     response.status((await this.applied.wait(eventId)) ? 204 : 202);
+  }
+
+  @ApiOperation({
+    summary: 'Says who a user is at the external login: its `sub` there, or null for nobody.',
+    description: '404 `external-login-off`, 409 `external-identity-taken` or `application-user`.',
+  })
+  @ApiNoContentResponse()
+  @HttpCode(204)
+  @Put(':id/external-identity')
+  async link(
+    @CurrentUser() actor: AuthenticatedUser,
+    @Ip() ip: string | undefined,
+    @Param('id', { schema: userId }) id: string,
+    @Body({ schema: externalLink }) { subject }: z.output<typeof externalLink>,
+  ): Promise<void> {
+    await this.commands.execute(new LinkExternalIdentity(id, subject, metadataOf(actor, ip)));
   }
 }
 

@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto';
+import { scope } from '@tokenlog/contracts/message.js';
 import { listVariable, portVariable, readConfig, serviceVariables } from '@tokenlog/platform/config.js';
 import { z } from 'zod';
 import { type Policy, policyOf, policyVariables } from './policy.js';
@@ -26,6 +27,9 @@ export interface Config {
   /** The first is used for new hashes; the others are still accepted. */
   readonly peppers: readonly [Pepper, ...Pepper[]];
   readonly sessionLifetimeHours: number;
+  /** A `.properties` file of static keys to import (S37), and the scopes that they get. */
+  readonly accessKeysFile: string | null;
+  readonly accessKeyScopes: readonly string[];
 }
 
 const pepper = z.string().min(16, 'must be at least 16 characters');
@@ -42,6 +46,8 @@ export function readTokensConfig(env: NodeJS.ProcessEnv = process.env): Config {
       TOKENS_PORT: portVariable(3002),
       TOKEN_PEPPER: pepper,
       TOKEN_PEPPERS_RETIRED: listVariable.pipe(z.array(pepper)).default([]),
+      ACCESS_KEYS_FILE: z.string().optional(),
+      ACCESS_KEYS_SCOPES: listVariable.pipe(z.array(scope)).default(['rest']),
       SESSION_LIFETIME_HOURS: z.coerce.number().positive().max(720).default(12),
     },
     env,
@@ -56,6 +62,8 @@ export function readTokensConfig(env: NodeJS.ProcessEnv = process.env): Config {
     policySet: new Set(Object.keys(policyVariables).filter((name) => env[name])),
     peppers: [pepperOf(variables.TOKEN_PEPPER), ...variables.TOKEN_PEPPERS_RETIRED.map(pepperOf)],
     sessionLifetimeHours: variables.SESSION_LIFETIME_HOURS,
+    accessKeysFile: variables.ACCESS_KEYS_FILE ?? null,
+    accessKeyScopes: variables.ACCESS_KEYS_SCOPES,
   };
 }
 

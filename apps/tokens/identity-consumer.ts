@@ -1,3 +1,4 @@
+import { setTimeout as wait } from 'node:timers/promises';
 import { AckPolicy, DeliverPolicy, type JsMsg, jetstream, jetstreamManager } from '@nats-io/jetstream';
 import { type NatsConnection, nanos } from '@nats-io/transport-node';
 import { Inject, Injectable, Logger, type OnModuleDestroy } from '@nestjs/common';
@@ -10,6 +11,8 @@ import { reactionTo } from './reaction.js';
 const DURABLE = 'tokens-reactions';
 const RETRY_MS = 500;
 const ACK_WAIT_MS = 30_000;
+const CATCH_UP_MS = 10_000;
+const CATCH_UP_STEP_MS = 50;
 
 /**
  * Reads identity's events, in order, one at a time across all replicas, and has the reaction to each committed before it
@@ -38,6 +41,17 @@ export class IdentityConsumer implements OnModuleDestroy {
     this.cancelPause();
     await this.stopMessages();
     await this.running;
+  }
+
+  /** Resolves when what identity has published so far has been applied, or after ten seconds. */
+  async caughtUp(): Promise<void> {
+    const deadline = Date.now() + CATCH_UP_MS;
+    while (!this.stopping && Date.now() < deadline) {
+      const manager = await jetstreamManager(this.nats, { checkAPI: false });
+      const info = await manager.consumers.info(IDENTITY_STREAM, DURABLE).catch(() => null);
+      if (info && info.num_pending === 0 && info.num_ack_pending === 0) return;
+      await wait(CATCH_UP_STEP_MS);
+    }
   }
 
   private async run(): Promise<void> {

@@ -91,4 +91,11 @@ export const migrations: readonly MigrationStep[] = [
       `GRANT SELECT, INSERT, UPDATE ON sessions TO ${role}`,
     ],
   },
+  {
+    name: '2026-11-06-static-keys',
+    statements: [
+      'CREATE TABLE static_keys (token_id uuid PRIMARY KEY)',
+      `GRANT SELECT, INSERT ON static_keys TO ${role}`,
+    ],
+  },
 ];

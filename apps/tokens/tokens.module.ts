@@ -28,6 +28,8 @@ import { DeleteTokenHandler } from './delete-token.js';
 import { EditTokenHandler } from './edit-token.js';
 import { EndSessionHandler } from './end-session.js';
 import { IdentityConsumer } from './identity-consumer.js';
+import { ImportAccessKeysHandler } from './import-access-keys.js';
+import { ImportAtStart } from './import-at-start.js';
 import { InternalRequestsController } from './internal-requests.controller.js';
 import { InvalidateTokensWhenUserDeletedHandler } from './invalidate-tokens-when-user-deleted.js';
 import { LearnUserHandler } from './learn-user.js';
@@ -44,6 +46,7 @@ import { RevokeTokensWhenPasswordChangesHandler } from './revoke-tokens-when-pas
 import { sessionTable } from './session-table.js';
 import { SessionsController } from './sessions.controller.js';
 import { StartSessionHandler } from './start-session.js';
+import { StaticKeys } from './static-keys.js';
 import { TokenSelfController } from './token-self.controller.js';
 import { tokenTable } from './token-table.js';
 import { UserImpactQuery } from './user-impact.js';
@@ -60,6 +63,7 @@ export const commandHandlers = [
   DeleteTokenHandler,
   StartSessionHandler,
   EndSessionHandler,
+  ImportAccessKeysHandler,
 ];
 
 /** Commands that follow from identity's events: see `reaction.ts`. */
@@ -137,6 +141,8 @@ export class TokensModule implements OnApplicationBootstrap, BeforeApplicationSh
             new Subscription(store, subscriptions.publisher(nats)),
         },
         Verifier,
+        StaticKeys,
+        ImportAtStart,
         ReenteredPassword,
         UserImpactQuery,
         IdentityConsumer,
@@ -177,6 +183,9 @@ export function tokensService(config: Config): ServiceDefinition {
     port: config.port,
     natsUrl: config.natsUrl,
     trustedProxies: config.trustedProxies,
-    start: (app) => app.get(IdentityConsumer).start(),
+    start: async (app) => {
+      app.get(IdentityConsumer).start();
+      await app.get(ImportAtStart).start();
+    },
   };
 }

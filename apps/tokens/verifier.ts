@@ -7,6 +7,7 @@ import { Pool } from 'pg';
 import { CONFIG, type Config } from './config.js';
 import { TOKENS_DATABASE } from './migrations.js';
 import { keyedHash } from './secrets.js';
+import { StaticKeys } from './static-keys.js';
 import { type DecidedRow, VERIFY_BATCH } from './verification.sql.js';
 
 /** The largest batch that one statement takes; what waits beyond it goes with the next. */
@@ -44,6 +45,7 @@ export class Verifier implements OnApplicationShutdown {
   constructor(
     @Inject(CONFIG) private readonly config: Config,
     private readonly store: EventStore,
+    private readonly staticKeys: StaticKeys,
   ) {
     this.pool = new Pool({
       connectionString: config.databaseUrl,
@@ -56,7 +58,7 @@ export class Verifier implements OnApplicationShutdown {
 
   /** Decides one credential. An accepted one is a use, committed to the log before this resolves (S34). */
   verify(request: VerifyRequest): Promise<VerifyReply> {
-    const proven = provenOf(request);
+    const proven = this.provenBy(request);
     if (!proven) return Promise.resolve({ active: false, reason: 'malformed' });
     return new Promise((resolve, reject) => {
       this.queue.push({ ...proven, request, arrivedAt: new Date(), resolve, reject });
@@ -71,6 +73,18 @@ export class Verifier implements OnApplicationShutdown {
 
   async onApplicationShutdown(): Promise<void> {
     await this.pool.end();
+  }
+
+  /** What a request proves, or `null` for what is no credential: no I/O. */
+  private provenBy(request: VerifyRequest): { id: string; proof: string } | null {
+    if ('id' in request) return request;
+    if ('credential' in request) {
+      const credential = parseCredential(request.credential);
+      if (credential) return { id: credential.id, proof: proofOf(credential.secret) };
+    }
+    const proof = 'proof' in request ? request.proof : proofOf(request.credential);
+    const id = this.staticKeys.idOf(proof);
+    return id === null ? null : { id, proof };
   }
 
   /** Everything that came with the same read of the socket joins the same batch. */
@@ -183,12 +197,6 @@ class UseStream {
 
 function monthOf(now: Date): string {
   return now.toISOString().slice(0, 7);
-}
-
-function provenOf(request: VerifyRequest): { id: string; proof: string } | null {
-  if ('id' in request) return request;
-  const credential = parseCredential(request.credential);
-  return credential && { id: credential.id, proof: proofOf(credential.secret) };
 }
 
 function replyOf(row: DecidedRow): VerifyReply {

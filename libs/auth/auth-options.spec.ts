@@ -4,7 +4,13 @@ import { type AuthOptions, resolveAuthOptions } from './auth-options.js';
 const good: AuthOptions = { nats: 'nats://guard:secret@127.0.0.1:4222', service: 'reports' };
 
 test('what is left out has its default', () => {
-  expect(resolveAuthOptions(good)).toEqual({ ...good, natsUser: 'guard', urlParameter: true, requestTimeoutMs: 2000 });
+  expect(resolveAuthOptions(good)).toEqual({
+    ...good,
+    natsUser: 'guard',
+    urlParameter: true,
+    expiresHeader: false,
+    requestTimeoutMs: 2000,
+  });
 });
 
 test('several servers, TLS, and a connection of the application', () => {
@@ -21,6 +27,7 @@ test.each<[string, object]>([
   ['service', { service: 'a "quoted" name' }],
   ['natsUser', { natsUser: 'a.b' }],
   ['urlParameter', { urlParameter: 'no' }],
+  ['expiresHeader', { expiresHeader: 1 }],
   ['requestTimeoutMs', { requestTimeoutMs: 0 }],
 ])('a wrong %s is an error that names it: %j', (option, wrong) => {
   expect(() => resolveAuthOptions({ ...good, ...wrong })).toThrow(`AuthModule: option "${option}": `);

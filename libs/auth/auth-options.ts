@@ -14,6 +14,8 @@ export interface AuthOptions {
   readonly natsUser?: string;
   /** Whether `auth_token` is taken from the URL of a POST (S3). URLs end up in proxies' logs. Default true. */
   readonly urlParameter?: boolean;
+  /** Whether accepted requests are answered with `Token-Expires-At` (S41), for credentials that expire. Default false. */
+  readonly expiresHeader?: boolean;
   /** How long a verification may take, in milliseconds, before the request is refused with 503. Default 2000. */
   readonly requestTimeoutMs?: number;
 }
@@ -35,6 +37,7 @@ const schema = z.strictObject({
     .regex(/^[A-Za-z0-9_-]+$/, 'must be letters, digits, - and _')
     .default('guard'),
   urlParameter: z.boolean().default(true),
+  expiresHeader: z.boolean().default(false),
   requestTimeoutMs: z.int().min(1).max(60_000).default(2_000),
 });
 

@@ -1,3 +1,4 @@
+export type { RefusalReason, VerifyReply } from '@tokenlog/contracts/tokens/verify.js';
 export { AuthModule, type AuthModuleAsyncOptions } from './auth.module.js';
 export type { AuthOptions } from './auth-options.js';
 export { AuthProblem, type AuthProblemBody } from './auth-problem.js';

@@ -36,6 +36,14 @@ export class RequestAuthenticator {
     return decision;
   }
 
+  /** What the answer to an accepted request must carry: `Token-Expires-At` (S41) where it is asked for and there is an end. */
+  headersOf({ session, token }: Authentication): Record<string, string> {
+    const ends = [session?.expiresAt, token?.expiresAt].filter((end) => typeof end === 'string').map(Date.parse);
+    if (!this.options.expiresHeader || ends.length === 0) return {};
+    // A session does not outlive its token, whose expiry may have been moved since.
+    return { 'Token-Expires-At': new Date(Math.min(...ends)).toISOString() };
+  }
+
   private async decide(context: ExecutionContext): Promise<Authentication> {
     const requirements = requirementsOf(context);
     const { presented, ip } = context.getType() === 'http' ? this.readRequest(context) : readMessage(context);

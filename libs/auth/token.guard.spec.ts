@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import type { Server } from 'node:http';
 import { Body, Controller, Get, type INestApplication, Post, Put, Query, Req, UseGuards } from '@nestjs/common';
 import { APP_GUARD } from '@nestjs/core';
+import { AuthGuard } from '@nestjs/passport';
 import { formatCredential, generateSecret, parseCredential } from '@tokenlog/contracts/credential.js';
 import { refusalReason } from '@tokenlog/contracts/tokens/verify.js';
 import supertest from 'supertest';
@@ -73,6 +74,15 @@ class GuardedController {
   @Get('open')
   open(@CurrentUser() user: AuthenticatedUser | undefined) {
     return { user: user ?? null };
+  }
+}
+
+@Controller('plain')
+@UseGuards(AuthGuard('tokenlog'))
+class PlainController {
+  @Get()
+  read() {
+    return {};
   }
 }
 
@@ -404,6 +414,47 @@ describe.each(Object.keys(adapters) as Adapter[])('on %s', (adapter) => {
     }
     expect(answers.filter((line) => line.includes(secret))).toEqual([]);
     expect(log.lines.filter((line) => line.includes(secret))).toEqual([]);
+  });
+
+  test('S41 tells when the credential expires, where that is asked for', async () => {
+    const telling = await startApp(
+      {
+        imports: [AuthModule.forRoot({ nats: nats.urls.guard, service: 'reports', expiresHeader: true })],
+        controllers: [GuardedController, PlainController],
+      },
+      adapter,
+    );
+    const expiresAt = '2098-06-12T09:26:53.589Z';
+    const told = async (text: string, path = '/') =>
+      (await supertest(telling.getHttpServer()).get(path).set(bearer(text)).expect(200)).headers['token-expires-at'];
+    expect(await told(tokens.token({ expiresAt }))).toBe(expiresAt);
+    expect(await told(tokens.token({ expiresAt: '2098-06-12T11:26:53.589+02:00' }))).toBe(expiresAt);
+    expect(await told(tokens.token({ expiresAt }), '/twice')).toBe(expiresAt);
+    expect(await told(tokens.token({ expiresAt }), '/plain')).toBe(expiresAt);
+    expect(await told(tokens.token())).toBeUndefined();
+    expect(await told(tokens.session())).toBe('2099-01-01T00:00:00.000Z');
+    expect(await told(tokens.session({ expiresAt }))).toBe(expiresAt);
+    expect(await told(tokens.session({ expiresAt: '2100-01-01T00:00:00Z' }))).toBe('2099-01-01T00:00:00.000Z');
+    expect(await told(tokens.token({ expiresAt }), '/open')).toBeUndefined();
+    await telling.close();
+  });
+
+  test('S41 a refusal does not tell it, nor does an application that was not asked to', async () => {
+    const telling = await startApp(
+      {
+        imports: [AuthModule.forRoot({ nats: nats.urls.guard, service: 'reports', expiresHeader: true })],
+        controllers: [GuardedController],
+      },
+      adapter,
+    );
+    const text = tokens.token({ expiresAt: '2098-06-12T09:26:53.589Z' });
+    for (const path of ['/two-scopes', '/admins']) {
+      const refused = await supertest(telling.getHttpServer()).get(path).set(bearer(text)).expect(403);
+      expect(refused.headers).not.toHaveProperty('token-expires-at');
+    }
+    await telling.close();
+    const accepted = await http().get('/').set(bearer(text)).expect(200);
+    expect(accepted.headers).not.toHaveProperty('token-expires-at');
   });
 
   test('guards every route of an application as APP_GUARD', async () => {

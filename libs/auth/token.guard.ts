@@ -20,7 +20,11 @@ export class RequestMarker implements CanActivate {
   canActivate(context: ExecutionContext): true {
     if (context.getType() !== 'http') return true;
     decideBy(context.switchToHttp().getRequest(), {
-      authenticate: () => this.authenticator.authenticate(context),
+      authenticate: async () => {
+        const authentication = await this.authenticator.authenticate(context);
+        this.setHeaders(context, this.authenticator.headersOf(authentication));
+        return authentication;
+      },
       refuse: (problem) => this.refuse(context, problem),
     });
     return true;
@@ -28,10 +32,12 @@ export class RequestMarker implements CanActivate {
 
   /** The headers of a refusal, on the response itself: no filter of the application has to know of them. */
   refuse(context: ExecutionContext, problem: AuthProblem): void {
-    const { httpAdapter } = this.adapter;
+    this.setHeaders(context, { 'Content-Type': 'application/problem+json', ...problem.headers });
+  }
+
+  private setHeaders(context: ExecutionContext, headers: Readonly<Record<string, string>>): void {
     const response = context.switchToHttp().getResponse();
-    httpAdapter.setHeader(response, 'Content-Type', 'application/problem+json');
-    for (const [name, value] of Object.entries(problem.headers)) httpAdapter.setHeader(response, name, value);
+    for (const [name, value] of Object.entries(headers)) this.adapter.httpAdapter.setHeader(response, name, value);
   }
 }
 

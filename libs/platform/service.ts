@@ -17,7 +17,7 @@ export interface ServiceDefinition {
   readonly natsUrl: string;
   readonly trustedProxies: number;
   /** Starts what the service does by itself, once everything it stands on is there. */
-  readonly start?: (app: INestApplication) => void;
+  readonly start?: (app: INestApplication) => Promise<void>;
   /** What to log; default: everything from `log` up. */
   readonly logLevels?: LogLevel[];
 }
@@ -58,7 +58,7 @@ export async function createService(service: ServiceDefinition): Promise<INestAp
   await app.startAllMicroservices();
   // The server knows the subscriptions only once it has read them.
   await requests.unwrap<NatsConnection>().flush();
-  service.start?.(app);
+  await service.start?.(app);
   return app;
 }
 

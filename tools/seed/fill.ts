@@ -1,3 +1,4 @@
+import { v7 } from 'uuid';
 import { type Api, Refusal, SeedError } from './client.js';
 import { type Person, people, pick, purpose, randomOf, shuffled } from './people.js';
 
@@ -7,10 +8,8 @@ export interface FillOptions {
   readonly tokens: Api;
   /** A session or token of an admin. */
   readonly credential: string;
-  /** The admin's own password, asked for when the policy wants it entered again. */
-  readonly password: () => Promise<string>;
-  /** The same, where it is known before anybody asks. */
-  readonly knownPassword?: string | undefined;
+  /** The admin's own password, where the policy wants it entered again: see `wantsPassword`. */
+  readonly password: string | undefined;
   readonly users: number;
   readonly tokenCount: number;
   /** Calls under way at once. */
@@ -73,6 +72,32 @@ const FEW = 4;
 const REASONS = ['laptop lost', 'project ended', 'found in a repository', 'replaced'];
 
 /**
+ * Whether the policy wants the admin's own password entered again for anything that the seed does. Asks for a user and a
+ * token that do not exist: the password comes first, and nothing else comes of it.
+ * @param password one that is known already; a wrong one is told here, once, and not by many calls at a time
+ * @throws Refusal `password-wrong`
+ */
+export async function wantsPassword(tokens: Api, credential: string, password?: string): Promise<boolean> {
+  const nobody = v7();
+  const entered = password === undefined ? {} : { password };
+  const calls = [
+    { path: '/admin/tokens', json: { userId: nobody, description: 'none', scopes: [] } },
+    { path: `/admin/tokens/${nobody}/refresh`, json: {} },
+    { path: `/admin/tokens/${nobody}/revoke`, json: {} },
+  ];
+  for (const { path, json } of calls) {
+    try {
+      await tokens('POST', path, { as: credential, json: { ...json, ...entered } });
+    } catch (error) {
+      if (!(error instanceof Refusal) || error.status === 401) throw error;
+      if (error.code === 'password-required') return true;
+      if (error.status !== 404) throw error;
+    }
+  }
+  return false;
+}
+
+/**
  * Registers users, issues tokens to them, and then lets some time pass: tokens are edited, refreshed, used, revoked and
  * deleted, users are disabled and leave, so that every state is there to be seen. Only users that it made are touched.
  * @throws SeedError at the first call that fails
@@ -81,7 +106,7 @@ export async function fill(options: FillOptions): Promise<Filled> {
   const { identity, tokens, credential, concurrency, progress } = options;
   const random = randomOf(options.seed);
   const asAdmin = { as: credential };
-  const withPassword = passwordSender(options);
+  const password = options.password === undefined ? {} : { password: options.password };
   const each = async <Item>(what: string, items: readonly Item[], act: (item: Item) => Promise<unknown>) => {
     if (items.length === 0) return;
     progress.begin(what, items.length);
@@ -115,12 +140,10 @@ export async function fill(options: FillOptions): Promise<Filled> {
   await each('tokens', wishes, async (wish) => {
     const { owner, description, scopes, lifetimeDays } = wish;
     const expiresAt = lifetimeDays === null ? null : new Date(Date.now() + lifetimeDays * DAY_MS).toISOString();
-    const { token, secret } = await withPassword((password) =>
-      tokens<{ token: { id: string }; secret: string }>('POST', '/admin/tokens', {
-        ...asAdmin,
-        json: { userId: owner.id, description, scopes, expiresAt, ...password },
-      }),
-    );
+    const { token, secret } = await tokens<{ token: { id: string }; secret: string }>('POST', '/admin/tokens', {
+      ...asAdmin,
+      json: { userId: owner.id, description, scopes, expiresAt, ...password },
+    });
     answers.set(wish, { id: token.id, owner, secret });
   });
   const issued = wishes.flatMap((wish) => answers.get(wish) ?? []);
@@ -141,19 +164,21 @@ export async function fill(options: FillOptions): Promise<Filled> {
     tokens('PATCH', `/admin/tokens/${id}`, { ...asAdmin, json: { description: `${description}, v2`, scopes } }),
   );
   await each('refreshes', refreshed, ({ id }) =>
-    withPassword((password) => tokens('POST', `/admin/tokens/${id}/refresh`, { ...asAdmin, json: { ...password } })),
+    tokens('POST', `/admin/tokens/${id}/refresh`, { ...asAdmin, json: password }),
   );
   const revocations = revoked.map(({ id }) => ({ id, reason: pick(REASONS, random) }));
   await each('revocations', revocations, ({ id, reason }) =>
-    withPassword((password) =>
-      tokens('POST', `/admin/tokens/${id}/revoke`, { ...asAdmin, json: { reason, ...password } }),
-    ),
+    tokens('POST', `/admin/tokens/${id}/revoke`, { ...asAdmin, json: { reason, ...password } }),
   );
   await each('deletions', deleted, ({ id }) => tokens('DELETE', `/admin/tokens/${id}`, asAdmin));
 
-  const persons = owners.filter(({ isNew, kind }) => isNew && kind === 'person');
+  // Of those who hold a token that would work on first: it then shows what becomes of it.
   const holders = new Set(lasting.map(({ owner }) => owner));
-  // Those who hold tokens that still work come first: their tokens then show what becomes of them.
+  for (const { owner } of issued.slice(0, toExpire)) holders.delete(owner);
+  const persons = shuffled(
+    owners.filter(({ isNew, kind }) => isNew && kind === 'person'),
+    random,
+  );
   const leaving = [...persons.filter((owner) => holders.has(owner)), ...persons.filter((owner) => !holders.has(owner))];
   const toDisable = leaving.splice(0, share(persons.length, 0.02));
   const toDelete = leaving.splice(0, share(persons.length, 0.02));
@@ -194,22 +219,6 @@ async function register(
   const { items } = await identity<{ items: UserView[] }>('GET', path, { as: credential });
   const user = items.find(({ username, email }) => username === person.username && email === person.email);
   return { user: user?.disabled ? undefined : user, isNew: false };
-}
-
-/** Sends the admin's password along where it is known, and else once the policy has asked for it. */
-function passwordSender({ password, knownPassword }: FillOptions) {
-  let entered: Promise<string> | undefined = knownPassword === undefined ? undefined : Promise.resolve(knownPassword);
-  return async <Body>(call: (password: { password?: string }) => Promise<Body>): Promise<Body> => {
-    if (!entered) {
-      try {
-        return await call({});
-      } catch (error) {
-        if (!(error instanceof Refusal) || error.code !== 'password-required') throw error;
-        entered ??= password();
-      }
-    }
-    return call({ password: await entered });
-  };
 }
 
 /** Most have a few tokens, some have many. */

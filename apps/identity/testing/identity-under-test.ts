@@ -39,8 +39,8 @@ export class IdentityUnderTest {
       natsUrl: config.NATS_URL,
       trustedProxies: 1,
     });
-    app.useLogger(false);
-    await app.listen(0, '127.0.0.1');
+    if (!process.env.DBG) app.useLogger(false);
+    await app.listen(env.IDENTITY_PORT ?? 0, '127.0.0.1');
     const tokens = await TokenServiceStandIn.start(nats.urls.tokens);
     await tokens.follow();
     const tokensNats = await connectNats(nats.urls.tokens, 'tokens', 'test');

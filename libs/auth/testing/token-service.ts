@@ -21,6 +21,8 @@ export interface Issued {
   readonly roles?: string[];
   readonly scopes?: string[];
   readonly mustChangePassword?: boolean;
+  /** When the token expires; a session is of such a token then. Left out: never. */
+  readonly expiresAt?: string;
 }
 
 /** For specs: answers `tokens.verify` by the contract, on a real nats-server, as the user that may. */
@@ -61,24 +63,24 @@ export class TestTokenService {
   /** A token's text. */
   token(issued: Issued = {}): string {
     const id = randomUUID();
-    const scopes = issued.scopes ?? ['rest'];
-    const token = { id, description: 'nightly export', scopes, expiresAt: null, secretGeneration: 1 };
-    return this.issue('tkl', id, { active: true, kind: 'token', token, user: user(issued), scopes });
+    const token = details(id, issued);
+    return this.issue('tkl', id, { active: true, kind: 'token', token, user: user(issued), scopes: token.scopes });
   }
 
-  /** The text of a session that was started with a password: it has every scope. */
+  /** The text of a session until 2099, started with a password and so with every scope, or with a token that expires. */
   session(issued: Issued = {}): string {
     const id = randomUUID();
+    const token = issued.expiresAt === undefined ? null : details(randomUUID(), issued);
     return this.issue('tks', id, {
       active: true,
       kind: 'session',
-      token: null,
+      token,
       user: user(issued),
-      scopes: ['*'],
+      scopes: token?.scopes ?? ['*'],
       session: {
         id,
         expiresAt: '2099-01-01T00:00:00.000Z',
-        startedWith: 'password',
+        startedWith: token ? 'token' : 'password',
         mustChangePassword: issued.mustChangePassword ?? false,
       },
     });
@@ -102,9 +104,9 @@ export class TestTokenService {
 
   private decide(request: VerifyRequest): VerifyReply {
     if ('credential' in request) throw new Error('a guard sends proofs');
-    const found = this.issued.get(request.id);
+    const found = this.issued.get('id' in request ? request.id : request.proof);
     if (found?.proof !== request.proof) return { active: false, reason: 'unknown' };
-    const reason = this.refusals.get(request.id);
+    const reason = this.refusals.get('id' in request ? request.id : request.proof);
     if (reason) return { active: false, reason };
     if (request.username !== undefined && request.username !== found.reply.user.username) {
       return { active: false, reason: 'unknown' };
@@ -115,6 +117,10 @@ export class TestTokenService {
     }
     return found.reply;
   }
+}
+
+function details(id: string, { scopes = ['rest'], expiresAt }: Issued) {
+  return { id, description: 'nightly export', scopes, expiresAt: expiresAt ?? null, secretGeneration: 1 };
 }
 
 function user({ username = 'ada', roles = ['operator'] }: Issued): ActiveReply['user'] {

@@ -31,15 +31,19 @@ const question = {
   ip: z.string().max(64).optional(),
 };
 
+/** base64url(SHA-256(secret)) */
+const proof = z.string().regex(/^[0-9A-Za-z_-]{43}$/, 'a proof is base64url of 32 bytes');
+
 export const verifyRequest = z.union([
   z.strictObject({ credential: z.string().max(4096), ...question }),
   z.strictObject({
     /** The id of a token or of a session. */
     id: z.uuid(),
-    /** base64url(SHA-256(secret)) */
-    proof: z.string().regex(/^[0-9A-Za-z_-]{43}$/, 'a proof is base64url of 32 bytes'),
+    proof,
     ...question,
   }),
+  /** Of a credential that has no id in it: a static key that was imported (S37). The secret is the whole of it. */
+  z.strictObject({ proof, ...question }),
 ]);
 export type VerifyRequest = z.infer<typeof verifyRequest>;
 

@@ -1,0 +1,128 @@
+import type { Addresses, Service } from './addresses.js';
+import type { Page } from './api.js';
+import { EXIT, exitCodeOf, Failure, localFailure, type ProblemBody } from './failure.js';
+
+const TIMEOUT_MS = 30_000;
+
+/** A call to one of the services. */
+export interface Call {
+  readonly query?: Readonly<Record<string, string | number | undefined>>;
+  readonly json?: unknown;
+  /** The credential to call with; null: none. Default: the client's. */
+  readonly as?: string | null;
+}
+
+/** An answer of success, read whole. */
+export interface Answer<Body> {
+  readonly status: number;
+  readonly headers: Headers;
+  readonly body: Body;
+}
+
+/** Calls the services. Whatever is no success is thrown as a Failure with the exit code that belongs to it. */
+export class Client {
+  constructor(
+    readonly addresses: Addresses,
+    private readonly credential: () => Promise<string>,
+  ) {}
+
+  /** The body of the answer; undefined where there is none. */
+  async call<Body>(service: Service, method: string, path: string, call: Call = {}): Promise<Body> {
+    return (await this.exchange<Body>(service, method, path, call)).body;
+  }
+
+  /**
+   * A list: the page that is asked for, or with `all` the whole of it as one page.
+   * @throws Failure
+   */
+  async list<Item>(service: Service, path: string, query: Call['query'], all: boolean): Promise<Page<Item>> {
+    const first = await this.call<Page<Item>>(service, 'GET', path, { query });
+    if (!all) return first;
+    const items = [...first.items];
+    for (let cursor = first.nextCursor; cursor !== null; ) {
+      const page = await this.call<Page<Item>>(service, 'GET', path, { query: { ...query, cursor } });
+      items.push(...page.items);
+      cursor = page.nextCursor;
+    }
+    return { ...first, items, nextCursor: null };
+  }
+
+  /** @throws Failure */
+  async exchange<Body>(service: Service, method: string, path: string, call: Call = {}): Promise<Answer<Body>> {
+    const address = this.addresses[service];
+    const headers = new Headers({ accept: 'application/json, */*;q=0.1', 'user-agent': 'tokenlog-cli' });
+    const credential = call.as === undefined ? await this.credential() : call.as;
+    if (credential !== null) headers.set('authorization', `Bearer ${credential}`);
+    if (call.json !== undefined) headers.set('content-type', 'application/json');
+
+    let response: Response;
+    let text: string;
+    try {
+      response = await fetch(`${address}${path}${queryOf(call.query)}`, {
+        method,
+        headers,
+        body: call.json === undefined ? null : JSON.stringify(call.json),
+        // The services never redirect these: whoever does is not them, and must not be sent a password.
+        redirect: 'manual',
+        signal: AbortSignal.timeout(TIMEOUT_MS),
+      });
+      text = await response.text();
+    } catch (error) {
+      throw unreachable(address, error);
+    }
+    const body = bodyOf(response, text);
+    if (!response.ok) throw failureOf(response, body, address);
+    if (body === NOT_JSON) throw notTokenlog(response, address);
+    return { status: response.status, headers: response.headers, body: body as Body };
+  }
+}
+
+const NOT_JSON = Symbol('not JSON');
+
+function bodyOf(response: Response, text: string): unknown {
+  if (text === '') return response.status === 200 ? NOT_JSON : undefined;
+  const type = response.headers.get('content-type') ?? '';
+  if (/^(text\/csv|application\/jsonl)\b/.test(type)) return text;
+  if (!/^application\/(problem\+)?json\b/.test(type)) return NOT_JSON;
+  try {
+    return JSON.parse(text);
+  } catch {
+    return NOT_JSON;
+  }
+}
+
+function failureOf(response: Response, body: unknown, address: string): Failure {
+  const { status } = response;
+  if (!isProblem(body)) {
+    const isDown = exitCodeOf(status) === EXIT.unavailable;
+    return isDown
+      ? localFailure(EXIT.unavailable, 'unavailable', `${address} cannot answer at the moment (HTTP ${status}).`)
+      : notTokenlog(response, address);
+  }
+  const seconds = response.headers.get('retry-after');
+  const wait = status === 429 && seconds ? `Wait ${seconds} s.` : '';
+  return new Failure(exitCodeOf(status), body, body.detail.includes(`${seconds} s`) ? '' : wait);
+}
+
+function isProblem(body: unknown): body is ProblemBody {
+  const { code, detail } = (body ?? {}) as Partial<ProblemBody>;
+  return typeof code === 'string' && typeof detail === 'string';
+}
+
+function notTokenlog({ status }: Response, address: string): Failure {
+  const detail = `${address} answers (HTTP ${status}), but not as Tokenlog does. Is the address right?`;
+  return localFailure(EXIT.failed, 'not-tokenlog', detail);
+}
+
+function unreachable(address: string, error: unknown): Failure {
+  const { name, cause } = error as Error & { cause?: { code?: string; message?: string } };
+  const why = name === 'TimeoutError' ? `no answer in ${TIMEOUT_MS / 1000} s` : (cause?.code ?? cause?.message ?? name);
+  const detail = `${address} cannot be reached (${why}). Is Tokenlog running there?`;
+  return localFailure(EXIT.unavailable, 'unreachable', detail);
+}
+
+function queryOf(query: Call['query'] = {}): string {
+  const parameters = new URLSearchParams();
+  for (const [key, value] of Object.entries(query)) if (value !== undefined) parameters.set(key, String(value));
+  return parameters.size > 0 ? `?${parameters}` : '';
+}

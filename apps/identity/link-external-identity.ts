@@ -1,0 +1,56 @@
+import { Inject } from '@nestjs/common';
+import { Command, CommandHandler, type ICommandHandler } from '@nestjs/cqrs';
+import type { Metadata } from '@tokenlog/event-store/event.js';
+import { Problem } from '@tokenlog/platform/problem.js';
+import { z } from 'zod';
+import { lockExternalUser } from './external-identity.js';
+import { externalLoginOff } from './external-login-failure.js';
+import { EXTERNAL_LOGIN, type ExternalLoginSettings } from './external-login-settings.js';
+import { factsOf, recordUserEvent } from './record-user-event.js';
+import { applicationUser } from './register-user.js';
+import { lockUser, Users } from './users.js';
+
+/** The provider's `sub` of the person; null takes the link away. */
+export const externalLink = z.strictObject({ subject: z.string().min(1).max(255).nullable() });
+
+/**
+ * An admin says who a user is at the provider, so that an account that was here before goes on under the external login
+ * (S17). Names alone never do that. The log tells who did it.
+ * Fails with 404 `user-not-found` or `external-login-off`, 409 `external-identity-taken` or `application-user`.
+ */
+export class LinkExternalIdentity extends Command<{ eventId: string }> {
+  constructor(
+    readonly userId: string,
+    readonly subject: string | null,
+    readonly metadata: Metadata,
+  ) {
+    super();
+  }
+}
+
+@CommandHandler(LinkExternalIdentity)
+export class LinkExternalIdentityHandler implements ICommandHandler<LinkExternalIdentity> {
+  constructor(
+    private readonly users: Users,
+    @Inject(EXTERNAL_LOGIN) private readonly settings: ExternalLoginSettings | null,
+  ) {}
+
+  execute({ userId, subject, metadata }: LinkExternalIdentity) {
+    const issuer = this.settings?.issuer.href;
+    if (issuer === undefined) throw externalLoginOff();
+    return this.users.transact(async (em) => {
+      const holder = subject === null ? null : await lockExternalUser(em, { issuer, subject });
+      if (holder && holder.id !== userId) {
+        const detail = `That is ${holder.username} already; take the link away there, or delete that user, first.`;
+        throw new Problem(409, 'external-identity-taken', detail);
+      }
+      const user = await lockUser(em, userId);
+      if (user.kind === 'application') throw applicationUser();
+      user.externalIssuer = subject === null ? null : issuer;
+      user.externalSubject = subject;
+      return {
+        eventId: await recordUserEvent(em, user, { type: 'user-changed', data: { user: factsOf(user) } }, metadata),
+      };
+    });
+  }
+}

@@ -1,0 +1,31 @@
+import type { NatsConnection } from '@nats-io/transport-node';
+import { startSession } from '@tokenlog/contracts/internal/start-session.js';
+import { request } from '@tokenlog/platform/nats-request.js';
+import { Problem } from '@tokenlog/platform/problem.js';
+import type { User } from './user.entity.js';
+
+/** A session and whose it is. The credential is shown this once. */
+export interface Login {
+  readonly session: { readonly credential: string; readonly expiresAt: string };
+  readonly user: User;
+}
+
+/**
+ * Asks the token service for a session of a user whose login has just been recorded.
+ * @throws Problem 403 `user-disabled`, and 503 while the token service is away or has not heard of the login
+ */
+export async function startLoginSession(nats: NatsConnection, user: User, ip: string | null): Promise<Login> {
+  // To the token service `password` means that no token was used: an external login counts as one with a password (S27).
+  const question = { with: 'password' as const, userId: user.id, userVersion: user.version, ip };
+  const reply = await request(nats, startSession, question);
+  if (reply.started) return { session: { credential: reply.credential, expiresAt: reply.expiresAt }, user };
+  if (reply.reason === 'user-disabled') throw userDisabled();
+  throw new Problem(503, 'service-unavailable', `The token service started no session: ${reply.reason}; try again.`, {
+    headers: { 'Retry-After': '1' },
+  });
+}
+
+/** 403, for whoever has shown who they are. */
+export function userDisabled(): Problem {
+  return new Problem(403, 'user-disabled', 'This account is disabled; an admin can enable it.');
+}

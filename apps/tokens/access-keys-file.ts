@@ -1,0 +1,56 @@
+import { Properties } from 'properties-file/parser';
+
+/** A key and the account name of the user whom it stands for. `key` must never be logged. */
+export interface AccessKey {
+  readonly line: number;
+  readonly key: string;
+  readonly username: string;
+}
+
+/** A line that is not taken over, and why. It does not say what stands in it. */
+export interface RefusedLine {
+  readonly line: number;
+  readonly reason: string;
+}
+
+/** A key can be tried by whoever reaches a guard; one that is shorter could be guessed. */
+const SHORTEST_KEY = 16;
+const LONGEST_KEY = 512;
+/** A backslash that no other one escapes, then a `u` without its four digits. */
+const BROKEN_ESCAPE = /(?<!\\)(?:\\\\)*\\u(?![0-9a-fA-F]{4})/g;
+const OWN_FORMAT = /^tk[ls]_/;
+
+/** Reads a `.properties` file of `key=user` lines (S37): comments, escapes and continued lines as Java has them. */
+export function readAccessKeys(text: string): { keys: AccessKey[]; refused: RefusedLine[] } {
+  const keys: AccessKey[] = [];
+  const refused: RefusedLine[] = [];
+  const broken = new Set<number>();
+  // The parser gives up at such a line; without the escape it reads on, and the line is refused below.
+  const readable = text.split(/\r\n|\n|\r/).map((line, index) => {
+    const mended = line.replace(BROKEN_ESCAPE, '?');
+    if (mended !== line) broken.add(index + 1);
+    return mended;
+  });
+  const nodes = new Properties(readable.join('\n')).getProperties();
+  const lines = Map.groupBy(nodes, ({ key }) => key);
+  for (const { key, value, startingLineNumber: line, endingLineNumber: end } of nodes) {
+    const username = value.trim();
+    const same = (lines.get(key) ?? []).filter((node) => node.startingLineNumber !== line);
+    const reason = [...broken].some((at) => at >= line && at <= end)
+      ? 'a \\u escape needs four hexadecimal digits'
+      : key === ''
+        ? 'it has no key'
+        : username === ''
+          ? 'it has no user'
+          : same.length > 0
+            ? `its key stands in line ${same.map((node) => node.startingLineNumber).join(', ')} too`
+            : key.length < SHORTEST_KEY
+              ? `its key is shorter than ${SHORTEST_KEY} characters, and could be guessed`
+              : key.length > LONGEST_KEY || OWN_FORMAT.test(key)
+                ? 'its key is no access key'
+                : null;
+    if (reason) refused.push({ line, reason });
+    else keys.push({ line, key, username });
+  }
+  return { keys, refused };
+}

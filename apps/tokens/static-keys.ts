@@ -1,0 +1,53 @@
+import { Inject, Injectable, Logger, type OnApplicationBootstrap, type OnApplicationShutdown } from '@nestjs/common';
+import { EventStore } from '@tokenlog/event-store/event-store.js';
+import { CONFIG, type Config } from './config.js';
+import { keyedHash } from './secrets.js';
+
+/** How long a key that another replica imported may be unknown here. */
+const RELOAD_MS = 5000;
+
+/**
+ * The keyed hashes of imported keys (S37). Such a key has no id in it: it is found by its hash, and as these are few they are
+ * held in memory, so that garbage is refused without asking the database.
+ */
+@Injectable()
+export class StaticKeys implements OnApplicationBootstrap, OnApplicationShutdown {
+  private readonly logger = new Logger(StaticKeys.name);
+  private owners = new Map<string, string>();
+  private timer: NodeJS.Timeout | undefined;
+
+  constructor(
+    private readonly store: EventStore,
+    @Inject(CONFIG) private readonly config: Config,
+  ) {}
+
+  async onApplicationBootstrap(): Promise<void> {
+    await this.reload();
+    this.timer = setInterval(
+      () => void this.reload().catch((error: Error) => this.logger.warn(`imported keys not read: ${error.message}`)),
+      RELOAD_MS,
+    );
+  }
+
+  onApplicationShutdown(): void {
+    clearInterval(this.timer);
+  }
+
+  /** The token of the imported key that this proves, or `null`. */
+  idOf(proof: string): string | null {
+    if (this.owners.size === 0) return null;
+    for (const pepper of this.config.peppers) {
+      const owner = this.owners.get(keyedHash(pepper, proof).toString('base64'));
+      if (owner) return owner;
+    }
+    return null;
+  }
+
+  /** Reads the hashes from the database. A key's first secret stays its own: refreshed, the token has an ordinary one. */
+  async reload(): Promise<void> {
+    const { rows } = await this.store.pool.query<{ owner: string; hash: Buffer }>(
+      'SELECT owner, hash FROM secrets WHERE generation = 1 AND owner IN (SELECT token_id FROM static_keys)',
+    );
+    this.owners = new Map(rows.map(({ owner, hash }) => [hash.toString('base64'), owner]));
+  }
+}
