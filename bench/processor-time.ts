@@ -23,6 +23,18 @@ export function processorTimes(processes: Readonly<Record<string, number>>): Rec
   );
 }
 
+/** Processor time of the whole machine so far, in seconds: what there was, and what of it was used. */
+export function machineTime(): { available: number; used: number } | undefined {
+  try {
+    const fields = readFileSync('/proc/stat', 'utf8').split('\n')[0]?.split(/\s+/).slice(1, 9).map(Number) ?? [];
+    const [user = 0, nice = 0, system = 0, idle = 0, waiting = 0, ...interrupts] = fields;
+    const used = [user, nice, system, ...interrupts].reduce((sum, each) => sum + each, 0);
+    return { available: (used + idle + waiting) / TICKS, used: used / TICKS };
+  } catch {
+    return undefined;
+  }
+}
+
 function readProcesses(): Map<number, { parent: number; own: number; ended: number }> {
   const seen = new Map<number, { parent: number; own: number; ended: number }>();
   let names: string[] = [];

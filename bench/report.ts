@@ -5,6 +5,8 @@ type Row = readonly string[];
 
 /** How long after a load its consequences must go on to be worth a line; in ms. */
 const AFTERMATH_MS = 100;
+/** More than this of the processors taken by others, and the figures say more of them than of us. */
+const BUSY = 0.1;
 
 /** The results of a case as the terminal shows them. */
 export function asText(result: CaseResult): string {
@@ -17,7 +19,7 @@ export function asText(result: CaseResult): string {
   ];
   const processor = processorRows(result.figures);
   if (processor) lines.push('', ...alignColumns(processor));
-  return [...lines, ...aftermath(result.figures).map((line) => `\n${line}`)].join('\n');
+  return [...lines, ...remarks(result).map((line) => `\n${line}`)].join('\n');
 }
 
 /** The whole report, for a reader who has not seen this project before. */
@@ -58,7 +60,7 @@ consequence is worked off: here, until the log is published to JetStream.`,
       markdownTable(processor).join('\n'),
     );
   }
-  return [...parts, ...aftermath(figures)].join('\n\n');
+  return [...parts, ...remarks(result)].join('\n\n');
 }
 
 const FIGURE_HEADINGS = ['clients', 'contender', 'a second', 'p50 ms', 'p99 ms'];
@@ -87,14 +89,17 @@ function processorRows(figures: readonly Figures[]): Row[] | undefined {
   return [['clients', 'µs each', ...names, 'together'], ...rows];
 }
 
-function aftermath(figures: readonly Figures[]): string[] {
-  return figures.flatMap(({ level, contender, aftermath: after }) =>
-    after && after.median > AFTERMATH_MS
-      ? [
-          `After each measurement of ${contender} at ${level} clients it took ${spread(after, fixed(0))} ms until all that was logged was published.`,
-        ]
+function remarks({ figures, strangers }: CaseResult): string[] {
+  const lines = figures.flatMap(({ level, contender, aftermath }) =>
+    aftermath && aftermath.median > AFTERMATH_MS
+      ? `After each measurement of ${contender} at ${level} clients it took ${spread(aftermath, fixed(0))} ms until all that was logged was published.`
       : [],
   );
+  if (strangers) {
+    const advice = strangers.median > BUSY ? ' Run it again on an idle machine.' : '';
+    lines.push(`Other programs took ${spread(strangers, percent)} of the processors meanwhile.${advice}`);
+  }
+  return lines;
 }
 
 function spread(figure: Spread | undefined, format: (value: number) => string): string {
@@ -103,10 +108,11 @@ function spread(figure: Spread | undefined, format: (value: number) => string): 
 }
 
 const count = (value: number) => Math.round(value).toLocaleString('en');
+const percent = (value: number) => `${Math.round(value * 100)} %`;
 const fixed = (digits: number) => (value: number) => value.toFixed(digits);
 
 function alignColumns(rows: readonly Row[]): string[] {
-  const widths = (rows[0] ?? []).map((_, column) => Math.max(...rows.map((row) => row[column]?.length ?? 0)));
+  const widths = widthsOf(rows);
   return rows.map((row) =>
     row
       .map((cell, column) => cell.padEnd(widths[column] ?? 0))
@@ -115,7 +121,13 @@ function alignColumns(rows: readonly Row[]): string[] {
   );
 }
 
+/** Aligned, as the project's formatter wants it. */
 function markdownTable([headings = [], ...rows]: readonly Row[]): string[] {
-  const line = (cells: Row) => `| ${cells.join(' | ')} |`;
-  return [line(headings), line(headings.map(() => '---')), ...rows.map(line)];
+  const widths = widthsOf([headings, headings.map(() => '---'), ...rows]);
+  const line = (cells: Row) => `| ${cells.map((cell, column) => cell.padEnd(widths[column] ?? 0)).join(' | ')} |`;
+  return [line(headings), line(widths.map((width) => '-'.repeat(width))), ...rows.map(line)];
+}
+
+function widthsOf(rows: readonly Row[]): number[] {
+  return (rows[0] ?? []).map((_, column) => Math.max(...rows.map((row) => row[column]?.length ?? 0)));
 }

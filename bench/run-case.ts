@@ -31,6 +31,8 @@ export interface CaseResult {
   readonly pace: Pace;
   readonly figures: readonly Figures[];
   readonly ratios: readonly Ratio[];
+  /** Of the machine's processors, what other programs took. */
+  readonly strangers?: Spread;
 }
 
 /**
@@ -66,11 +68,13 @@ export async function runCase(
         rounds.map((samples) => sampleOf(samples, name, level)),
       ),
     );
-    const ratios = comparisons.map(({ name, level, figure, goal }) => {
+    const compared = comparisons.filter(({ level }) => subject.levels.includes(level));
+    const ratios = compared.map(({ name, level, figure, goal }) => {
       const ofRound = (samples: Map<string, Sample>) => figure((contender) => sampleOf(samples, contender, level));
       return { name, level, spread: spreadOf(rounds.map(ofRound)), ...(goal && { goal }) };
     });
-    return { case: subject, pace, figures, ratios };
+    const strangers = rounds.flatMap((samples) => [...samples.values()].flatMap((sample) => sample.strangers ?? []));
+    return { case: subject, pace, figures, ratios, ...(strangers.length > 0 && { strangers: spreadOf(strangers) }) };
   } finally {
     await end();
   }

@@ -168,7 +168,7 @@ describe('an observer', () => {
 
 test('an observer can neither take, acknowledge, change nor remove what the token service is to react to', async () => {
   const source = readFileSync(join(root, 'apps', 'tokens', 'identity-consumer.ts'), 'utf8');
-  const durable = /DURABLE = '([a-z-]+)'/.exec(source)?.[1] ?? 'not found';
+  const durable = /durable: '([a-z-]+)'/.exec(source)?.[1] ?? 'not found';
   const [identity, tokens, observer] = [await as('identity'), await as('tokens'), await as('observer')];
   await (await jetstreamManager(identity)).streams.add({ name: 'IDENTITY', subjects: ['identity.>'] });
   const wanted = { durable_name: durable, ack_policy: 'explicit' } as const;
@@ -188,6 +188,65 @@ test('an observer can neither take, acknowledge, change nor remove what the toke
   const request = JSON.stringify({ stream_name: 'IDENTITY', config: { ...wanted, name: durable } });
   const reply = await observer.request('$JS.API.CONSUMER.CREATE.IDENTITY', request);
   expect(reply.json()).toHaveProperty('error');
+});
+
+describe('the warnings that identity mails', () => {
+  const stream = async () => {
+    const { streams } = await jetstreamManager(await as('tokens'));
+    const subjects = ['tokens.token-created', 'tokens.token-expiring'];
+    await streams.update('TOKENS', { subjects }).catch(() => streams.add({ name: 'TOKENS', subjects }));
+  };
+  const wanted = {
+    durable_name: 'identity-mail',
+    filter_subject: 'tokens.token-expiring',
+    ack_policy: 'explicit',
+  } as const;
+
+  test('are read by its one consumer, which an observer can neither read nor remove', async () => {
+    await stream();
+    const identity = await as('identity');
+    await (await jetstreamManager(identity, { checkAPI: false })).consumers.add('TOKENS', wanted);
+    await jetstream(await as('tokens')).publish('tokens.token-expiring', '{}');
+    const consumer = await jetstream(identity).consumers.get('TOKENS', 'identity-mail');
+    const message = await consumer.next({ expires: 2_000 });
+    await expect(message?.ackAck()).resolves.toBe(true);
+
+    const observer = await as('observer');
+    for (const subject of [
+      '$JS.API.CONSUMER.MSG.NEXT.TOKENS.identity-mail',
+      '$JS.ACK.TOKENS.identity-mail.1.1.1.1.0',
+      '$JS.API.CONSUMER.DURABLE.CREATE.TOKENS.identity-mail',
+      '$JS.API.CONSUMER.CREATE.TOKENS.identity-mail',
+      '$JS.API.CONSUMER.CREATE.TOKENS.identity-mail.tokens.token-expiring',
+      '$JS.API.CONSUMER.DELETE.TOKENS.identity-mail',
+    ]) {
+      await expect(refusedPublication(observer, subject)).resolves.toBe(subject);
+    }
+  });
+
+  test('are all that it reads of the token service', async () => {
+    await stream();
+    const identity = await as('identity');
+    for (const subject of [
+      '$JS.API.CONSUMER.CREATE.TOKENS.identity-mail',
+      '$JS.API.CONSUMER.CREATE.TOKENS.identity-mail.tokens.>',
+      '$JS.API.CONSUMER.CREATE.TOKENS.other.tokens.token-expiring',
+      '$JS.API.CONSUMER.DURABLE.CREATE.TOKENS.identity-mail',
+      '$JS.API.CONSUMER.DELETE.TOKENS.identity-mail',
+      '$JS.API.CONSUMER.MSG.NEXT.TOKENS.other',
+    ]) {
+      await expect(refusedPublication(identity, subject)).resolves.toBe(subject);
+    }
+    // The subject that it may ask at does not carry another filter, or none, past the server.
+    for (const filter of ['tokens.token-created', undefined]) {
+      const config = { ...wanted, name: wanted.durable_name, filter_subject: filter };
+      const reply = await identity.request(
+        '$JS.API.CONSUMER.CREATE.TOKENS.identity-mail.tokens.token-expiring',
+        JSON.stringify({ stream_name: 'TOKENS', config }),
+      );
+      expect(reply.json()).toHaveProperty('error');
+    }
+  });
 });
 
 describe('the services', () => {

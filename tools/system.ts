@@ -74,7 +74,15 @@ const POSTGRES_PORT = 5432;
 const NATS_PORT = 4222;
 const CONNECT_MS = 10_000;
 /** Secrets that only some of the services are given. */
-const withheld = ['ADMIN_PASSWORD', 'TOKEN_PEPPER', 'TOKEN_PEPPERS_RETIRED', 'DATABASE_URL', 'NATS_URL'];
+const withheld = [
+  'ADMIN_PASSWORD',
+  'OIDC_CLIENT_SECRET',
+  'SMTP_URL',
+  'TOKEN_PEPPER',
+  'TOKEN_PEPPERS_RETIRED',
+  'DATABASE_URL',
+  'NATS_URL',
+];
 
 /**
  * Starts a whole system: PostgreSQL and NATS unless the environment names others, migrations, and each service as a
@@ -324,6 +332,7 @@ function serviceEnvironment(
     NATS_URL: natsUrls[nats],
     [variable]: String(port),
     ...(name !== 'example' && { DATABASE_URL: databaseUrl }),
+    ...(name === 'identity' && { OIDC_CLIENT_SECRET: env.OIDC_CLIENT_SECRET, SMTP_URL: env.SMTP_URL }),
     ...(name === 'tokens' && {
       TOKEN_PEPPER: env.TOKEN_PEPPER || secrets.tokenPepper,
       TOKEN_PEPPERS_RETIRED: env.TOKEN_PEPPERS_RETIRED,

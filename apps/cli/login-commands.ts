@@ -18,7 +18,10 @@ export function addLoginCommands(parent: Parent, open: OpenCli): void {
       const call = { as: null, json: { username, password } };
       const login = await cli.client.call<Login>('identity', 'POST', '/login', call);
       const { credential, expiresAt } = login.session;
+      const before = await cli.credentials.find(cli.client.addresses);
       await cli.credentials.save({ ...cli.client.addresses, username: login.user.username, credential, expiresAt });
+      // The session before it would go on, with nobody left to end it; that it does is no reason to fail.
+      if (before) await cli.client.call('identity', 'POST', '/logout', { as: before.credential }).catch(() => {});
       const { output } = cli;
       if (output.json) output.body(login);
       else

@@ -6,6 +6,11 @@ const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/i;
 const TOKEN_ID = /^(?:tk[ls]_)?([0-9a-f]{8})-?([0-9a-f]{4})-?([0-9a-f]{4})-?([0-9a-f]{4})-?([0-9a-f]{12})_?$/i;
 const SECRET = /tk[ls]_[0-9a-f]{32}_[0-9a-z]{20,}/i;
 
+/** What `--expires` says; null: never. */
+export interface Expiry {
+  readonly expiresAt: string | null;
+}
+
 /** Parsers of options and arguments; what they throw is a usage error that names the option. */
 export const parse = {
   /** An id as the lists show it, or as it stands in a token's text: `tkl_<id>`. */
@@ -23,7 +28,8 @@ export const parse = {
     if (!/^[1-9]\d{0,5}$/.test(text)) throw new InvalidArgumentError('It must be a whole number, 1 or more.');
     return Number(text);
   },
-  expiry: (text: string): string | null => timeOf(() => parseExpiry(text, new Date())),
+  /** As a part of a body: commander takes a bare null for no value at all. */
+  expiry: (text: string): Expiry => timeOf(() => ({ expiresAt: parseExpiry(text, new Date()) })),
   past: (text: string): string => timeOf(() => parsePast(text, new Date())),
   seconds: (text: string): number => timeOf(() => parseSeconds(text)),
 };

@@ -44,7 +44,7 @@ export class Prompts {
         `${question}: there is no terminal to ask on; use --password-stdin.`,
       );
     }
-    return this.ask(question, true);
+    return this.ask(`${question}:`, true);
   }
 
   /** A password that is to be set: typed twice, since nobody sees it. */
@@ -61,7 +61,7 @@ export class Prompts {
     if (!this.interactive) {
       throw localFailure(EXIT.usage, 'no-terminal', `${question}: there is no terminal to ask on; use ${option}.`);
     }
-    return this.ask(question, false);
+    return this.ask(`${question}:`, false);
   }
 
   /**
@@ -72,17 +72,27 @@ export class Prompts {
     if (!this.interactive) {
       throw localFailure(EXIT.usage, 'no-terminal', 'This asks first, and there is no terminal to ask on; use --yes.');
     }
-    const answer = await this.line(`${question} [y/N]`, '--yes');
+    const answer = await this.ask(`${question} [y/N]`, false);
     if (!/^y(es)?$/i.test(answer)) throw localFailure(EXIT.failed, 'not-confirmed', 'Nothing was changed.');
   }
 
   private async ask(question: string, silent: boolean): Promise<string> {
     const { stdin: input, stderr: output } = this.terminal;
+    // At Ctrl-D `read` answers nothing at all, and nothing is left that this process would wait for.
+    let end = () => {};
+    const ended = new Promise<never>((_, reject) => {
+      end = () => reject(new Interrupted());
+    });
+    process.once('beforeExit', end);
     try {
-      return await read({ prompt: `${question}:`, silent, input, output });
+      const answer = await Promise.race([read({ prompt: question, silent, input, output }), ended]);
+      if (silent) output.write('\n');
+      return answer;
     } catch {
       output.write('\n');
       throw new Interrupted();
+    } finally {
+      process.removeListener('beforeExit', end);
     }
   }
 

@@ -25,7 +25,7 @@ export function addSelfCommands(parent: Parent, open: OpenCli): void {
     .addOption(shared.secretOnly())
     .action(async (options) => {
       const cli = open();
-      const json = { gracePeriodSeconds: options.grace, expiresAt: options.expires };
+      const json = { gracePeriodSeconds: options.grace, ...options.expires };
       const answer = await cli.client.call<TokenWithSecret>('tokens', 'POST', '/tokens/self/refresh', { json });
       showSecret(cli, answer, 'Refreshed', options);
     });

@@ -2,7 +2,7 @@ import { type HistoryItem, type Token, type TokenAnswer, type TokenWithSecret } 
 import type { Cli } from './cli.js';
 import { type OpenCli, type Parent, shared } from './command.js';
 import { historyColumns } from './event-table.js';
-import { parse, refuseEmpty } from './options.js';
+import { type Expiry, parse, refuseEmpty } from './options.js';
 import { printable } from './text.js';
 import { tokenColumns, tokenProperties } from './token-table.js';
 import { userIdOf } from './users.js';
@@ -117,7 +117,7 @@ function addCommandsOfOneToken(group: Parent, { routes, open }: Face): void {
     .option('-e, --expires <when>', 'such as 90d, 6mo, 1y, 2027-01-31 or never', parse.expiry)
     .action(async (id, { description, scope, scopes, expires }) => {
       const cli = open();
-      const json = { description, scopes: scopes ? scope : [], expiresAt: expires };
+      const json = { description, scopes: scopes ? scope : [], ...expires };
       refuseEmpty(json);
       showToken(cli, await cli.client.call<TokenAnswer>('tokens', 'PATCH', path(id), { json }));
     });
@@ -132,7 +132,7 @@ function addCommandsOfOneToken(group: Parent, { routes, open }: Face): void {
     .addOption(shared.passwordStdin(OWN_PASSWORD))
     .action(async (id, options) => {
       const cli = open(options);
-      const wishes = { gracePeriodSeconds: options.grace, expiresAt: options.expires };
+      const wishes = { gracePeriodSeconds: options.grace, ...options.expires };
       const answer = await cli.withPassword((password) =>
         cli.client.call<TokenWithSecret>('tokens', 'POST', `${path(id)}/refresh`, { json: { ...wishes, password } }),
       );
@@ -211,18 +211,18 @@ async function listTokens({ routes, open }: Face, options: ListTokensOptions): P
 interface CreateTokenOptions {
   readonly user?: string;
   readonly scope?: readonly string[];
-  readonly expires?: string | null;
+  readonly expires?: Expiry;
   readonly secretOnly?: true;
   readonly passwordStdin?: true;
 }
 
 async function createToken({ routes, open }: Face, description: string, options: CreateTokenOptions): Promise<void> {
   const cli = open(options);
-  const { user, scope: scopes = [], expires: expiresAt } = options;
+  const { user, scope: scopes = [], expires } = options;
   const userId = user === undefined ? undefined : await userIdOf(cli.client, user);
   const answer = await cli.withPassword((password) =>
     cli.client.call<TokenWithSecret>('tokens', 'POST', routes, {
-      json: { userId, description, scopes, expiresAt, password },
+      json: { userId, description, scopes, ...expires, password },
     }),
   );
   showSecret(cli, answer, 'Created', options);

@@ -10,7 +10,10 @@ const NEEDS = [22, 22];
 const path = (name) => fileURLToPath(new URL(`../../${name}`, import.meta.url));
 const main = path('dist/apps/cli/main.js');
 
-if (!existsSync(main)) await run(process.execPath, [path('tools/bootstrap.mjs'), 'build'], ['ignore', 2, 2]);
+if (!existsSync(main)) {
+  const code = await run(process.execPath, [path('tools/bootstrap.mjs'), 'build'], ['ignore', 2, 2]);
+  if (code !== 0) process.exit(code);
+}
 const [major, minor] = process.versions.node.split('.').map(Number);
 if (major > NEEDS[0] || (major === NEEDS[0] && minor >= NEEDS[1])) await import(new URL(`file://${main}`).href);
 else process.exitCode = await run(path('node_modules/.bin/node'), [main, ...process.argv.slice(2)], 'inherit');

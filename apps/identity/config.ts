@@ -1,6 +1,7 @@
 import { portVariable, readConfig, serviceVariables } from '@tokenlog/platform/config.js';
 import { z } from 'zod';
 import { externalLoginOf, externalLoginVariables } from './external-login-settings.js';
+import { mailSettingsOf, mailVariables } from './mail-settings.js';
 
 const attempts = z.coerce.number().int().min(1).max(1_000_000);
 
@@ -10,6 +11,7 @@ export function readIdentityConfig(env: NodeJS.ProcessEnv = process.env) {
     {
       ...serviceVariables,
       ...externalLoginVariables,
+      ...mailVariables,
       IDENTITY_PORT: portVariable(3001),
       /** Wrong passwords for one account in 15 minutes. */
       LOGIN_ATTEMPTS_PER_ACCOUNT: attempts.default(10),
@@ -18,6 +20,6 @@ export function readIdentityConfig(env: NodeJS.ProcessEnv = process.env) {
     },
     env,
   );
-  return { ...variables, externalLogin: externalLoginOf(variables) };
+  return { ...variables, externalLogin: externalLoginOf(variables), mail: mailSettingsOf(variables) };
 }
 export type IdentityConfig = ReturnType<typeof readIdentityConfig>;

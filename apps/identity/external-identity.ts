@@ -1,7 +1,8 @@
 import type { EntityManager } from '@mikro-orm/postgresql';
 import { LockMode } from '@mikro-orm/postgresql';
-import { role } from '@tokenlog/contracts/message.js';
+import { role, text } from '@tokenlog/contracts/message.js';
 import { sqlOf } from '@tokenlog/platform/database.js';
+import { Problem } from '@tokenlog/platform/problem.js';
 import type { ExternalLoginSettings } from './external-login-settings.js';
 import { User } from './user.entity.js';
 import { contact } from './user-view.js';
@@ -21,10 +22,19 @@ export interface ExternalPerson extends ExternalIdentity {
   readonly contact: { displayName?: string; email?: string };
 }
 
+/** At most 255 characters (OpenID Connect Core, 2). */
+export const subject = text.min(1).max(255);
+
 type Claims = Readonly<Record<string, unknown>>;
 
-/** Reads a person out of the provider's claims. A role that has no name in Tokenlog's form is left out. */
+/**
+ * Reads a person out of the provider's claims. A role that has no name in Tokenlog's form is left out.
+ * @throws Problem 502 `provider-failed` for a subject that is none
+ */
 export function personOf(claims: Claims & { sub: string }, settings: ExternalLoginSettings): ExternalPerson {
+  if (!subject.safeParse(claims.sub).success) {
+    throw new Problem(502, 'provider-failed', 'The login provider names nobody: its claim `sub` is not usable.');
+  }
   const named = claimAt(claims, settings.rolesClaim);
   const names: unknown[] = typeof named === 'string' ? named.split(/[\s,]+/) : Array.isArray(named) ? named : [];
   const displayName = contact.displayName.safeParse(claims.name).data;

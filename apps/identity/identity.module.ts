@@ -15,6 +15,7 @@ import { CheckPasswordController } from './check-password.controller.js';
 import type { IdentityConfig } from './config.js';
 import { ConnectionsModule } from './connections.module.js';
 import { DeleteUserHandler } from './delete-user.js';
+import { ExpiringTokensConsumer } from './expiring-tokens-consumer.js';
 import { ExternalLoginController } from './external-login.controller.js';
 import { ExternalLogin } from './external-login.js';
 import { EXTERNAL_LOGIN, type ExternalLoginSettings } from './external-login-settings.js';
@@ -24,6 +25,9 @@ import { LocalStrategy } from './local.strategy.js';
 import { LogInHandler } from './log-in.js';
 import { LogInExternallyHandler } from './log-in-externally.js';
 import { LogOutHandler } from './log-out.js';
+import { MAIL_SETTINGS } from './mail-settings.js';
+import { MailUserWhenTokenExpiresHandler } from './mail-user-when-token-expires.js';
+import { Mailer } from './mailer.js';
 import { MeController } from './me.controller.js';
 import { RegisterUserHandler } from './register-user.js';
 import { SessionController } from './session.controller.js';
@@ -46,6 +50,8 @@ const commands = [
   LinkExternalIdentityHandler,
   VanishLocalAccountsHandler,
 ];
+/** Commands that follow from the token service's events. */
+const reactions = [MailUserWhenTokenExpiresHandler];
 const queries = [Users, ListUsers];
 const routes = [SessionController, ExternalLoginController, MeController, UsersController];
 const requests = [CheckPasswordController];
@@ -81,10 +87,14 @@ export class IdentityModule implements OnApplicationBootstrap {
       controllers: [...routes, ...requests],
       providers: [
         ...commands,
+        ...reactions,
         ...queries,
         EnteredPassword,
         LocalStrategy,
         ExternalLogin,
+        Mailer,
+        ExpiringTokensConsumer,
+        { provide: MAIL_SETTINGS, useValue: config.mail },
         { provide: EXTERNAL_LOGIN, useValue: config.externalLogin },
         { provide: APP_GUARD, useExisting: TokenGuard },
       ],

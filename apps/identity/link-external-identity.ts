@@ -3,7 +3,7 @@ import { Command, CommandHandler, type ICommandHandler } from '@nestjs/cqrs';
 import type { Metadata } from '@tokenlog/event-store/event.js';
 import { Problem } from '@tokenlog/platform/problem.js';
 import { z } from 'zod';
-import { lockExternalUser } from './external-identity.js';
+import { lockExternalUser, subject } from './external-identity.js';
 import { externalLoginOff } from './external-login-failure.js';
 import { EXTERNAL_LOGIN, type ExternalLoginSettings } from './external-login-settings.js';
 import { factsOf, recordUserEvent } from './record-user-event.js';
@@ -11,7 +11,7 @@ import { applicationUser } from './register-user.js';
 import { lockUser, Users } from './users.js';
 
 /** The provider's `sub` of the person; null takes the link away. */
-export const externalLink = z.strictObject({ subject: z.string().min(1).max(255).nullable() });
+export const externalLink = z.strictObject({ subject: subject.nullable() });
 
 /**
  * An admin says who a user is at the provider, so that an account that was here before goes on under the external login

@@ -1,13 +1,14 @@
 import { MikroORM, type QBFilterQuery, raw } from '@mikro-orm/postgresql';
 import { Injectable } from '@nestjs/common';
+import { text } from '@tokenlog/contracts/message.js';
 import { Problem } from '@tokenlog/platform/problem.js';
 import { z } from 'zod';
 import { User } from './user.entity.js';
-import { userView, viewOf } from './user-view.js';
+import { username, userView, viewOf } from './user-view.js';
 
 export const usersQuery = z.object({
   /** Part of the account name, the name or the e-mail address. */
-  q: z.string().max(200).optional(),
+  q: text.max(200).optional(),
   kind: z.enum(['person', 'application']).optional(),
   cursor: z.string().max(512).optional(),
   limit: z.coerce.number().int().min(1).max(200).default(50),
@@ -46,7 +47,7 @@ function writeCursor(username: string): string {
 }
 
 function readCursor(cursor: string): string {
-  const username = Buffer.from(cursor, 'base64url').toString();
-  if (writeCursor(username) === cursor) return username;
+  const name = Buffer.from(cursor, 'base64url').toString();
+  if (writeCursor(name) === cursor && username.safeParse(name).success) return name;
   throw new Problem(400, 'invalid-cursor', 'cursor: it is not one that a list has given.');
 }

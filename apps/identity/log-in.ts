@@ -3,6 +3,7 @@ import { Inject } from '@nestjs/common';
 import { Command, CommandHandler, type ICommandHandler } from '@nestjs/cqrs';
 import { parseCredential } from '@tokenlog/contracts/credential.js';
 import { startSession } from '@tokenlog/contracts/internal/start-session.js';
+import { text } from '@tokenlog/contracts/message.js';
 import { NATS } from '@tokenlog/platform/nats.js';
 import { request } from '@tokenlog/platform/nats-request.js';
 import { Problem } from '@tokenlog/platform/problem.js';
@@ -14,7 +15,7 @@ import type { User } from './user.entity.js';
 import { enteredPassword } from './user-view.js';
 import { lockUser, Users } from './users.js';
 
-export const loginBody = z.strictObject({ username: z.string().min(1).max(256), password: enteredPassword });
+export const loginBody = z.strictObject({ username: text.min(1).max(256), password: enteredPassword });
 
 /**
  * Starts a session with a password, or with a token in its place (S4).

@@ -28,6 +28,7 @@ describe('registering a user', () => {
       kind: 'person',
       roles: ['operator'],
       disabled: false,
+      external: false,
       hasPassword: true,
       mustChangePassword: true,
       lastLoginAt: null,

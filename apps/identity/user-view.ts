@@ -1,4 +1,4 @@
-import { instant, role } from '@tokenlog/contracts/message.js';
+import { instant, role, text } from '@tokenlog/contracts/message.js';
 import { z } from 'zod';
 import type { User } from './user.entity.js';
 
@@ -18,7 +18,7 @@ export const roles = z
   .max(32)
   .transform((names) => [...new Set(names)]);
 
-const line = z.string().trim().min(1).max(200).nullable();
+const line = text.trim().min(1).max(200).nullable();
 
 /** What the user may change; null erases. */
 export const contact = { displayName: line, email: z.email().max(254).nullable(), phone: line };

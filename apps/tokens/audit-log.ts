@@ -1,7 +1,7 @@
-import { instant } from '@tokenlog/contracts/message.js';
+import { instant, text } from '@tokenlog/contracts/message.js';
 import { LOG_START } from '@tokenlog/event-store/event.js';
 import type { EventStore } from '@tokenlog/event-store/event-store.js';
-import { cursorOf, readLog } from '@tokenlog/event-store/read.js';
+import { countLog, cursorOf, readLog } from '@tokenlog/event-store/read.js';
 import { z } from 'zod';
 import { decodeCursor, encodeCursor, pageQuery } from './page.js';
 import { type HistoryItem, historyItem, historyItemOf, logCursor } from './token-history.js';
@@ -10,9 +10,9 @@ import { type HistoryItem, historyItem, historyItemOf, logCursor } from './token
 export const auditQuery = z.strictObject({
   ...pageQuery,
   limit: z.coerce.number().int().min(1).max(5000).default(200),
-  type: z.string().max(64).optional().describe('event type; several, comma-separated'),
-  actor: z.string().max(128).optional().describe('account name or id of who did it'),
-  user: z.string().max(128).optional().describe('account name or id of whose token or session it is'),
+  type: text.max(1000).optional().describe('event type; several, comma-separated'),
+  actor: text.max(128).optional().describe('account name or id of who did it'),
+  user: text.max(128).optional().describe('account name or id of whose token or session it is'),
   token: z.uuid().optional(),
   from: instant.optional(),
   to: instant.optional(),
@@ -22,7 +22,7 @@ export type AuditQuery = z.infer<typeof auditQuery>;
 
 export const auditItem = historyItem.extend({ tokenId: z.uuid().nullable(), sessionId: z.uuid().nullable() });
 export type AuditItem = HistoryItem & { tokenId: string | null; sessionId: string | null };
-export const auditPage = z.object({ items: z.array(auditItem), nextCursor: z.string().nullable() });
+export const auditPage = z.object({ items: z.array(auditItem), nextCursor: z.string().nullable(), total: z.int() });
 
 /**
  * A part of the log in the order of commits, oldest first and without gaps: what is not settled yet is not shown, and the
@@ -30,14 +30,9 @@ export const auditPage = z.object({ items: z.array(auditItem), nextCursor: z.str
  */
 export async function auditLog(store: EventStore, query: AuditQuery): Promise<z.infer<typeof auditPage>> {
   const after = query.cursor ? decodeCursor(logCursor, query.cursor) : LOG_START;
-  const events = await readLog(store.pool, after, query.limit + 1, {
-    types: query.type?.split(','),
-    entity: query.token,
-    actor: query.actor,
-    user: query.user,
-    from: query.from,
-    to: query.to,
-  });
+  const { token: entity, type, actor, user, from, to } = query;
+  const filter = { types: type?.split(','), entity, actor, user, from: inUtc(from), to: inUtc(to) };
+  const events = await readLog(store.pool, after, query.limit + 1, filter);
   const shown = events.slice(0, query.limit);
   const last = shown.at(-1);
   return {
@@ -46,7 +41,13 @@ export async function auditLog(store: EventStore, query: AuditQuery): Promise<z.
       return { ...historyItemOf(event), tokenId: event.entity === sessionId ? null : event.entity, sessionId };
     }),
     nextCursor: last && events.length > query.limit ? encodeCursor(cursorOf(last)) : null,
+    total: await countLog(store.pool, filter),
   };
+}
+
+/** PostgreSQL knows fewer offsets than RFC 3339. */
+function inUtc(at: string | undefined): string | undefined {
+  return at && new Date(at).toISOString();
 }
 
 const CSV_COLUMNS = ['position', 'at', 'type', 'tokenId', 'sessionId', 'by', 'byId', 'from', 'changes', 'id'] as const;

@@ -2,7 +2,9 @@ import { createHash } from 'node:crypto';
 import { scope } from '@tokenlog/contracts/message.js';
 import { listVariable, portVariable, readConfig, serviceVariables } from '@tokenlog/platform/config.js';
 import { z } from 'zod';
+import { thresholdsVariable } from './expiry-thresholds.js';
 import { type Policy, policyOf, policyVariables } from './policy.js';
+import { type NamedServer, serversVariable } from './servers-variable.js';
 
 /** Injection token of `Config`. */
 export const CONFIG = Symbol('CONFIG');
@@ -27,6 +29,10 @@ export interface Config {
   /** The first is used for new hashes; the others are still accepted. */
   readonly peppers: readonly [Pepper, ...Pepper[]];
   readonly sessionLifetimeHours: number;
+  /** How many days before its expiry a token is warned of (S41). */
+  readonly expiryWarningDays: readonly number[];
+  /** The deployments that the console can pick from (S38); this one may be among them. */
+  readonly servers: readonly NamedServer[];
   /** A `.properties` file of static keys to import (S37), and the scopes that they get. */
   readonly accessKeysFile: string | null;
   readonly accessKeyScopes: readonly string[];
@@ -48,6 +54,8 @@ export function readTokensConfig(env: NodeJS.ProcessEnv = process.env): Config {
       TOKEN_PEPPERS_RETIRED: listVariable.pipe(z.array(pepper)).default([]),
       ACCESS_KEYS_FILE: z.string().optional(),
       ACCESS_KEYS_SCOPES: listVariable.pipe(z.array(scope)).default(['rest']),
+      EXPIRY_WARNING_DAYS: thresholdsVariable,
+      SERVERS: serversVariable,
       SESSION_LIFETIME_HOURS: z.coerce.number().positive().max(720).default(12),
     },
     env,
@@ -62,6 +70,8 @@ export function readTokensConfig(env: NodeJS.ProcessEnv = process.env): Config {
     policySet: new Set(Object.keys(policyVariables).filter((name) => env[name])),
     peppers: [pepperOf(variables.TOKEN_PEPPER), ...variables.TOKEN_PEPPERS_RETIRED.map(pepperOf)],
     sessionLifetimeHours: variables.SESSION_LIFETIME_HOURS,
+    expiryWarningDays: variables.EXPIRY_WARNING_DAYS,
+    servers: variables.SERVERS,
     accessKeysFile: variables.ACCESS_KEYS_FILE ?? null,
     accessKeyScopes: variables.ACCESS_KEYS_SCOPES,
   };

@@ -34,8 +34,10 @@ export class EndSessionHandler implements ICommandHandler<EndSession> {
 }
 
 /** Ends the sessions that a token started (S29), in the transaction in which the token ends. */
-export function endSessionsOfToken(work: Work, tokenId: string, reason: SessionEndReason, metadata: Metadata) {
-  return endSessions(work, 'token_id = $1', [tokenId], reason, metadata);
+export async function endSessionsOfToken(work: Work, tokenId: string, reason: SessionEndReason, metadata: Metadata) {
+  // First wait for the sessions that are being started: each holds the token until its commit, and is then seen here.
+  await work.sql.query('SELECT 1 FROM tokens WHERE id = $1 FOR UPDATE', [tokenId]);
+  await endSessions(work, 'token_id = $1', [tokenId], reason, metadata);
 }
 
 /** Ends all sessions of a user, those of its tokens too, except one. */

@@ -1,4 +1,4 @@
-import { instant } from '@tokenlog/contracts/message.js';
+import { instant, text } from '@tokenlog/contracts/message.js';
 import type { Sql } from '@tokenlog/event-store/sql.js';
 import { z } from 'zod';
 import { decodeCursor, encodeCursor, pageOf, pageQuery } from './page.js';
@@ -17,7 +17,7 @@ export const sessionView = z.object({
 
 export const sessionListQuery = z.strictObject({
   ...pageQuery,
-  user: z.string().max(128).optional().describe('account name or id'),
+  user: text.max(128).optional().describe('account name or id'),
   token: z.uuid().optional(),
 });
 export const sessionPage = pageOf(sessionView);
@@ -40,8 +40,8 @@ export async function listSessions(
 ): Promise<z.output<typeof sessionPage>> {
   const before = query.cursor ? decodeCursor(z.uuid(), query.cursor) : null;
   const filter = `
-    FROM sessions s JOIN users u ON u.id = s.user_id
-    WHERE s.ended_at IS NULL AND s.expires_at >= now() AND ($1::uuid IS NULL OR s.user_id = $1)
+    FROM sessions s JOIN users u ON u.id = s.user_id LEFT JOIN tokens t ON t.id = s.token_id
+    WHERE s.ended_at IS NULL AND least(s.expires_at, t.expires_at) >= now() AND ($1::uuid IS NULL OR s.user_id = $1)
       AND ($2::text IS NULL OR u.username = $2 OR u.id::text = $2) AND ($3::uuid IS NULL OR s.token_id = $3)`;
   const values = [owner === 'anyone' ? null : owner, query.user ?? null, query.token ?? null];
   // Ids are UUIDv7: their order is that of the starts.

@@ -1,5 +1,5 @@
 import { type IQueryHandler, Query, QueryHandler } from '@nestjs/cqrs';
-import { instant } from '@tokenlog/contracts/message.js';
+import { instant, text } from '@tokenlog/contracts/message.js';
 import { EventStore } from '@tokenlog/event-store/event-store.js';
 import type { Sql } from '@tokenlog/event-store/sql.js';
 import { Problem } from '@tokenlog/platform/problem.js';
@@ -23,14 +23,20 @@ const SORT_KEYS = {
   activeSessions: { expression: 'r.active_sessions', type: 'bigint' },
 } as const;
 type SortKey = keyof typeof SORT_KEYS;
+/** What a cursor may hold of a sort key: whatever else stands there, PostgreSQL would stumble over. */
+const SORT_VALUES = {
+  text,
+  timestamptz: z.union([z.enum(['infinity', '-infinity']), instant]),
+  bigint: z.string().regex(/^\d{1,18}$/),
+} as const;
 const sortWords = Object.keys(SORT_KEYS).flatMap((key) => [key, `-${key}`]);
 
 /** The query of the admin table. */
 export const tokenListQuery = z.strictObject({
   ...pageQuery,
-  user: z.string().max(128).optional().describe('account name or id of the owner'),
+  user: text.max(128).optional().describe('account name or id of the owner'),
   state: tokenState.optional(),
-  q: z.string().max(200).optional().describe('a part of the description, the user or the id'),
+  q: text.max(200).optional().describe('a part of the description, the user or the id'),
   sort: z
     .enum(sortWords as [string, ...string[]])
     .default('-createdAt')
@@ -41,8 +47,6 @@ export type TokenListQuery = z.infer<typeof tokenListQuery>;
 
 export const tokenPage = pageOf(tokenView);
 export type TokenPage = z.infer<typeof tokenPage>;
-
-const cursorSchema = z.tuple([z.string(), z.string(), z.uuid()]);
 
 /** The table, or one owner's part of it. */
 export class ListTokens extends Query<TokenPage> {
@@ -74,8 +78,8 @@ export class ListTokensHandler implements IQueryHandler<ListTokens> {
 async function listTokens(sql: Sql, query: TokenListQuery, owner: string | 'anyone', now: Date): Promise<TokenPage> {
   const descending = query.sort.startsWith('-');
   const { expression, type } = SORT_KEYS[query.sort.replace('-', '') as SortKey];
-  const after = query.cursor ? decodeCursor(cursorSchema, query.cursor) : null;
-  if (after && after[0] !== query.sort) decodeCursor(z.never(), query.cursor as string);
+  const place = z.tuple([z.literal(query.sort), SORT_VALUES[type], z.uuid()]);
+  const after = query.cursor ? decodeCursor<z.infer<typeof place>>(place, query.cursor) : null;
   const filter = `
     FROM (${TOKEN_ROWS}) AS r
     WHERE ($2::uuid IS NULL OR r.user_id = $2)
@@ -85,7 +89,7 @@ async function listTokens(sql: Sql, query: TokenListQuery, owner: string | 'anyo
   const values = [now, owner === 'anyone' ? null : owner, query.state ?? null, query.user ?? null, query.q ?? null];
   const [page, count] = [
     await sql.query<TokenRow & { sort_value: string }>(
-      `SELECT r.*, (${expression})::text AS sort_value ${filter}
+      `SELECT r.*, to_jsonb(${expression}) #>> '{}' AS sort_value ${filter}
          AND ($6::text IS NULL OR (${expression}, r.id) ${descending ? '<' : '>'} ($6::${type}, $7::uuid))
        ORDER BY ${expression} ${descending ? 'DESC' : 'ASC'}, r.id ${descending ? 'DESC' : 'ASC'} LIMIT $8`,
       [...values, after?.[1] ?? null, after?.[2] ?? null, query.limit + 1],

@@ -98,4 +98,43 @@ export const migrations: readonly MigrationStep[] = [
       `GRANT SELECT, INSERT ON static_keys TO ${role}`,
     ],
   },
+  {
+    name: '2026-11-07-expiries',
+    statements: [
+      `CREATE TABLE expiries (
+        token_id uuid PRIMARY KEY,
+        expires_at timestamptz(3),
+        set_at timestamptz(3) NOT NULL,
+        warned_days integer
+      )`,
+      'CREATE INDEX expiries_next ON expiries (expires_at)',
+      `GRANT SELECT, INSERT, UPDATE ON expiries TO ${role}`,
+      // What the projection would have made of the log so far: the event that set the expiry to what it is now.
+      `INSERT INTO expiries (token_id, expires_at, set_at)
+       SELECT DISTINCT ON (entity) entity, expires_at, recorded_at FROM (
+         SELECT *, lag(expires_at) OVER (PARTITION BY stream ORDER BY version) AS before FROM (
+           SELECT stream, version, type, entity, recorded_at, (data->>'expiresAt')::timestamptz AS expires_at
+           FROM events WHERE type IN ('token-created', 'token-edited', 'token-refreshed')
+         ) AS expiry_events
+       ) AS changes
+       WHERE type = 'token-created' OR expires_at IS DISTINCT FROM before
+       ORDER BY entity, version DESC`,
+    ],
+  },
+  {
+    name: '2026-11-08-guard-leases',
+    statements: [
+      `CREATE TABLE guard_leases (
+        guard uuid PRIMARY KEY,
+        service text NOT NULL,
+        version text NOT NULL,
+        entries integer NOT NULL,
+        hits bigint NOT NULL,
+        misses bigint NOT NULL,
+        expires_at timestamptz NOT NULL,
+        fenced boolean NOT NULL DEFAULT false
+      )`,
+      `GRANT SELECT, INSERT, UPDATE, DELETE ON guard_leases TO ${role}`,
+    ],
+  },
 ];

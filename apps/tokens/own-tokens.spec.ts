@@ -89,10 +89,10 @@ describe('own tokens', () => {
 
   it('S11 asks for the password again, and says what was wrong with it', async () => {
     expect(await create({ password: undefined })).toEqual(problem(403, 'password-required'));
-    expect(await create({ password: 'guess' })).toEqual(problem(403, 'password-wrong'));
+    expect(await create({ password: 'guess' })).toEqual(problem(403, 'wrong-password'));
     service.answerPasswordChecks({ outcome: 'no-local-password' });
     const none = await create();
-    expect(none).toEqual(problem(403, 'no-local-password'));
+    expect(none).toEqual(problem(409, 'no-local-password'));
     expect(none.body.detail).toContain('help desk');
     service.answerPasswordChecks({ outcome: 'throttled', retryAfterSeconds: 60 });
     const throttled = await create();

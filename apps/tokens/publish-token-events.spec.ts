@@ -11,6 +11,7 @@ import { RefreshToken } from './refresh-token.js';
 import { RevokeToken } from './revoke-token.js';
 import { call } from './testing/http.js';
 import { startTokenService, type TestTokenService } from './testing/token-service.js';
+import { WarnOfExpiry } from './warn-of-expiry.js';
 
 describe('published token events', () => {
   let service: TestTokenService;
@@ -25,7 +26,10 @@ describe('published token events', () => {
     const caller = service.caller(ada);
     const token = { userId: ada.id, description: 'export', scopes: ['rest'] };
     const { tokenId, secret } = await service.commands.execute(new CreateToken(caller, token, 'right'));
-    await service.commands.execute(new EditToken(caller, tokenId, ada.id, { description: 'renamed' }));
+    const expiry = Date.now() + 10 * 86_400_000;
+    const changes = { description: 'renamed', expiresAt: new Date(expiry).toISOString() };
+    await service.commands.execute(new EditToken(caller, tokenId, ada.id, changes));
+    await service.commands.execute(new WarnOfExpiry(tokenId, new Date(expiry - 1000)));
     await call(service, 'POST', '/sessions', { as: secret });
     const refreshed = await service.commands.execute(new RefreshToken(caller, tokenId, ada.id, { password: 'right' }));
     await service.verify({ credential: secret });
@@ -37,6 +41,7 @@ describe('published token events', () => {
     const expected = [
       'token-created',
       'token-edited',
+      'token-expiring',
       'token-used',
       'session-started',
       'token-refreshed',

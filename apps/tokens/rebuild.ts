@@ -1,11 +1,12 @@
 import { pathToFileURL } from 'node:url';
 import { type RebuildReport, rebuild } from '@tokenlog/event-store/rebuild.js';
 import { Pool } from 'pg';
+import { expiryTable } from './expiry-table.js';
 import { TOKENS_DATABASE } from './migrations.js';
 import { sessionTable } from './session-table.js';
 import { tokenTable } from './token-table.js';
 
-const projections = [tokenTable, sessionTable];
+const projections = [tokenTable, sessionTable, expiryTable];
 
 /**
  * Rebuilds the tables of one projection from the log, while the services run.

@@ -18,7 +18,7 @@ export class ReenteredPassword {
 
   /**
    * Passes when the policy asks for no password here, or when it is right.
-   * @throws Problem 403 `password-required`, `password-wrong`, `no-local-password`; 429 `too-many-attempts`; 503
+   * @throws Problem 403 `password-required`, `wrong-password`; 409 `no-local-password`; 429 `too-many-attempts`; 503
    */
   async require(action: GuardedAction, caller: Caller, password: string | undefined): Promise<void> {
     if (!this.config.policy.requirePassword.includes(action)) return;
@@ -30,17 +30,22 @@ export class ReenteredPassword {
       case 'right':
         return;
       case 'wrong':
-        throw new Problem(403, 'password-wrong', 'password: that is not your password.');
+        throw new Problem(403, 'wrong-password', 'password: that is not your password.');
       case 'no-local-password':
         throw new Problem(
-          403,
+          409,
           'no-local-password',
           `You have no local password, which is needed to ${action} a token. The help desk can set one.`,
         );
       case 'throttled':
-        throw new Problem(429, 'too-many-attempts', 'Too many wrong passwords; wait and try again.', {
-          headers: { 'Retry-After': String(reply.retryAfterSeconds) },
-        });
+        throw new Problem(
+          429,
+          'too-many-attempts',
+          `Too many wrong passwords; try again in ${reply.retryAfterSeconds} s.`,
+          {
+            headers: { 'Retry-After': String(reply.retryAfterSeconds) },
+          },
+        );
       default:
         return reply satisfies never;
     }

@@ -35,6 +35,19 @@ const TOKEN_LOG: [TokenEvent, TokenState['status']][] = [
   ],
   [{ type: 'token-revoked', data: { reason: null } }, 'revoked'],
   [{ type: 'token-deleted', data: {} }, 'deleted'],
+  [
+    {
+      type: 'token-expiring',
+      data: {
+        userId: 'u2',
+        username: 'grace',
+        description: 'e',
+        expiresAt: '2027-01-01T00:00:00.000Z',
+        thresholdDays: 7,
+      },
+    },
+    'deleted',
+  ],
 ];
 const SESSION_LOG: [SessionEvent, SessionState['status']][] = [
   [

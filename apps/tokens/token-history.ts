@@ -23,11 +23,14 @@ export type HistoryItem = z.infer<typeof historyItem>;
 export const historyPage = pageOf(historyItem);
 export type HistoryPage = z.infer<typeof historyPage>;
 
+const whole = (bits: number) =>
+  z
+    .string()
+    .regex(/^\d{1,20}$/)
+    .refine((digits) => BigInt(digits) < 1n << BigInt(bits));
+
 /** A place in the log, in a cursor. */
-export const logCursor = z.object({
-  transactionId: z.string().regex(/^\d{1,20}$/),
-  position: z.string().regex(/^\d{1,19}$/),
-});
+export const logCursor = z.object({ transactionId: whole(64), position: whole(63) });
 
 /** Every event of a token and of its sessions, newest first, from the log itself. */
 export async function tokenHistory(

@@ -1,9 +1,9 @@
-import { instant, scope } from '@tokenlog/contracts/message.js';
+import { instant, scope, text } from '@tokenlog/contracts/message.js';
 import { z } from 'zod';
 import { pageQuery } from './page.js';
 import { tokenView } from './token-view.js';
 
-const description = z.string().trim().min(1).max(255).describe('what the token is for: the application');
+const description = text.trim().min(1).max(255).describe('what the token is for: the application');
 const scopes = z.array(scope).max(64);
 const password = z.string().max(1024).optional().describe('your own password again, where the policy asks for it');
 
@@ -33,7 +33,7 @@ export const refreshBody = z
   .strictObject({ password, gracePeriodSeconds, expiresAt: instant.nullable().optional() })
   .optional()
   .default({});
-const reason = z.string().trim().max(255).optional();
+const reason = text.trim().max(255).optional();
 export const selfRevokeBody = z.strictObject({ reason }).optional().default({});
 export const revokeBody = z.strictObject({ password, reason }).optional().default({});
 export const historyQuery = z.strictObject(pageQuery);

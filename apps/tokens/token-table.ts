@@ -3,7 +3,7 @@ import type { Projection } from '@tokenlog/event-store/event-store.js';
 import { batchesByType } from '@tokenlog/event-store/projection.js';
 import type { TokenEvent } from './token.js';
 
-type Handled = TokenEvent['type'] | 'token-used';
+type Handled = Exclude<TokenEvent['type'], 'token-expiring'> | 'token-used';
 
 /** One statement a type: `$1` is the batch as JSON, a row an event: its data, and `id`, `at`, `by`. */
 const STATEMENTS: Record<Handled, string> = {

@@ -32,7 +32,8 @@ SELECT t.id, t.user_id, coalesce(u.username, '') AS user, t.description, t.scope
   t.expires_at, t.created_at, t.created_by, t.updated_at, t.updated_by,
   usage.last_used_at, coalesce(usage.use_count, 0) AS use_count,
   (SELECT count(*) FROM sessions s
-    WHERE s.token_id = t.id AND s.ended_at IS NULL AND s.expires_at >= $1::timestamptz) AS active_sessions
+    WHERE s.token_id = t.id AND s.ended_at IS NULL AND least(s.expires_at, t.expires_at) >= $1::timestamptz
+  ) AS active_sessions
 FROM tokens t
 LEFT JOIN token_usage usage ON usage.token_id = t.id
 LEFT JOIN users u ON u.id = t.user_id`;

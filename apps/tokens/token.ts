@@ -28,6 +28,10 @@ export type TokenEvent =
       data: { userId: string; username: string; previousUserId: string; secretGeneration: number };
     }
   | { type: 'token-invalidated'; data: { cause: 'user-deleted' } }
+  | {
+      type: 'token-expiring';
+      data: { userId: string; username: string; description: string; expiresAt: string; thresholdDays: number };
+    }
   | { type: 'token-deleted'; data: Record<string, never> };
 
 interface TokenFacts {
@@ -68,6 +72,8 @@ function evolve(state: TokenState, event: TokenEvent): TokenState {
       return { ...state, status: 'active', userId: event.data.userId, secretGeneration: event.data.secretGeneration };
     case 'token-invalidated':
       return { ...state, status: 'invalid' };
+    case 'token-expiring':
+      return state;
     case 'token-deleted':
       return { ...state, status: 'deleted' };
     default:

@@ -20,21 +20,32 @@ import { MetricsModule } from '@tokenlog/platform/metrics.js';
 import { NATS } from '@tokenlog/platform/nats.js';
 import { NatsModule } from '@tokenlog/platform/nats.module.js';
 import type { ServiceDefinition } from '@tokenlog/platform/service.js';
+import type { Pool } from 'pg';
 import { AdminTokensController } from './admin-tokens.controller.js';
 import { AuditController } from './audit.controller.js';
+import { CachingGuards, forgottenWith, POOL } from './caching-guards.js';
 import { CONFIG, type Config } from './config.js';
+import { CountGuardUsesHandler } from './count-guard-uses.js';
 import { CreateTokenHandler } from './create-token.js';
 import { DeleteTokenHandler } from './delete-token.js';
 import { EditTokenHandler } from './edit-token.js';
 import { EndSessionHandler } from './end-session.js';
+import { EnterController } from './enter.controller.js';
+import { ExpirySweep } from './expiry-sweep.js';
+import { expiryTable } from './expiry-table.js';
+import { ForwardAuthController } from './forward-auth.controller.js';
+import { GuardUsesConsumer } from './guard-uses-consumer.js';
+import { GuardsController } from './guards.controller.js';
 import { IdentityConsumer } from './identity-consumer.js';
 import { ImportAccessKeysHandler } from './import-access-keys.js';
 import { ImportAtStart } from './import-at-start.js';
 import { InternalRequestsController } from './internal-requests.controller.js';
+import { IntrospectController } from './introspect.controller.js';
 import { InvalidateTokensWhenUserDeletedHandler } from './invalidate-tokens-when-user-deleted.js';
 import { LearnUserHandler } from './learn-user.js';
 import { ListTokensHandler } from './list-tokens.js';
 import { TOKENS_DATABASE } from './migrations.js';
+import { OAuthRevokeController } from './oauth-revoke.controller.js';
 import { OwnTokensController } from './own-tokens.controller.js';
 import { PolicyController } from './policy.controller.js';
 import { publishTokenEvents } from './publish-token-events.js';
@@ -43,6 +54,8 @@ import { ReenteredPassword } from './reentered-password.js';
 import { RefreshTokenHandler } from './refresh-token.js';
 import { RevokeTokenHandler } from './revoke-token.js';
 import { RevokeTokensWhenPasswordChangesHandler } from './revoke-tokens-when-password-changes.js';
+import { ServersController } from './servers.controller.js';
+import { Servers } from './servers.js';
 import { sessionTable } from './session-table.js';
 import { SessionsController } from './sessions.controller.js';
 import { StartSessionHandler } from './start-session.js';
@@ -52,6 +65,7 @@ import { tokenTable } from './token-table.js';
 import { UserImpactQuery } from './user-impact.js';
 import { Verifier } from './verifier.js';
 import { VerifyController } from './verify.controller.js';
+import { WarnOfExpiryHandler } from './warn-of-expiry.js';
 
 /** Every command has its one handler here; the specs hold that none is missing. */
 export const commandHandlers = [
@@ -64,6 +78,7 @@ export const commandHandlers = [
   StartSessionHandler,
   EndSessionHandler,
   ImportAccessKeysHandler,
+  WarnOfExpiryHandler,
 ];
 
 /** Commands that follow from identity's events: see `reaction.ts`. */
@@ -71,12 +86,13 @@ export const reactions = [
   LearnUserHandler,
   RevokeTokensWhenPasswordChangesHandler,
   InvalidateTokensWhenUserDeletedHandler,
+  CountGuardUsesHandler,
 ];
 
 export const queryHandlers = [ListTokensHandler];
 
 /** Inline: in the transaction of each append. */
-export const inlineProjections: readonly Projection[] = [tokenTable, sessionTable];
+export const inlineProjections: readonly Projection[] = [tokenTable, sessionTable, expiryTable];
 
 /** Async: after the commit, in the order of commits, one process at a time. */
 export const subscriptions = { publisher: publishTokenEvents };
@@ -89,9 +105,14 @@ export const httpControllers = [
   AuditController,
   PolicyController,
   SessionsController,
+  EnterController,
+  IntrospectController,
+  OAuthRevokeController,
+  ForwardAuthController,
+  ServersController,
 ];
 
-export const natsControllers = [VerifyController, InternalRequestsController];
+export const natsControllers = [GuardsController, VerifyController, InternalRequestsController];
 
 const PUBLISHER = Symbol('PUBLISHER');
 const PERIODS_EVERY_MS = 86_400_000;
@@ -131,9 +152,13 @@ export class TokensModule implements OnApplicationBootstrap, BeforeApplicationSh
         { provide: APP_GUARD, useExisting: TokenGuard },
         {
           provide: EventStore,
-          inject: [MikroORM],
-          useFactory: async (orm: MikroORM) => new EventStore(await poolOf(orm), inlineProjections),
+          inject: [POOL, CachingGuards],
+          useFactory: (pool: Pool, guards: CachingGuards) =>
+            new EventStore(pool, inlineProjections, (touched) => guards.forget(forgottenWith(touched))),
         },
+        { provide: POOL, inject: [MikroORM], useFactory: (orm: MikroORM) => poolOf(orm) },
+        CachingGuards,
+        GuardUsesConsumer,
         {
           provide: PUBLISHER,
           inject: [EventStore, NATS],
@@ -146,6 +171,8 @@ export class TokensModule implements OnApplicationBootstrap, BeforeApplicationSh
         ReenteredPassword,
         UserImpactQuery,
         IdentityConsumer,
+        ExpirySweep,
+        Servers,
         ...commandHandlers,
         ...reactions,
         ...queryHandlers,
@@ -185,6 +212,8 @@ export function tokensService(config: Config): ServiceDefinition {
     trustedProxies: config.trustedProxies,
     start: async (app) => {
       app.get(IdentityConsumer).start();
+      app.get(GuardUsesConsumer).start();
+      app.get(ExpirySweep).start();
       await app.get(ImportAtStart).start();
     },
   };

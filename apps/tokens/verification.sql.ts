@@ -1,3 +1,6 @@
+/** A time as the log's events carry it: RFC 3339 in UTC, to the millisecond. */
+export const JSON_TIME = (time: string) => `to_char(${time} AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"')`;
+
 /**
  * One statement verifies a whole batch: look up, decide, append the uses, move the counts, return. It takes the snapshot
  * of its start: a revocation that was answered before a verification was sent is seen by it.
@@ -93,7 +96,7 @@ refused AS (
   RETURNING token_id, reason
 ),
 noted AS (
-  SELECT 'token-used' AS type, token_id, jsonb_build_object('count', count, 'firstAt', first_at, 'lastAt', last_at,
+  SELECT 'token-used' AS type, token_id, jsonb_build_object('count', count, 'firstAt', ${JSON_TIME('first_at')}, 'lastAt', ${JSON_TIME('last_at')},
     'breakdown', breakdown) AS data, jsonb_build_object('kind', 'user', 'id', user_id, 'username', username) AS by
   FROM uses
   UNION ALL
@@ -109,7 +112,10 @@ appended AS (
 SELECT n, reason, generation, pepper, session_id AS "sessionId", session_token AS "sessionToken",
   session_expires_at AS "sessionExpiresAt", token_id AS "tokenId", description, expires_at AS "expiresAt", granted,
   coalesce(CASE WHEN session_id IS NULL THEN generation END, secret_generation) AS "secretGeneration",
-  user_id AS "userId", username, roles, must_change_password AS "mustChangePassword"
+  user_id AS "userId", username, roles, must_change_password AS "mustChangePassword",
+  statement_timestamp() AS "checkedAt",
+  least(expires_at, session_expires_at, CASE WHEN session_id IS NULL AND generation <> secret_generation THEN grace_ends_at END)
+    AS "validUntil"
 FROM decided`;
 
 /** A row of what `VERIFY_BATCH` returns. */
@@ -130,4 +136,6 @@ export interface DecidedRow {
   readonly username: string;
   readonly roles: string[];
   readonly mustChangePassword: boolean;
+  readonly checkedAt: Date;
+  readonly validUntil: Date | null;
 }

@@ -215,6 +215,8 @@ function replyOf(row: DecidedRow): VerifyReply {
       : null,
     user: { id: row.userId, username: row.username, roles: row.roles },
     scopes: row.granted,
+    checkedAt: row.checkedAt.toISOString(),
+    validUntil: row.validUntil?.toISOString() ?? null,
     ...(row.sessionId && {
       session: {
         id: row.sessionId,

@@ -16,12 +16,22 @@ export interface AuthOptions {
   readonly urlParameter?: boolean;
   /** Whether accepted requests are answered with `Token-Expires-At` (S41), for credentials that expire. Default false. */
   readonly expiresHeader?: boolean;
+  /**
+   * Whether accepted credentials are remembered, and a request that presents one again is answered without asking. A
+   * revocation still waits for this guard before it answers. `maxEntries` bounds the memory. Default false.
+   */
+  readonly cache?: boolean | { readonly maxEntries?: number };
   /** How long a verification may take, in milliseconds, before the request is refused with 503. Default 2000. */
   readonly requestTimeoutMs?: number;
 }
 
 /** Options with their defaults in place. */
-export type ResolvedAuthOptions = Required<AuthOptions>;
+export type ResolvedAuthOptions = Required<Omit<AuthOptions, 'cache'>> & {
+  readonly cache: { readonly maxEntries: number } | null;
+};
+
+/** Entries of a caching guard where nothing else is said. */
+const MAX_ENTRIES = 100_000;
 
 const schema = z.strictObject({
   nats: z.custom<string | NatsConnection>(
@@ -38,6 +48,10 @@ const schema = z.strictObject({
     .default('guard'),
   urlParameter: z.boolean().default(true),
   expiresHeader: z.boolean().default(false),
+  cache: z
+    .union([z.boolean(), z.strictObject({ maxEntries: z.int().min(1).max(10_000_000).default(MAX_ENTRIES) })])
+    .default(false)
+    .transform((cache) => (cache === true ? { maxEntries: MAX_ENTRIES } : cache === false ? null : cache)),
   requestTimeoutMs: z.int().min(1).max(60_000).default(2_000),
 });
 

@@ -42,14 +42,24 @@ test('installing the guard pulls in no database, no ORM and no application', () 
     '@nestjs/microservices',
     '@nestjs/passport',
     'cookie',
+    'lru-cache',
     'passport',
     'zod',
   ]);
 });
 
-test('of the contracts it needs what a verification is, and nothing else', () => {
+test('of the contracts it needs what a verification is and what a guard says, and nothing else', () => {
   const contracts = [...files].map((file) => relative(libs, file)).filter((file) => file.startsWith('contracts'));
-  expect(contracts.sort()).toEqual(['contracts/credential.ts', 'contracts/message.ts', 'contracts/tokens/verify.ts']);
+  expect(contracts.sort()).toEqual([
+    'contracts/address.ts',
+    'contracts/credential.ts',
+    'contracts/guard/acknowledged.ts',
+    'contracts/guard/heartbeat.ts',
+    'contracts/guard/invalidate.ts',
+    'contracts/guard/uses.ts',
+    'contracts/message.ts',
+    'contracts/tokens/verify.ts',
+  ]);
 });
 
 test('its package.json names what it imports, and nothing more', () => {

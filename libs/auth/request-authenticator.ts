@@ -1,4 +1,5 @@
 import type { ExecutionContext } from '@nestjs/common';
+import { plainAddress } from '@tokenlog/contracts/address.js';
 import type { ResolvedAuthOptions } from './auth-options.js';
 import {
   credentialMissing,
@@ -62,7 +63,7 @@ export class RequestAuthenticator {
     const request = context.switchToHttp().getRequest<RequestWithCredential & OriginOfRequest & { ip?: string }>();
     const presented = takeCredential(request, this.options.urlParameter);
     if (presented?.by === 'cookie' && !isSafeOrSameOrigin(request)) throw crossOrigin();
-    return { presented, ip: request.ip };
+    return { presented, ...(request.ip && { ip: plainAddress(request.ip) }) };
   }
 
   private async verify(

@@ -1,9 +1,10 @@
-import { Logger } from '@nestjs/common';
+import { type BeforeApplicationShutdown, Logger, type OnModuleInit } from '@nestjs/common';
 import { parseCredential, proofOf } from '@tokenlog/contracts/credential.js';
 import { requestError } from '@tokenlog/contracts/message.js';
-import { type VerifyReply, type VerifyRequest, verify } from '@tokenlog/contracts/tokens/verify.js';
+import { presentedName, type VerifyReply, type VerifyRequest, verify } from '@tokenlog/contracts/tokens/verify.js';
 import type { z } from 'zod';
 import type { ResolvedAuthOptions } from './auth-options.js';
+import { GuardMemory } from './guard-memory.js';
 import type { NatsLink } from './nats-link.js';
 
 /** The contract's bound. Behind a proxy that is trusted too far an address is whatever its sender wrote. */
@@ -25,14 +26,27 @@ export class VerifierUnavailableError extends Error {
 }
 
 /** Asks the token service about credentials. Each accepted verification is one use of the token (S34). */
-export class TokenVerifier {
+export class TokenVerifier implements OnModuleInit, BeforeApplicationShutdown {
   private readonly logger = new Logger('AuthModule');
   private lastFailure = '';
+
+  private readonly memory: GuardMemory | null;
 
   constructor(
     private readonly options: ResolvedAuthOptions,
     private readonly link: NatsLink,
-  ) {}
+  ) {
+    const { cache, service } = options;
+    this.memory = cache && new GuardMemory(service, cache.maxEntries, () => link.connection);
+  }
+
+  onModuleInit(): void {
+    this.memory?.start();
+  }
+
+  async beforeApplicationShutdown(): Promise<void> {
+    await this.memory?.stop();
+  }
 
   /** Whether the connection to NATS stands. */
   get connected(): boolean {
@@ -45,15 +59,25 @@ export class TokenVerifier {
    * @throws VerifierUnavailableError after `requestTimeoutMs` at the latest
    */
   async verify(question: VerifyQuestion): Promise<VerifyReply> {
+    const text = 'credential' in question ? question.credential : null;
+    const held = text === null ? undefined : this.memory?.answer(text, question.scopes, question.username, question.ip);
+    if (held) return held;
     const proof = 'credential' in question ? prove(question.credential) : { id: question.id, proof: question.proof };
     if (!proof) return { active: false, reason: 'malformed' };
-    return this.ask({
+    // No account has such a name; the token service would refuse the question itself.
+    if (question.username !== undefined && !presentedName.safeParse(question.username).success) {
+      return { active: false, reason: 'unknown' };
+    }
+    const ticket = this.memory?.ticket();
+    const reply = await this.ask({
       ...proof,
       ...(question.scopes && { scopes: [...question.scopes] }),
       ...(question.username !== undefined && { username: question.username }),
       service: this.options.service,
       ...(question.ip && { ip: question.ip.slice(0, LONGEST_ADDRESS) }),
     });
+    if (text !== null && ticket && reply.active) this.memory?.install(ticket, text, question.scopes, reply);
+    return reply;
   }
 
   private async ask(request: VerifyRequest): Promise<VerifyReply> {

@@ -1,3 +1,7 @@
+import { acknowledged } from './guard/acknowledged.js';
+import { heartbeat } from './guard/heartbeat.js';
+import { invalidate } from './guard/invalidate.js';
+import { guardUses } from './guard/uses.js';
 import { identityEvents } from './identity/identity-events.js';
 import { checkPassword } from './internal/check-password.js';
 import { endSession } from './internal/end-session.js';
@@ -8,8 +12,15 @@ import type { EventContract, RequestContract } from './message.js';
 import { tokenEvents } from './tokens/token-events.js';
 import { verify } from './tokens/verify.js';
 
-const events: EventContract[] = [...identityEvents, ...tokenEvents, identityEventApplied];
-const requests: RequestContract[] = [verify, startSession, endSession, checkPassword, userImpact];
+const events: EventContract[] = [
+  ...identityEvents,
+  ...tokenEvents,
+  identityEventApplied,
+  invalidate,
+  acknowledged,
+  guardUses,
+];
+const requests: RequestContract[] = [verify, heartbeat, startSession, endSession, checkPassword, userImpact];
 const SECRET_FIELD = /secret$|hash|password$|credential|proof/i;
 
 describe('every message that crosses a process', () => {

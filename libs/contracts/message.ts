@@ -31,8 +31,19 @@ export function defineRequest<Request extends z.ZodType, Reply extends z.ZodType
 export const requestError = z.object({ error: z.object({ code: z.string(), detail: z.string() }) });
 export type RequestError = z.infer<typeof requestError>;
 
-/** An instant: RFC 3339 in UTC, as JSON carries it. */
-export const instant = z.iso.datetime({ offset: true });
+/** Text that can be kept: PostgreSQL takes neither NUL nor, in JSON, half of a surrogate pair. */
+export const text = z
+  .string()
+  .refine((value) => !value.includes('\0') && value.isWellFormed(), 'must be Unicode text without NUL');
+
+const YEAR_1 = Date.parse('0001-01-01T00:00:00Z');
+const YEAR_10000 = Date.parse('+010000-01-01T00:00:00Z');
+
+/** An instant: RFC 3339 in UTC, as JSON carries it. An offset must not carry it out of the years that four digits name. */
+export const instant = z.iso.datetime({ offset: true }).refine((value) => {
+  const time = Date.parse(value);
+  return time >= YEAR_1 && time < YEAR_10000;
+}, 'must lie in the years 0001 to 9999');
 
 /** The name of a scope (what a guarded service asks for). */
 export const scope = z
@@ -46,7 +57,7 @@ export const role = z
 
 /** Who did it: a user by id and account name, or the system itself. */
 export const actor = z.discriminatedUnion('kind', [
-  z.object({ kind: z.literal('user'), id: z.uuid(), username: z.string() }),
+  z.object({ kind: z.literal('user'), id: z.uuid(), username: text }),
   z.object({ kind: z.literal('system') }),
 ]);
 export type Actor = z.infer<typeof actor>;

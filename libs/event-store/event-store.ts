@@ -34,6 +34,9 @@ export interface Work {
   ): void;
 }
 
+/** Streams that a unit of work appended to, or found nothing to append to, and that were there before. */
+export type Touched = readonly { readonly stream: string; readonly id: string }[];
+
 const MAX_ATTEMPTS = 10;
 const SERIALIZATION_FAILURE = '40001';
 const DEADLOCK = '40P01';
@@ -45,6 +48,8 @@ export class EventStore {
   constructor(
     readonly pool: Pool,
     private readonly inline: readonly Projection[] = [],
+    /** Awaited after each commit, before the work has answered. */
+    private readonly committed: (touched: Touched) => Promise<void> = async () => undefined,
   ) {}
 
   /**
@@ -55,13 +60,18 @@ export class EventStore {
   async transact<Result>(work: (work: Work) => Promise<Result>): Promise<Result> {
     for (let attempt = 1; ; attempt++) {
       const client = await this.pool.connect();
+      const unit = new UnitOfWork(client);
+      let result: Result;
       try {
-        return await this.attempt(client, work);
+        result = await this.attempt(client, unit, work);
       } catch (error) {
         if (!isLostRace(error) || attempt === MAX_ATTEMPTS) throw error;
+        continue;
       } finally {
         client.release();
       }
+      if (unit.touched.length > 0) await this.committed(unit.touched);
+      return result;
     }
   }
 
@@ -76,10 +86,13 @@ export class EventStore {
     for (const listener of this.listeners) listener();
   }
 
-  private async attempt<Result>(client: PoolClient, work: (work: Work) => Promise<Result>): Promise<Result> {
+  private async attempt<Result>(
+    client: PoolClient,
+    unit: UnitOfWork,
+    work: (work: Work) => Promise<Result>,
+  ): Promise<Result> {
     await client.query('BEGIN');
     try {
-      const unit = new UnitOfWork(client);
       const result = await work(unit);
       const recorded = await append(client, unit.appends);
       if (recorded.length > 0) {
@@ -98,6 +111,7 @@ export class EventStore {
 class UnitOfWork implements Work {
   private readonly versions = new Map<string, number>();
   readonly appends: Append[] = [];
+  readonly touched: { stream: string; id: string }[] = [];
 
   constructor(readonly sql: Sql) {}
 
@@ -122,6 +136,7 @@ class UnitOfWork implements Work {
     const stream = aggregate.stream(id);
     const expectedVersion = this.versions.get(stream);
     if (expectedVersion === undefined) throw new Error(`${stream} is appended to before it was loaded`);
+    if (expectedVersion > 0) this.touched.push({ stream, id });
     this.appends.push({ stream, entity, expectedVersion, events, metadata });
     this.versions.set(stream, expectedVersion + events.length);
   }

@@ -51,9 +51,32 @@ export async function readLog(
   filter: LogFilter = {},
 ): Promise<RecordedEvent[]> {
   const values: unknown[] = [after.transactionId, after.position, limit];
-  const conditions: string[] = [];
+  const { rows } = await sql.query<RecordedRow>(
+    `SELECT ${COLUMNS} FROM events
+     WHERE (transaction_id, position) > ($1::xid8, $2::bigint) AND ${SETTLED} ${conditions(filter, values)}
+     ORDER BY events.transaction_id, events.position LIMIT $3`,
+    values,
+  );
+  return rows.map(toRecorded);
+}
+
+/** How many events `readLog` would show in all. */
+export async function countLog(sql: Sql, filter: LogFilter): Promise<number> {
+  const values: unknown[] = [];
+  const { rows } = await sql.query<{ total: number }>(
+    `SELECT count(*)::int AS total FROM events WHERE ${SETTLED} ${conditions(filter, values)}`,
+    values,
+  );
+  return rows[0]?.total ?? 0;
+}
+
+const SETTLED = 'transaction_id < pg_snapshot_xmin(pg_current_snapshot())';
+
+/** A filter as SQL; its values are added to the statement's. */
+function conditions(filter: LogFilter, values: unknown[]): string {
+  const all: string[] = [];
   const where = (value: unknown, condition: (parameter: string) => string) => {
-    if (value !== undefined) conditions.push(`AND ${condition(`$${values.push(value)}`)}`);
+    if (value !== undefined) all.push(`AND ${condition(`$${values.push(value)}`)}`);
   };
   where(filter.types, (types) => `type = ANY(${types}::text[])`);
   where(filter.entity, (entity) => `entity = ${entity}::uuid`);
@@ -65,15 +88,7 @@ export async function readLog(
   );
   where(filter.from, (from) => `recorded_at >= ${from}::timestamptz`);
   where(filter.to, (to) => `recorded_at <= ${to}::timestamptz`);
-  const { rows } = await sql.query<RecordedRow>(
-    `SELECT ${COLUMNS} FROM events
-     WHERE (transaction_id, position) > ($1::xid8, $2::bigint)
-       AND transaction_id < pg_snapshot_xmin(pg_current_snapshot())
-       ${conditions.join(' ')}
-     ORDER BY events.transaction_id, events.position LIMIT $3`,
-    values,
-  );
-  return rows.map(toRecorded);
+  return all.join(' ');
 }
 
 /** The events of one thing, newest first, and how many there are in all. */

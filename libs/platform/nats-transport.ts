@@ -92,6 +92,8 @@ function isTold(error: unknown): boolean {
   return typeof error === 'object' && error !== null && 'code' in error && 'detail' in error;
 }
 
+/** A reply is found by its id, and Nest's own are texts: what has another is a plain request, and refused as one. */
 function isEnvelope(body: unknown): body is { pattern: unknown; data: unknown; id: string } {
-  return typeof body === 'object' && body !== null && 'pattern' in body && 'data' in body && 'id' in body;
+  if (typeof body !== 'object' || body === null) return false;
+  return 'pattern' in body && 'data' in body && 'id' in body && typeof body.id === 'string';
 }

@@ -4,6 +4,8 @@ import { ConsoleLogger, type DynamicModule, type INestApplication, Logger, type 
 import { NestFactory } from '@nestjs/core';
 import type { NestExpressApplication } from '@nestjs/platform-express';
 import { DocumentBuilder, SwaggerModule } from '@nestjs/swagger';
+import { plainAddress } from '@tokenlog/contracts/address.js';
+import type { NextFunction, Request, Response } from 'express';
 import { ConfigError } from './config.js';
 import { natsTransport } from './nats-transport.js';
 import { ProblemFilter, validationPipe } from './problem.js';
@@ -35,6 +37,10 @@ export async function createService(service: ServiceDefinition): Promise<INestAp
   app.set('trust proxy', service.trustedProxies);
   app.set('query parser', 'simple');
   app.disable('x-powered-by');
+  app.use((request: Request, _response: Response, next: NextFunction) => {
+    if (request.ip) Object.defineProperty(request, 'ip', { value: plainAddress(request.ip) });
+    next();
+  });
   app.useBodyParser('json', { limit: BODY_LIMIT });
   app.useBodyParser('urlencoded', { limit: BODY_LIMIT, extended: false });
   app.useGlobalPipes(validationPipe);

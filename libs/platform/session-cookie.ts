@@ -3,9 +3,18 @@ import type { Request, Response } from 'express';
 /** The name of the cookie that carries a session's credential. */
 export const SESSION_COOKIE = 'session';
 
-/** Hands a session's credential to a browser: out of reach of scripts, never sent by another site, over TLS only where there is TLS. */
-export function setSessionCookie(request: Request, response: Response, credential: string, expires: Date): void {
-  response.cookie(SESSION_COOKIE, credential, { ...attributes(request), expires });
+/**
+ * Hands a session's credential to a browser: out of reach of scripts, never sent by another site, over TLS only where there
+ * is TLS. `lax`: sent with a link from another site too, for a session that begins with one.
+ */
+export function setSessionCookie(
+  request: Request,
+  response: Response,
+  credential: string,
+  expires: Date,
+  sameSite: 'strict' | 'lax' = 'strict',
+): void {
+  response.cookie(SESSION_COOKIE, credential, { ...attributes(request), sameSite, expires });
 }
 
 /** Takes it back. */

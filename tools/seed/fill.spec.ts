@@ -73,7 +73,7 @@ test('the same seed again finds its people, leaves everybody else alone, and iss
 
 test('a call that is refused is the last, and its reason is told', async () => {
   await expect(seed(5, 500, 'not the password')).rejects.toThrow(
-    new Refusal('POST /admin/tokens on tokens', 403, 'password-wrong', 'password: that is not your password.'),
+    new Refusal('POST /admin/tokens on tokens', 403, 'wrong-password', 'password: that is not your password.'),
   );
 });
 
@@ -83,7 +83,7 @@ test('whether a password is needed is found out without making anything', async 
   const before = await total();
   expect(await wantsPassword(tokens, credential)).toBe(true);
   expect(await wantsPassword(tokens, credential, adminPassword)).toBe(false);
-  await expect(wantsPassword(tokens, credential, 'not the password')).rejects.toMatchObject({ code: 'password-wrong' });
+  await expect(wantsPassword(tokens, credential, 'not the password')).rejects.toMatchObject({ code: 'wrong-password' });
   expect(await total()).toBe(before);
 });
 

@@ -75,7 +75,7 @@ const REASONS = ['laptop lost', 'project ended', 'found in a repository', 'repla
  * Whether the policy wants the admin's own password entered again for anything that the seed does. Asks for a user and a
  * token that do not exist: the password comes first, and nothing else comes of it.
  * @param password one that is known already; a wrong one is told here, once, and not by many calls at a time
- * @throws Refusal `password-wrong`
+ * @throws Refusal `wrong-password`
  */
 export async function wantsPassword(tokens: Api, credential: string, password?: string): Promise<boolean> {
   const nobody = v7();

@@ -39,7 +39,7 @@ export class IdentityUnderTest {
       natsUrl: config.NATS_URL,
       trustedProxies: 1,
     });
-    if (!process.env.DBG) app.useLogger(false);
+    app.useLogger(false);
     await app.listen(env.IDENTITY_PORT ?? 0, '127.0.0.1');
     const tokens = await TokenServiceStandIn.start(nats.urls.tokens);
     await tokens.follow();

@@ -103,6 +103,8 @@ export class TokenServiceStandIn {
       token: held.token,
       user: { id: held.userId, username, roles },
       scopes: held.scopes,
+      checkedAt: new Date().toISOString(),
+      validUntil: null,
       ...(held.session && { session: { ...held.session, mustChangePassword } }),
     };
   }

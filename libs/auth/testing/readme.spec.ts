@@ -194,6 +194,6 @@ test('its table of options is complete, with their defaults', () => {
   const { nats: _, service: __, ...defaults } = resolveAuthOptions({ nats: 'nats://host', service: 'reports' });
   expect(table.filter(([, value]) => value === undefined).map(([name]) => name)).toEqual(['nats', 'service']);
   expect(Object.fromEntries(table.filter(([, value]) => value !== undefined))).toEqual(
-    Object.fromEntries(Object.entries(defaults).map(([name, value]) => [name, String(value)])),
+    Object.fromEntries(Object.entries(defaults).map(([name, value]) => [name, String(value ?? false)])),
   );
 });

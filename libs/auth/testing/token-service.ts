@@ -64,7 +64,23 @@ export class TestTokenService {
   token(issued: Issued = {}): string {
     const id = randomUUID();
     const token = details(id, issued);
-    return this.issue('tkl', id, { active: true, kind: 'token', token, user: user(issued), scopes: token.scopes });
+    return this.issue('tkl', id, {
+      active: true,
+      kind: 'token',
+      token,
+      user: user(issued),
+      scopes: token.scopes,
+      ...lasting(),
+    });
+  }
+
+  /** A static key that was imported (S37): any text, without an id in it. */
+  accessKey(text: string, issued: Issued = {}): string {
+    const scopes = issued.scopes ?? ['rest'];
+    const token = { id: randomUUID(), description: 'access key', scopes, expiresAt: null, secretGeneration: 1 };
+    const reply: ActiveReply = { active: true, kind: 'token', token, user: user(issued), scopes, ...lasting() };
+    this.issued.set(proofOf(text), { proof: proofOf(text), reply });
+    return text;
   }
 
   /** The text of a session until 2099, started with a password and so with every scope, or with a token that expires. */
@@ -74,6 +90,7 @@ export class TestTokenService {
     return this.issue('tks', id, {
       active: true,
       kind: 'session',
+      ...lasting(),
       token,
       user: user(issued),
       scopes: token?.scopes ?? ['*'],
@@ -125,4 +142,8 @@ function details(id: string, { scopes = ['rest'], expiresAt }: Issued) {
 
 function user({ username = 'ada', roles = ['operator'] }: Issued): ActiveReply['user'] {
   return { id: '01997c9e-1111-7111-8111-111111111111', username, roles };
+}
+
+function lasting() {
+  return { checkedAt: new Date().toISOString(), validUntil: null };
 }

@@ -1,7 +1,7 @@
 import { z } from 'zod';
-import { defineRequest, instant } from '../message.js';
+import { defineRequest, instant, text } from '../message.js';
 
-const origin = { ip: z.string().nullable() };
+const origin = { ip: text.max(64).nullable() };
 
 /**
  * Identity asks for a session after a login. With a password: of a user whose latest identity event is `userVersion`
@@ -11,8 +11,8 @@ const origin = { ip: z.string().nullable() };
 export const startSession = defineRequest({
   subject: 'internal.tokens.start-session',
   request: z.discriminatedUnion('with', [
-    z.strictObject({ with: z.literal('password'), userId: z.uuid(), userVersion: z.int().positive(), ...origin }),
-    z.strictObject({ with: z.literal('token'), credential: z.string().max(4096), username: z.string(), ...origin }),
+    z.strictObject({ with: z.literal('password'), userId: z.uuid(), userVersion: z.int32().positive(), ...origin }),
+    z.strictObject({ with: z.literal('token'), credential: z.string().max(4096), username: text.max(256), ...origin }),
   ]),
   reply: z.discriminatedUnion('started', [
     z.object({

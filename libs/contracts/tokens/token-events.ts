@@ -3,6 +3,7 @@ import { sessionStarted } from './session-started.js';
 import { tokenCreated } from './token-created.js';
 import { tokenDeleted } from './token-deleted.js';
 import { tokenEdited } from './token-edited.js';
+import { tokenExpiring } from './token-expiring.js';
 import { tokenInvalidated } from './token-invalidated.js';
 import { tokenReassigned } from './token-reassigned.js';
 import { tokenRefreshed } from './token-refreshed.js';
@@ -20,6 +21,7 @@ export const tokenEvents = [
   tokenRevoked,
   tokenReassigned,
   tokenInvalidated,
+  tokenExpiring,
   tokenDeleted,
   sessionStarted,
   sessionEnded,

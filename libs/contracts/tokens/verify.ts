@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { defineRequest, instant, role, scope } from '../message.js';
+import { defineRequest, instant, role, scope, text } from '../message.js';
 
 /**
  * Why a credential is refused: a closed list (S33). Without proof of possession of a secret that the token has
@@ -20,15 +20,18 @@ export const refusalReason = z.enum([
 ]);
 export type RefusalReason = z.infer<typeof refusalReason>;
 
+/** An account name that was presented; what is no such text is nobody's. */
+export const presentedName = text.max(128);
+
 const question = {
   /** Any one of these is enough (S25). Left out: no scope is asked for. Empty: nothing matches. */
   scopes: z.array(scope).max(64).optional(),
   /** The account name that was presented with it (S4): another's than the owner's makes the credential `unknown`. */
-  username: z.string().max(128).optional(),
+  username: presentedName.optional(),
   /** The name of the service that asks, for the token's history. */
-  service: z.string().min(1).max(128).optional(),
+  service: text.min(1).max(128).optional(),
   /** The address of the caller of that service, for the token's history. */
-  ip: z.string().max(64).optional(),
+  ip: text.max(64).optional(),
 };
 
 /** base64url(SHA-256(secret)) */
@@ -63,6 +66,10 @@ export const activeReply = z.object({
     .nullable(),
   user: z.object({ id: z.uuid(), username: z.string(), roles: z.array(role) }),
   scopes: z.array(z.string()),
+  /** When this was decided, by the token service's time. */
+  checkedAt: instant,
+  /** Up to when it holds if nothing happens: the end of the token, of the session, or of a replaced secret's grace. */
+  validUntil: instant.nullable(),
   session: z
     .object({
       id: z.uuid(),
@@ -104,6 +111,8 @@ export const verify = defineRequest({
       },
       user: { id: '01997c9e-1111-7111-8111-111111111111', username: 'ada', roles: ['operator'] },
       scopes: ['rest'],
+      checkedAt: '2026-03-14T09:26:53.589Z',
+      validUntil: '2026-06-12T09:26:53.589Z',
     },
   },
 });

@@ -1,0 +1,58 @@
+import { PassThrough } from 'node:stream';
+import { Prompts, type Terminal } from './prompts.js';
+
+function terminalOf(typed: string, isTTY: boolean) {
+  const stdin = Object.assign(new PassThrough(), { isTTY, setRawMode: () => {} });
+  const stderr = Object.assign(new PassThrough(), { isTTY, columns: 80 });
+  let shown = '';
+  stderr.on('data', (chunk) => {
+    shown += chunk;
+  });
+  if (isTTY) for (const key of typed) setImmediate(() => stdin.write(key));
+  else stdin.end(typed);
+  return { terminal: { stdin, stderr } as unknown as Terminal, shown: () => shown };
+}
+
+describe('passwords', () => {
+  it('are asked for on a terminal, and not echoed', async () => {
+    const { terminal, shown } = terminalOf('s3cret-word\r', true);
+    expect(await new Prompts(terminal, false).password('Your password')).toBe('s3cret-word');
+    expect(shown()).toContain('Your password:');
+    expect(shown()).not.toMatch(/s3c|\*/);
+  });
+
+  it('are the lines of stdin where that is asked for', async () => {
+    const prompts = new Prompts(terminalOf('first one\r\n second \n', false).terminal, true);
+    expect(await prompts.password('the first')).toBe('first one');
+    expect(await prompts.newPassword('the second')).toBe(' second ');
+    await expect(prompts.password('the third')).rejects.toMatchObject({ exitCode: 2, code: 'password-missing' });
+  });
+
+  it('are not read from a terminal as if it were a pipe: it would show them', async () => {
+    const prompts = new Prompts(terminalOf('', true).terminal, true);
+    await expect(prompts.password('p')).rejects.toMatchObject({ exitCode: 2, code: 'stdin-is-a-terminal' });
+  });
+
+  it('cannot be asked for without a terminal', async () => {
+    const prompts = new Prompts(terminalOf('', false).terminal, false);
+    expect(prompts.interactive).toBe(false);
+    await expect(prompts.password('p')).rejects.toMatchObject({ exitCode: 2, code: 'no-terminal' });
+    await expect(prompts.confirm('Delete?')).rejects.toMatchObject({ exitCode: 2, code: 'no-terminal' });
+  });
+
+  it('that are long beyond reason are refused', async () => {
+    const prompts = new Prompts(terminalOf('x'.repeat(100_000), false).terminal, true);
+    await expect(prompts.password('p')).rejects.toMatchObject({ code: 'password-too-long' });
+  });
+});
+
+describe('a confirmation', () => {
+  it.each(['y', 'yes', 'Y'])('is %s', async (answer) => {
+    await new Prompts(terminalOf(`${answer}\r`, true).terminal, false).confirm('Delete?');
+  });
+
+  it.each(['', 'n', 'yesterday'])('is not %j', async (answer) => {
+    const prompts = new Prompts(terminalOf(`${answer}\r`, true).terminal, false);
+    await expect(prompts.confirm('Delete?')).rejects.toMatchObject({ exitCode: 1, code: 'not-confirmed' });
+  });
+});

@@ -1,0 +1,56 @@
+import { Controller, Get, Header, HttpCode, Query, Req, Res } from '@nestjs/common';
+import { CommandBus } from '@nestjs/cqrs';
+import { ApiOperation, ApiResponse, ApiTags } from '@nestjs/swagger';
+import { Public, TokenGuard } from '@tokenlog/auth';
+import { Problem } from '@tokenlog/platform/problem.js';
+import { setSessionCookie } from '@tokenlog/platform/session-cookie.js';
+import type { Request, Response } from 'express';
+import { z } from 'zod';
+import { askGuard, requestAs } from './ask-guard.js';
+import { nextPath } from './next-path.js';
+import { StartSession } from './start-session.js';
+
+// Not strict: the message about a field that is too many would name it, and somebody may have put the token there.
+const enterQuery = z.object({
+  access_token: z.string().describe('the token; a session credential is none'),
+  next: nextPath.default('/').describe('where to go: a path of this origin'),
+});
+
+/** A token in a URL opens the pages, without a login, as the token's user (S5). */
+@ApiTags('sessions')
+@Public()
+@Controller('enter')
+export class EnterController {
+  constructor(
+    private readonly guard: TokenGuard,
+    private readonly commands: CommandBus,
+  ) {}
+
+  @ApiOperation({
+    summary: 'Starts a session of the token in the URL, sets it as the cookie `session`, and sends the browser on.',
+    description: 'The URL is as secret as the token: it stays in the browser’s history.',
+  })
+  @ApiResponse({ status: 303, description: 'To `next`.' })
+  @Header('Cache-Control', 'no-store')
+  @Header('Referrer-Policy', 'no-referrer')
+  @HttpCode(303)
+  @Get()
+  async enter(
+    @Query({ schema: enterQuery }) { access_token, next }: z.output<typeof enterQuery>,
+    @Req() request: Request,
+    @Res({ passthrough: true }) response: Response,
+  ): Promise<void> {
+    // Only the parameter counts: a cookie of somebody who is here already must not answer for a wrong token.
+    const headers = { ...request.headers, authorization: `Bearer ${access_token}`, cookie: undefined };
+    const { kind, token } = await askGuard(this.guard, requestAs(request, { headers }), response, {});
+    if (kind !== 'token' || !token) {
+      throw new Problem(403, 'not-a-token', 'Only a token can start a session here; this is a session.');
+    }
+    const basis = { with: 'token', tokenId: token.id, generation: token.secretGeneration } as const;
+    const { credential, expiresAt } = await this.commands.execute(new StartSession(basis, request.ip ?? null));
+    // Lax: after a link on another site a browser would keep a Strict cookie back from the page it is sent on to. What
+    // changes something is asked for its origin in any case (S45).
+    setSessionCookie(request, response, credential, new Date(expiresAt), 'lax');
+    response.location(next);
+  }
+}

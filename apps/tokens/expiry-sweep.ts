@@ -1,0 +1,90 @@
+import { Inject, Injectable, Logger, type OnModuleDestroy } from '@nestjs/common';
+import { CommandBus } from '@nestjs/cqrs';
+import { EventStore } from '@tokenlog/event-store/event-store.js';
+import type { Sql } from '@tokenlog/event-store/sql.js';
+import { CONFIG, type Config } from './config.js';
+import { DUE_EXPIRIES } from './expiry-thresholds.js';
+import { WarnOfExpiry } from './warn-of-expiry.js';
+
+const EVERY_MS = 60_000;
+const BATCH = 500;
+const LOCK = `hashtextextended(current_schema() || '.expiry-sweep', 0)`;
+
+/**
+ * Looks for tokens that a warning is due for (S41): at the start and every minute, one process at a time. The lock only
+ * saves work. That no warning is given twice is held by the version at which each is appended.
+ */
+@Injectable()
+export class ExpirySweep implements OnModuleDestroy {
+  private readonly logger = new Logger(ExpirySweep.name);
+  private stopping = false;
+  private timer: NodeJS.Timeout | undefined;
+  private running: Promise<void> = Promise.resolve();
+
+  constructor(
+    private readonly store: EventStore,
+    private readonly commands: CommandBus,
+    @Inject(CONFIG) private readonly config: Config,
+  ) {}
+
+  /** Starts in the background; every command must have its handler by then. */
+  start(): void {
+    if (this.config.expiryWarningDays.length === 0) return;
+    this.running = this.sweep(new Date()).then(
+      () => undefined,
+      (error: Error) => this.logger.error(`${error.message}; it is tried again`),
+    );
+    void this.running.then(() => {
+      if (!this.stopping) this.timer = setTimeout(() => this.start(), EVERY_MS);
+    });
+  }
+
+  async onModuleDestroy(): Promise<void> {
+    this.stopping = true;
+    clearTimeout(this.timer);
+    await this.running;
+  }
+
+  /** Warns of every token that is due at `now`. @returns false where another process is at it */
+  async sweep(now: Date): Promise<boolean> {
+    const client = await this.store.pool.connect();
+    let broken = false;
+    const onError = () => {
+      broken = true;
+    };
+    client.on('error', onError);
+    try {
+      const { rows } = await client.query(`SELECT pg_try_advisory_lock(${LOCK}) AS locked`);
+      if (!rows[0].locked) return false;
+      await this.warn(client, now);
+      await client.query(`SELECT pg_advisory_unlock(${LOCK})`);
+      return true;
+    } catch (error) {
+      // A connection that may still hold the lock must not go back to the pool.
+      broken = true;
+      throw error;
+    } finally {
+      client.off('error', onError);
+      client.release(broken);
+    }
+  }
+
+  private async warn(sql: Sql, now: Date): Promise<void> {
+    let after = '00000000-0000-0000-0000-000000000000';
+    while (!this.stopping) {
+      const { rows } = await sql.query<{ id: string }>(
+        `${DUE_EXPIRIES} AND expiries.token_id > $3 ORDER BY expiries.token_id LIMIT ${BATCH}`,
+        [this.config.expiryWarningDays, now, after],
+      );
+      for (const { id } of rows) {
+        if (this.stopping) return;
+        // One that fails is due again at the next sweep; the others do not wait for it.
+        await this.commands
+          .execute(new WarnOfExpiry(id, now))
+          .catch((error: Error) => this.logger.error(`token ${id}: ${error.message}; it is tried again`));
+        after = id;
+      }
+      if (rows.length < BATCH) return;
+    }
+  }
+}

@@ -1,0 +1,56 @@
+import { Controller, Get, Inject } from '@nestjs/common';
+import { MessagePattern, Payload } from '@nestjs/microservices';
+import { ApiOkResponse, ApiOperation, ApiTags } from '@nestjs/swagger';
+import { RequireRoles, RequireScopes } from '@tokenlog/auth';
+import { heartbeat } from '@tokenlog/contracts/guard/heartbeat.js';
+import { instant } from '@tokenlog/contracts/message.js';
+import { answer } from '@tokenlog/platform/nats-transport.js';
+import type { Pool } from 'pg';
+import { z } from 'zod';
+import { POOL } from './caching-guards.js';
+import { grantLease, listGuards } from './guard-leases.js';
+import { iso } from './token-view.js';
+
+const guardList = z.object({
+  items: z.array(
+    z.object({
+      guard: z.uuid(),
+      service: z.string(),
+      version: z.string(),
+      live: z.boolean(),
+      leaseEndsAt: instant,
+      entries: z.int(),
+      hits: z.int(),
+      misses: z.int(),
+      hitRate: z.number().nullable(),
+    }),
+  ),
+});
+
+/** Caching guards: their leases, and what operators see of them. */
+@ApiTags('admin: guards')
+@Controller('admin/guards')
+export class GuardsController {
+  constructor(@Inject(POOL) private readonly pool: Pool) {}
+
+  @MessagePattern(heartbeat.subject)
+  heartbeat(@Payload() payload: unknown) {
+    return answer(heartbeat, payload, async (beat) => ({ granted: await grantLease(this.pool, beat) }));
+  }
+
+  @ApiOperation({ summary: 'Caching guards of the last hour: service, version, lease, entries, hit rate.' })
+  @ApiOkResponse({ standardSchema: guardList })
+  @RequireScopes('admin')
+  @RequireRoles('admin')
+  @Get()
+  async list(): Promise<z.output<typeof guardList>> {
+    const guards = await listGuards(this.pool);
+    return {
+      items: guards.map(({ expiresAt, ...guard }) => ({
+        ...guard,
+        leaseEndsAt: iso(expiresAt),
+        hitRate: guard.hits + guard.misses === 0 ? null : guard.hits / (guard.hits + guard.misses),
+      })),
+    };
+  }
+}

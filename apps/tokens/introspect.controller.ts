@@ -1,0 +1,99 @@
+import { Body, Controller, HttpCode, Post, UseFilters, UseGuards } from '@nestjs/common';
+import { ApiConsumes, ApiOkResponse, ApiOperation, ApiTags } from '@nestjs/swagger';
+import { type Authentication, CurrentAuthentication, Public } from '@tokenlog/auth';
+import type { ActiveReply } from '@tokenlog/contracts/tokens/verify.js';
+import { EventStore } from '@tokenlog/event-store/event-store.js';
+import type { Sql } from '@tokenlog/event-store/sql.js';
+import { z } from 'zod';
+import { OAuthClientGuard } from './oauth-client.guard.js';
+import { OAuthErrorFilter } from './oauth-error.filter.js';
+import { Verifier } from './verifier.js';
+
+/** RFC 7662, 2.1 and RFC 7009, 2.1. Parameters that are not named are ignored, as OAuth wants it (RFC 6749, 3.2). */
+export const presentedForm = z.object({
+  token: z.string().min(1).describe('the token or session credential that is asked about'),
+  token_type_hint: z.string().optional().describe('ignored: a token says itself what it is'),
+});
+
+const introspection = z.union([
+  z.object({ active: z.literal(false) }),
+  z.object({
+    active: z.literal(true),
+    scope: z.string().describe('separated by spaces; `*` in a session that was started with a password: all'),
+    client_id: z.uuid().optional().describe('the id of the token, or of the token that the session is of'),
+    username: z.string(),
+    token_type: z.literal('Bearer'),
+    exp: z.int().optional(),
+    iat: z.int(),
+    sub: z.uuid().describe('the id of the user'),
+    jti: z.uuid().describe('the id of the token, or of the session'),
+    roles: z.array(z.string()).describe('the roles that the user has now'),
+  }),
+]);
+type Introspection = z.infer<typeof introspection>;
+
+/** The longest name that stands in a token's history as the service that used it. */
+const LONGEST_SERVICE = 128;
+
+/** RFC 7662, for every resource server that cannot ask over NATS. */
+@ApiTags('standards')
+@Public()
+@UseGuards(OAuthClientGuard)
+@UseFilters(OAuthErrorFilter)
+@Controller('oauth2/introspect')
+export class IntrospectController {
+  constructor(
+    private readonly verifier: Verifier,
+    private readonly store: EventStore,
+  ) {}
+
+  @ApiOperation({
+    summary: 'What a token is good for (RFC 7662). The caller needs the scope `introspect`.',
+    description: 'Each `active: true` is one use of the token. Whatever is not active is only that, never why.',
+  })
+  @ApiConsumes('application/x-www-form-urlencoded')
+  @ApiOkResponse({ standardSchema: introspection })
+  @HttpCode(200)
+  @Post()
+  async introspect(
+    @CurrentAuthentication() caller: Authentication,
+    @Body({ schema: presentedForm }) { token }: z.output<typeof presentedForm>,
+  ): Promise<Introspection> {
+    // No address: the one that this request comes from is the resource server's, not its caller's.
+    const service = (caller.token?.description ?? caller.user.username).slice(0, LONGEST_SERVICE);
+    const reply = await this.verifier.verify({ credential: token, service });
+    // Such a session may do nothing but change its password (S12), which is not the resource server's to do.
+    if (!reply.active || reply.session?.mustChangePassword) return { active: false };
+    return introspectionOf(reply, await issuedAt(this.store.pool, reply));
+  }
+}
+
+function introspectionOf({ token, session, user, scopes, validUntil }: ActiveReply, issued: Date): Introspection {
+  return {
+    active: true,
+    scope: scopes.join(' '),
+    ...(token && { client_id: token.id }),
+    username: user.username,
+    token_type: 'Bearer',
+    ...(validUntil && { exp: seconds(Date.parse(validUntil)) }),
+    iat: seconds(issued.getTime()),
+    sub: user.id,
+    jti: session?.id ?? token?.id ?? user.id,
+    roles: user.roles,
+  };
+}
+
+async function issuedAt(sql: Sql, { token, session }: ActiveReply): Promise<Date> {
+  const { rows } = await sql.query<{ at: string | Date }>(
+    session
+      ? 'SELECT started_at AS at FROM sessions WHERE id = $1'
+      : 'SELECT created_at AS at FROM tokens WHERE id = $1',
+    [session?.id ?? token?.id],
+  );
+  return new Date(rows[0]?.at ?? Number.NaN);
+}
+
+/** Down: what caches by it never believes in a token for longer than it lives. */
+function seconds(milliseconds: number): number {
+  return Math.floor(milliseconds / 1000);
+}

@@ -1,0 +1,43 @@
+import { type ArgumentsHost, Catch, type ExceptionFilter, HttpException } from '@nestjs/common';
+import { Problem, type ProblemBody } from '@tokenlog/platform/problem.js';
+import type { Request, Response } from 'express';
+
+const PROBLEM = 'application/problem+json';
+
+/**
+ * Errors that OAuth clients and everybody else can read: a problem (RFC 9457) which is an OAuth error too (RFC 6749, 5.2:
+ * `error`, `error_description`). A client that asks for `application/json`, as that RFC's do, gets this type; it reads no other.
+ */
+@Catch(HttpException)
+export class OAuthErrorFilter implements ExceptionFilter<HttpException> {
+  catch(error: HttpException, host: ArgumentsHost): void {
+    const request = host.switchToHttp().getRequest<Request>();
+    const response = host.switchToHttp().getResponse<Response>();
+    const problem = error.getResponse() as ProblemBody;
+    const basic = /^basic\b/i.test(request.headers.authorization ?? '');
+    if (problem.status === 401 && basic) {
+      // RFC 6749, 5.2: the challenge names the scheme that the client used.
+      const bearer = response.get('WWW-Authenticate');
+      response.set('WWW-Authenticate', ['Basic realm="tokens"', ...(bearer ? [bearer] : [])].join(', '));
+    }
+    const body = { ...problem, error: errorOf(problem, basic), error_description: printable(problem.detail) };
+    response
+      .status(problem.status)
+      .set(error instanceof Problem ? (error.extra.headers ?? {}) : {})
+      .type(request.accepts(PROBLEM, 'application/json') || PROBLEM)
+      .send(JSON.stringify(body));
+  }
+}
+
+/** RFC 6749, 4.1.2.1 and 5.2; RFC 6750, 3.1. */
+function errorOf({ status, code }: ProblemBody, basic: boolean): string {
+  if (status === 401) return basic || code === 'credential-missing' ? 'invalid_client' : 'invalid_token';
+  if (code === 'scope') return 'insufficient_scope';
+  if (status === 403) return 'access_denied';
+  return status < 500 ? 'invalid_request' : 'temporarily_unavailable';
+}
+
+/** The characters that RFC 6749, 5.2 allows. */
+function printable(text: string): string {
+  return text.replaceAll(/[^\x20\x21\x23-\x5b\x5d-\x7e]/g, "'");
+}

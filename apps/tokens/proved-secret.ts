@@ -1,0 +1,38 @@
+import { parseCredential, proofOf } from '@tokenlog/contracts/credential.js';
+import type { Sql } from '@tokenlog/event-store/sql.js';
+import type { Pepper } from './config.js';
+import { keyedHash } from './secrets.js';
+import type { StaticKeys } from './static-keys.js';
+
+/** What a credential's text is the live secret of. */
+export interface ProvedSecret {
+  readonly kind: 'token' | 'session';
+  readonly id: string;
+}
+
+/**
+ * Whose current secret this is, or `null`: malformed, unknown, superseded, or of something that is over for good. An expired
+ * token and one of a disabled user count: an edit could bring them back. Not a verification: no use, no refusal is recorded.
+ */
+export async function provedSecret(
+  sql: Sql,
+  peppers: readonly Pepper[],
+  staticKeys: StaticKeys,
+  text: string,
+): Promise<ProvedSecret | null> {
+  const credential = parseCredential(text);
+  const proof = proofOf(credential?.secret ?? text);
+  const owner = credential?.id ?? staticKeys.idOf(proof);
+  if (owner === null) return null;
+  const { rows } = await sql.query<ProvedSecret>(
+    `SELECT CASE WHEN s.id IS NULL THEN 'token' ELSE 'session' END AS kind, secrets.owner AS id
+     FROM secrets
+     JOIN unnest($2::bytea[], $3::text[]) AS presented(hash, pepper) USING (hash, pepper)
+     LEFT JOIN tokens t ON t.id = owner AND t.status = 'active' AND (generation = t.secret_generation
+       OR generation = t.grace_generation AND statement_timestamp() <= t.grace_ends_at)
+     LEFT JOIN sessions s ON s.id = owner AND s.ended_at IS NULL
+     WHERE owner = $1 AND coalesce(t.id, s.id) IS NOT NULL`,
+    [owner, peppers.map((pepper) => keyedHash(pepper, proof)), peppers.map(({ id }) => id)],
+  );
+  return rows[0] ?? null;
+}

@@ -1,0 +1,46 @@
+import { testFolder } from '../test/support/folder.js';
+import { verificationOverNats } from './cases/verification-over-nats.js';
+import { asMarkdown, asText } from './report.js';
+import { runCase } from './run-case.js';
+import { Stage } from './stage.js';
+import { percentile, spreadOf } from './statistics.js';
+
+test('a case yields every figure, and a report that names neither this machine nor a path', async () => {
+  const dataDir = await testFolder('bench');
+  const { signal } = new AbortController();
+  const stage = await Stage.set({ dataDir, tokens: 300, users: 3, signal, progress: () => {} });
+  try {
+    const subject = { ...verificationOverNats, levels: [1, 64] };
+    const result = await runCase(subject, stage, { rounds: 1, milliseconds: 100 }, () => {});
+
+    expect(result.figures.map(({ level, contender }) => `${contender} @ ${level}`)).toEqual([
+      'verification @ 1',
+      'NATS echo @ 1',
+      'Nest echo @ 1',
+      'verification @ 64',
+      'NATS echo @ 64',
+      'Nest echo @ 64',
+    ]);
+    for (const { rate, p50, p99 } of result.figures) {
+      for (const figure of [rate, p50, p99]) expect(figure?.median).toBeGreaterThan(0);
+    }
+    for (const { spread } of result.ratios) expect(spread.median).toBeGreaterThan(0);
+
+    const machine = await stage.versions();
+    expect(machine).toEqual({ PostgreSQL: expect.stringMatching(/^18/), 'nats-server': expect.stringMatching(/^2/) });
+    const report = asMarkdown([result], { machine, date: '2026-03-14', dataset: '' });
+    for (const text of [report, asText(result)]) {
+      expect(text).toContain('rate: verification / Nest echo');
+      expect(text).not.toMatch(/undefined|NaN|127\.0\.0\.1|localhost/);
+      expect(text).not.toContain(dataDir);
+    }
+  } finally {
+    await stage.end();
+  }
+});
+
+test('the median and the percentiles are those of the figures themselves', () => {
+  expect(spreadOf([5, 1, 4, 2, 3])).toEqual({ median: 3, min: 1, max: 5 });
+  expect(percentile([10, 20, 30, 40], 0.5)).toBe(20);
+  expect(percentile([10, 20, 30, 40], 0.99)).toBe(40);
+});

@@ -1,0 +1,186 @@
+import { randomUUID } from 'node:crypto';
+import { setTimeout as delay } from 'node:timers/promises';
+import type { NatsConnection, Subscription } from '@nats-io/transport-node';
+import { Logger } from '@nestjs/common';
+import { acknowledged } from '@tokenlog/contracts/guard/acknowledged.js';
+import { heartbeat, LEASE_MS } from '@tokenlog/contracts/guard/heartbeat.js';
+import { type Invalidate, invalidate } from '@tokenlog/contracts/guard/invalidate.js';
+import type { ActiveReply } from '@tokenlog/contracts/tokens/verify.js';
+import { UseReports } from './use-reports.js';
+import { concerns, type Entry, VerificationCache } from './verification-cache.js';
+
+const HEARTBEAT_EVERY_MS = 500;
+const HEARTBEAT_TIMEOUT_MS = 1000;
+/** Invalidations that are remembered for replies under way; a reply that is older than all of them is not installed. */
+const REMEMBERED = 1000;
+const VERSION = '0.1.0';
+
+/** What was true when a verification was sent; see `install`. */
+export interface Ticket {
+  readonly epoch: number;
+  readonly invalidations: number;
+  readonly sentAt: number;
+}
+
+/**
+ * What a caching guard remembers, and the promise that it keeps: an entry is used only under a live lease, and a command that
+ * ends it does not answer before this guard has acknowledged its invalidation or its lease has run out. `docs/revocation.md`
+ * has the argument; its steps have the names that stand here.
+ */
+export class GuardMemory {
+  private readonly logger = new Logger('AuthModule');
+  private readonly cache: VerificationCache;
+  private readonly reports: UseReports;
+  private readonly ending = new AbortController();
+  private running: Promise<void> = Promise.resolve();
+  private guard = randomUUID();
+  /** On the monotonic clock; it goes on while this process is stopped. */
+  private leaseEndsAt = Number.NEGATIVE_INFINITY;
+  private epoch = 0;
+  private invalidations = 0;
+  private remembered: Invalidate[] = [];
+  private hits = 0;
+  private misses = 0;
+  private listeningOn: NatsConnection | undefined;
+  private subscription: Subscription | undefined;
+
+  constructor(
+    private readonly service: string,
+    maxEntries: number,
+    private readonly connection: () => NatsConnection | undefined,
+  ) {
+    this.cache = new VerificationCache(maxEntries);
+    this.reports = new UseReports(service, connection);
+  }
+
+  start(): void {
+    this.reports.start();
+    this.running = this.run();
+  }
+
+  /** Gives the lease back, so that no revocation waits for it, and reports the last uses. */
+  async stop(): Promise<void> {
+    this.ending.abort();
+    await this.running;
+    this.lapse();
+    await this.beat(true);
+    await this.reports.stop();
+    this.subscription?.unsubscribe();
+  }
+
+  /** Whether answers may come from memory now. */
+  get isLive(): boolean {
+    return performance.now() < this.leaseEndsAt;
+  }
+
+  /**
+   * The answer that is held for a credential, counted as a use; `undefined`: ask. What the lease, the entry's end, the
+   * presented name or the scopes leave open is asked too.
+   */
+  answer(text: string, scopes: readonly string[] | undefined, username: string | undefined, ip: string | undefined) {
+    const now = performance.now();
+    const entry = now < this.leaseEndsAt ? this.cache.find(text, now) : undefined;
+    if (entry === undefined || !covers(entry, scopes) || !isNamed(entry, username)) {
+      this.misses++;
+      return undefined;
+    }
+    this.hits++;
+    const { reply } = entry;
+    if (reply.kind === 'token' && reply.token) {
+      if (entry.uses === null || !this.reports.isOpen(reply.token.id, entry.uses))
+        entry.uses = this.reports.of(reply.token.id);
+      entry.uses.add(ip);
+    }
+    return reply;
+  }
+
+  /** To be taken before a verification is sent. */
+  ticket(): Ticket {
+    return { epoch: this.epoch, invalidations: this.invalidations, sentAt: performance.now() };
+  }
+
+  /**
+   * Holds an answer, unless it may be stale: the lease was interrupted, or an invalidation of what it is about went by,
+   * while it was under way. Its end is reckoned from when the question was sent: early rather than late.
+   */
+  install(ticket: Ticket, text: string, scopes: readonly string[] | undefined, reply: ActiveReply): void {
+    if (!this.isLive || ticket.epoch !== this.epoch) return;
+    const since = this.invalidations - ticket.invalidations;
+    if (since > this.remembered.length) return;
+    if (this.remembered.slice(this.remembered.length - since).some((each) => concerns(each, reply))) return;
+    const lasts =
+      reply.validUntil === null ? Number.POSITIVE_INFINITY : Date.parse(reply.validUntil) - Date.parse(reply.checkedAt);
+    this.cache.install(text, reply, ticket.sentAt + lasts, scopes);
+  }
+
+  private async run(): Promise<void> {
+    while (!this.ending.signal.aborted) {
+      await this.beat(false);
+      await delay(HEARTBEAT_EVERY_MS, undefined, { ref: false, signal: this.ending.signal }).catch(() => undefined);
+    }
+  }
+
+  private async beat(leaving: boolean): Promise<void> {
+    const nats = this.connection();
+    if (!nats) return this.lapse();
+    try {
+      await this.listen(nats);
+      const { guard, service, cache, hits, misses } = this;
+      const request = { guard, service, version: VERSION, entries: cache.size, hits, misses, leaving };
+      const sentAt = performance.now();
+      const reply = await nats.request(heartbeat.subject, JSON.stringify(request), { timeout: HEARTBEAT_TIMEOUT_MS });
+      if (!leaving) this.renew(sentAt, heartbeat.reply.parse(reply.json()).granted);
+    } catch (error) {
+      // Without an answer the lease just runs out, and the guard asks.
+      this.logger.debug(`no lease: ${(error as Error).message}`);
+    }
+  }
+
+  /** Measured from when the heartbeat was sent. A lease that had run out by now was interrupted: nothing held is safe. */
+  private renew(sentAt: number, granted: boolean): void {
+    if (!granted) {
+      this.lapse();
+      this.guard = randomUUID();
+      return;
+    }
+    if (!this.isLive) this.lapse();
+    this.leaseEndsAt = Math.max(this.leaseEndsAt, sentAt + LEASE_MS);
+  }
+
+  private lapse(): void {
+    this.leaseEndsAt = Number.NEGATIVE_INFINITY;
+    this.epoch++;
+    this.cache.clear();
+  }
+
+  /** Hears of invalidations before it asks for a lease: the server reads both in this order. */
+  private async listen(nats: NatsConnection): Promise<void> {
+    if (this.listeningOn === nats) return;
+    this.lapse();
+    this.subscription = nats.subscribe(invalidate.subject, {
+      callback: (error, message) => {
+        if (!error) this.onInvalidate(nats, message.json<Invalidate>());
+      },
+    });
+    await nats.flush();
+    this.listeningOn = nats;
+  }
+
+  private onInvalidate(nats: NatsConnection, message: Invalidate): void {
+    this.cache.evict(message);
+    this.invalidations++;
+    this.remembered.push(message);
+    if (this.remembered.length > REMEMBERED) this.remembered.shift();
+    nats.publish(acknowledged.subject, JSON.stringify({ invalidation: message.id, guard: this.guard }));
+  }
+}
+
+/** Any one scope is enough (S25). What a session with every scope may do is the token service's to say, once for each. */
+function covers({ reply, granted }: Entry, scopes: readonly string[] | undefined): boolean {
+  if (scopes === undefined) return true;
+  return granted ? granted.has(scopes.join(',')) : scopes.some((scope) => reply.scopes.includes(scope));
+}
+
+function isNamed({ reply }: Entry, username: string | undefined): boolean {
+  return username === undefined || username === reply.user.username;
+}

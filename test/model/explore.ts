@@ -1,0 +1,117 @@
+/** A state machine whose states are named by three 32-bit words: equal words, same state. */
+export interface Machine<State> {
+  readonly initial: State;
+  /** Writes a state's name. States that differ by a symmetry only may have one name. */
+  name(state: State, words: Uint32Array): void;
+  read(words: Uint32Array): State;
+  /** Every step that is possible. */
+  steps(state: State, take: (label: Label, next: State) => void): void;
+}
+
+/** What a step is, told only when a trace is. */
+export type Label = readonly [text: string, ...about: number[]];
+
+export interface Exploration {
+  readonly states: number;
+  readonly steps: number;
+  /** Steps from the start to the farthest state. */
+  readonly depth: number;
+  /** Labels of the shortest way to a state that was looked for, or `null` if there is none. */
+  readonly trace: Label[] | null;
+}
+
+/**
+ * Visits every state that can be reached, the nearest first.
+ * @param isSought ends the exploration with the shortest way to the first state that it holds for
+ */
+export function explore<State>(
+  machine: Machine<State>,
+  isSought: (state: State) => boolean,
+  onStep: (label: Label, from: State) => void = () => undefined,
+): Exploration {
+  const known = new Names();
+  const words = new Uint32Array(3);
+  const parents: number[] = [-1];
+  machine.name(machine.initial, words);
+  known.add(words);
+  let steps = 0;
+  let depth = 0;
+  let endOfLayer = 1;
+  for (let index = 0; index < known.size; index++) {
+    if (index === endOfLayer) {
+      depth++;
+      endOfLayer = known.size;
+    }
+    known.copy(index, words);
+    const state = machine.read(words);
+    if (isSought(state)) return { states: known.size, steps, depth, trace: traceTo(machine, known, parents, index) };
+    machine.steps(state, (label, next) => {
+      steps++;
+      onStep(label, state);
+      machine.name(next, words);
+      if (known.add(words)) parents.push(index);
+    });
+  }
+  return { states: known.size, steps, depth, trace: null };
+}
+
+function traceTo<State>(machine: Machine<State>, known: Names, parents: number[], end: number): Label[] {
+  const trace: Label[] = [];
+  const words = new Uint32Array(3);
+  for (let index = end; index > 0; index = parents[index]!) {
+    known.copy(parents[index]!, words);
+    let found: Label | undefined;
+    machine.steps(machine.read(words), (label, next) => {
+      machine.name(next, words);
+      if (known.is(index, words)) found ??= label;
+    });
+    trace.unshift(found!);
+  }
+  return trace;
+}
+
+/** The states that are known, in the order in which they were found: millions, so flat arrays and open addressing. */
+class Names {
+  size = 0;
+  private all = new Uint32Array(3 * 1024);
+  private slots = new Int32Array(4096).fill(-1);
+
+  add(words: Uint32Array): boolean {
+    let slot = this.slotOf(words);
+    if (this.slots[slot] !== -1) return false;
+    if (3 * this.size === this.all.length) {
+      const more = new Uint32Array(2 * this.all.length);
+      more.set(this.all);
+      this.all = more;
+    }
+    this.all.set(words, 3 * this.size);
+    this.slots[slot] = this.size++;
+    if (2 * this.size > this.slots.length) {
+      this.slots = new Int32Array(2 * this.slots.length).fill(-1);
+      for (let index = 0; index < this.size; index++) {
+        slot = this.slotOf(this.all.subarray(3 * index, 3 * index + 3));
+        this.slots[slot] = index;
+      }
+    }
+    return true;
+  }
+
+  copy(index: number, words: Uint32Array): void {
+    for (let word = 0; word < 3; word++) words[word] = this.all[3 * index + word]!;
+  }
+
+  is(index: number, words: Uint32Array): boolean {
+    const at = 3 * index;
+    return this.all[at] === words[0] && this.all[at + 1] === words[1] && this.all[at + 2] === words[2];
+  }
+
+  private slotOf(words: Uint32Array): number {
+    let hash = Math.imul(words[0]!, 0x9e3779b1) ^ Math.imul(words[1]!, 0x85ebca77) ^ Math.imul(words[2]!, 0xc2b2ae3d);
+    hash = Math.imul(hash ^ (hash >>> 15), 0x2c1b3c6d);
+    hash ^= hash >>> 13;
+    const mask = this.slots.length - 1;
+    let slot = hash & mask;
+    while (this.slots[slot] !== -1 && !this.is(this.slots[slot]!, words)) slot = (slot + 1) & mask;
+    return slot;
+  }
+}

@@ -1,0 +1,628 @@
+import { type Exploration, explore, type Label, type Machine } from './explore.js';
+
+/**
+ * The revocation protocol of `docs/revocation.md` as a state machine: services, guards, one token, one table, messages that are
+ * lost, delayed, repeated and overtaken. Times are what is left or past, in ticks, never dates, so that runs of any length
+ * are finitely many states. Nobody ever has to move: a guard that does not move while ticks pass is a frozen one, and
+ * what it does when it wakes it does with whatever messages are waiting, in any order.
+ */
+
+/** How long a lease lasts by the guard's clock, in ticks. */
+export const LEASE = 2;
+/** How much later it may end by the table's clock: what a clock that is slow can make of a lease. */
+export const MARGIN = 1;
+/** How long a guard that renews and does not acknowledge is put up with, in ticks. */
+export const FENCE_AFTER = LEASE + MARGIN;
+
+export const SAFEGUARDS = [
+  /** A guard answers from memory only under a live lease. */
+  'checksLease',
+  /** A revocation answers only when each guard with a live lease has acknowledged, or its lease has run out. */
+  'waitsForAcknowledgements',
+  /** A guard does not install the reply to a verification during which an invalidation of the token went by. */
+  'refusesStaleReplies',
+  /** … nor the reply to one that was sent in a former epoch. */
+  'refusesRepliesOfFormerEpochs',
+  /** A guard whose lease had run out forgets everything before it takes a new one. */
+  'clearsWhenLeaseLapsed',
+  /** A guard that is fenced off forgets everything before it takes a new id. */
+  'clearsWhenFenced',
+  /** A lease is measured from when the heartbeat was sent, not from when its answer came. */
+  'measuresLeaseFromSending',
+  /** The table's lease is longer than the guard's by what clocks may differ. */
+  'allowsForClockRates',
+  /** A service that waits reads the lease again: a renewal counts. */
+  'readsRenewals',
+  /** The leases are read after the commit. */
+  'readsLeasesAfterCommit',
+  /** The invalidation is sent after the commit. */
+  'invalidatesAfterCommit',
+  /** The revocation of a token that is revoked already waits too. */
+  'waitsWhenRetried',
+  /** A guard that renews and never acknowledges gets no more renewals. Without it a revocation may wait for ever. */
+  'fencesSilentGuards',
+  /** An entry is installed only under a live lease. The promise does not need it. */
+  'installsUnderLeaseOnly',
+] as const;
+export type Safeguard = (typeof SAFEGUARDS)[number];
+
+/** What a service does about the revocation. */
+enum Service {
+  Idle,
+  /** Has begun, and not committed: only without `readsLeasesAfterCommit` or `invalidatesAfterCommit`. */
+  Prepared,
+  Committed,
+  /** Has read the leases and invalidates, again and again. */
+  Waiting,
+  Answered,
+  KilledBeforeInvalidating,
+  KilledWhileWaiting,
+}
+
+/** What a service still wants of a guard. */
+enum Wait {
+  Over,
+  Unacknowledged,
+  /** The guard has acknowledged; the message is under way. */
+  AcknowledgementSent,
+  /** The same two, where the guard has taken a new id since. */
+  FormerUnacknowledged,
+  FormerAcknowledgementSent,
+}
+
+/** A guard's verification under way. One whose reply can no longer be installed is not followed further. */
+enum Verification {
+  None,
+  Sent,
+  SentAfterAnswer,
+  RepliedActive,
+  /** Replied `active` to a verification that began after an answer: what must never be. */
+  RepliedActiveAfterAnswer,
+}
+
+/** A guard's heartbeat under way; the two in the middle are followed by their age. */
+enum Heartbeat {
+  None = 0,
+  Refused = 1,
+  Sent = 2,
+  Granted = Sent + LEASE + MARGIN + 1,
+}
+
+interface GuardState {
+  /** Ticks for which answers may come from memory; 0: the lease is out. */
+  leaseLeft: number;
+  /** Whether it holds the token. */
+  entry: boolean;
+  heartbeat: number;
+  verification: Verification;
+  /** Its row of `guard_leases`: ticks to `expires_at`, 0: out. */
+  rowLeft: number;
+  fenced: boolean;
+  /** The row of the id that it had before. */
+  formerRowLeft: number;
+  /** For each service. */
+  waits: [Wait, Wait];
+  /** Ticks to the `expires_at` that each service read first: only without `readsRenewals`. */
+  firstRead: [number, number];
+}
+
+interface State {
+  readonly guards: GuardState[];
+  readonly services: [Service, Service];
+  /** Ticks since each service began to wait, up to `FENCE_AFTER`. */
+  readonly waited: [number, number];
+}
+
+/** What happened in an exploration, counted by steps. */
+export interface Coverage {
+  acceptedFromMemory: number;
+  acceptedFromMemoryAfterCommit: number;
+  answered: number;
+  answeredAfterKill: number;
+  acknowledgementsReceived: number;
+  leasesRunOut: number;
+  guardsFenced: number;
+  leasesLapsed: number;
+  staleRepliesRefused: number;
+  /** Messages that a guard took up when its lease had run out: it had been frozen, or they were late. */
+  takenUpLate: number;
+}
+
+export interface Bounds {
+  readonly guards: 1 | 2;
+  /** Whether guards and services that can be exchanged count as the same. Traces are easier to read without. */
+  readonly symmetry: boolean;
+}
+
+const BOTH = [0, 1] as const;
+
+export class RevocationModel implements Machine<State> {
+  readonly initial: State;
+  private readonly has: Record<Safeguard, boolean>;
+  private readonly rowLasts: number;
+
+  constructor(
+    without: Safeguard | null,
+    private readonly bounds: Bounds,
+  ) {
+    this.has = Object.fromEntries(SAFEGUARDS.map((each) => [each, each !== without])) as Record<Safeguard, boolean>;
+    this.rowLasts = LEASE + (this.has.allowsForClockRates ? MARGIN : 0);
+    this.initial = {
+      guards: Array.from({ length: bounds.guards }, newGuard),
+      services: [Service.Idle, Service.Idle],
+      waited: [0, 0],
+    };
+  }
+
+  /** Visits every state; the trace, if there is one, ends with an acceptance that the promise rules out. */
+  explore(): Exploration & { readonly coverage: Coverage; readonly slowestAnswer: number } {
+    const coverage = noCoverage();
+    let slowestAnswer = 0;
+    const worst = new Map<string, number>();
+    const exploration = explore<State>(
+      this,
+      (state) => {
+        this.count(state, coverage);
+        for (const service of BOTH) {
+          if (state.services[service] === Service.Waiting) {
+            slowestAnswer = Math.max(slowestAnswer, this.ticksToAnswer(state, service, worst));
+          }
+        }
+        return this.accepting(state) !== -1;
+      },
+      (label, from) => this.countStep(label, from, coverage),
+    );
+    return { ...exploration, coverage, slowestAnswer };
+  }
+
+  /** The shortest way to an acceptance that the promise rules out, one line a step; `null` if there is none. */
+  counterexample(): string[] | null {
+    let guard = -1;
+    const { trace } = explore<State>(this, (state) => {
+      guard = this.accepting(state);
+      return guard !== -1;
+    });
+    return trace && [...trace.map(tell), `guard ${guard + 1} accepts a verification that starts after the answer`];
+  }
+
+  /** The guard that accepts, now, a verification that began after an answer; -1: none, and the promise holds. */
+  private accepting({ guards, services }: State): number {
+    return guards.findIndex(
+      (guard) =>
+        guard.verification === Verification.RepliedActiveAfterAnswer ||
+        (services.includes(Service.Answered) && this.answersFromMemory(guard)),
+    );
+  }
+
+  private answersFromMemory({ entry, leaseLeft }: GuardState): boolean {
+    return entry && (leaseLeft > 0 || !this.has.checksLease);
+  }
+
+  steps(state: State, take: (label: Label, next: State) => void): void {
+    const { guards, services } = state;
+    const revoked = isRevoked(services);
+    take(TIME_PASSES, this.tick(state));
+    for (const [g, guard] of guards.entries()) {
+      const become = (label: string, change: Partial<GuardState>) => take([label, g + 1], changed(state, g, change));
+      this.heartbeatSteps(guard, become);
+      this.verificationSteps(guard, revoked, services.includes(Service.Answered), become);
+      for (const service of BOTH) {
+        if (this.isInvalidating(services[service])) {
+          take(['guard # takes an invalidation by service # and acknowledges it', g + 1, service + 1], {
+            ...state,
+            guards: guards.with(g, this.invalidated(guard, service)),
+          });
+        }
+      }
+    }
+    for (const service of BOTH) this.serviceSteps(state, service, take);
+  }
+
+  private heartbeatSteps(guard: GuardState, become: (label: string, change: Partial<GuardState>) => void): void {
+    const { heartbeat, rowLeft, fenced, leaseLeft } = guard;
+    if (heartbeat === Heartbeat.None) {
+      become('guard # sends a heartbeat', { heartbeat: Heartbeat.Sent });
+      return;
+    }
+    become('a heartbeat of guard # or its answer is lost', { heartbeat: Heartbeat.None });
+    if (heartbeat === Heartbeat.Refused) {
+      become('guard # learns that it is fenced and takes a new id', {
+        ...(this.has.clearsWhenFenced ? this.lapsed(guard) : {}),
+        heartbeat: Heartbeat.None,
+        rowLeft: 0,
+        fenced: false,
+        formerRowLeft: Math.max(rowLeft, guard.formerRowLeft),
+        waits: guard.waits.map(formerWait) as [Wait, Wait],
+      });
+    } else if (heartbeat < Heartbeat.Granted) {
+      if (fenced) become('the heartbeat of guard # is refused', { heartbeat: Heartbeat.Refused });
+      else {
+        become('the heartbeat of guard # is stored', {
+          heartbeat: heartbeat - Heartbeat.Sent + Heartbeat.Granted,
+          rowLeft: this.rowLasts,
+        });
+      }
+    } else {
+      const age = this.has.measuresLeaseFromSending ? heartbeat - Heartbeat.Granted : 0;
+      for (const slow of [0, MARGIN]) {
+        become(`guard # has its lease${slow ? ', its clock is slow' : ''}`, {
+          ...(leaseLeft === 0 ? this.lapsed(guard) : {}),
+          heartbeat: Heartbeat.None,
+          leaseLeft: Math.max(leaseLeft, LEASE + slow - age),
+        });
+      }
+    }
+  }
+
+  /** What a guard does before it takes a lease after a gap, or a new id: forget, and begin a new epoch. */
+  private lapsed({ verification }: GuardState): Partial<GuardState> {
+    return {
+      leaseLeft: 0,
+      ...(this.has.clearsWhenLeaseLapsed ? { entry: false } : {}),
+      ...(this.has.refusesRepliesOfFormerEpochs ? { verification: notInstalled(verification) } : {}),
+    };
+  }
+
+  private verificationSteps(
+    { verification, leaseLeft }: GuardState,
+    revoked: boolean,
+    answered: boolean,
+    become: (label: string, change: Partial<GuardState>) => void,
+  ): void {
+    if (verification === Verification.None) {
+      const sent = answered ? Verification.SentAfterAnswer : Verification.Sent;
+      become('guard # sends a verification', { verification: sent });
+      return;
+    }
+    become('a verification of guard # or its reply is lost', { verification: Verification.None });
+    if (verification === Verification.Sent || verification === Verification.SentAfterAnswer) {
+      if (revoked) become('a service replies to guard #: revoked', { verification: Verification.None });
+      else {
+        become('a service replies to guard #: active', {
+          verification:
+            verification === Verification.Sent ? Verification.RepliedActive : Verification.RepliedActiveAfterAnswer,
+        });
+      }
+    } else if (leaseLeft > 0 || !this.has.installsUnderLeaseOnly) {
+      become('guard # installs the reply', { verification: Verification.None, entry: true });
+    }
+  }
+
+  private invalidated(guard: GuardState, service: 0 | 1): GuardState {
+    const { verification, waits } = guard;
+    return {
+      ...guard,
+      entry: false,
+      verification: this.has.refusesStaleReplies ? notInstalled(verification) : verification,
+      waits:
+        waits[service] === Wait.Unacknowledged
+          ? (waits.with(service, Wait.AcknowledgementSent) as [Wait, Wait])
+          : waits,
+    };
+  }
+
+  /** An invalidation that has been sent once may come at any time, and again. */
+  private isInvalidating(service: Service): boolean {
+    if (service === Service.Prepared) return !this.has.invalidatesAfterCommit;
+    return service === Service.Waiting || service === Service.Answered || service === Service.KilledWhileWaiting;
+  }
+
+  private serviceSteps(state: State, service: 0 | 1, take: (label: Label, next: State) => void): void {
+    const { services, guards } = state;
+    const become = (label: string, next: Service, after = state) =>
+      take([label, service + 1], {
+        ...after,
+        services: after.services.with(service, next) as [Service, Service],
+        waited: after.waited.with(service, 0) as [number, number],
+      });
+    switch (services[service]) {
+      case Service.Idle:
+        if (!this.has.waitsWhenRetried && isRevoked(services)) {
+          become('service # finds the token revoked and answers', Service.Answered);
+        } else if (!this.has.readsLeasesAfterCommit) {
+          become('service # reads the leases', Service.Prepared, this.readLeases(state, service));
+        } else if (!this.has.invalidatesAfterCommit) {
+          become('service # sends its invalidation', Service.Prepared, {
+            ...state,
+            guards: guards.map((guard) => waitFor(guard, service, Wait.Unacknowledged)),
+          });
+        } else become('service # commits the revocation', Service.Committed);
+        return;
+      case Service.Prepared:
+        if (!this.has.readsLeasesAfterCommit) become('service # commits the revocation', Service.Waiting);
+        else become('service # commits the revocation', Service.Committed);
+        return;
+      case Service.Committed:
+        become(
+          'service # reads the leases and sends its invalidation',
+          Service.Waiting,
+          this.readLeases(state, service),
+        );
+        this.killStep(state, service, Service.KilledBeforeInvalidating, become);
+        return;
+      case Service.Waiting:
+        this.waitingSteps(state, service, take);
+        if (!this.has.waitsForAcknowledgements || guards.every(({ waits }) => waits[service] === Wait.Over)) {
+          become('service # answers', Service.Answered, noWaits(state, service));
+        }
+        this.killStep(state, service, Service.KilledWhileWaiting, become);
+        return;
+      default:
+    }
+  }
+
+  /** One service is killed in a run; the other one takes the retry. */
+  private killStep(
+    state: State,
+    service: 0 | 1,
+    next: Service,
+    become: (label: string, next: Service, after: State) => void,
+  ): void {
+    if (isKilled(state.services[1 - service]!)) return;
+    become('service # is killed', next, noWaits(state, service));
+  }
+
+  /** One reading of the table: which guards must be waited for. Without `invalidatesAfterCommit` some have acknowledged. */
+  private readLeases(state: State, service: 0 | 1): State {
+    return {
+      ...state,
+      guards: state.guards.map((guard) => {
+        const { rowLeft, formerRowLeft, waits } = guard;
+        if (waits[service] === Wait.AcknowledgementSent) return guard;
+        const wait = rowLeft > 0 ? Wait.Unacknowledged : formerRowLeft > 0 ? Wait.FormerUnacknowledged : Wait.Over;
+        const read = waitFor(guard, service, wait);
+        if (!this.has.readsRenewals) read.firstRead = guard.firstRead.with(service, rowLeft) as [number, number];
+        return read;
+      }),
+    };
+  }
+
+  private waitingSteps(state: State, service: 0 | 1, take: (label: Label, next: State) => void): void {
+    for (const [g, guard] of state.guards.entries()) {
+      const wait = guard.waits[service];
+      if (wait === Wait.Over) continue;
+      const over = { waits: guard.waits.with(service, Wait.Over) as [Wait, Wait] };
+      if (wait === Wait.AcknowledgementSent || wait === Wait.FormerAcknowledgementSent) {
+        take(['service # has the acknowledgement of guard #', service + 1, g + 1], changed(state, g, over));
+      }
+      if (this.hasRunOut(guard, service)) {
+        take(['service # reads that the lease of guard # has run out', service + 1, g + 1], changed(state, g, over));
+      }
+      if (this.mayFence(state, guard, service)) {
+        take(['service # fences guard #', service + 1, g + 1], changed(state, g, { fenced: true }));
+      }
+    }
+  }
+
+  private hasRunOut(guard: GuardState, service: 0 | 1): boolean {
+    const wait = guard.waits[service];
+    if (wait === Wait.FormerUnacknowledged || wait === Wait.FormerAcknowledgementSent) return guard.formerRowLeft === 0;
+    return (this.has.readsRenewals ? guard.rowLeft : guard.firstRead[service]) === 0;
+  }
+
+  private mayFence({ waited }: State, { waits, fenced, rowLeft }: GuardState, service: 0 | 1): boolean {
+    const awaited = waits[service] === Wait.Unacknowledged || waits[service] === Wait.AcknowledgementSent;
+    return this.has.fencesSilentGuards && awaited && !fenced && rowLeft > 0 && waited[service] === FENCE_AFTER;
+  }
+
+  private tick({ guards, services, waited }: State): State {
+    return {
+      guards: guards.map((guard) => ({
+        ...guard,
+        leaseLeft: down(guard.leaseLeft),
+        heartbeat: older(guard.heartbeat),
+        rowLeft: down(guard.rowLeft),
+        formerRowLeft: down(guard.formerRowLeft),
+        firstRead: this.has.readsRenewals ? guard.firstRead : (guard.firstRead.map(down) as [number, number]),
+      })),
+      services,
+      waited: waited.map((ticks, service) =>
+        services[service] === Service.Waiting ? Math.min(ticks + 1, FENCE_AFTER) : 0,
+      ) as [number, number],
+    };
+  }
+
+  /**
+   * How long a service that keeps running waits at most from here, whatever the guards do: no message arrives, except that every
+   * guard that is not fenced renews in every tick. Infinite: for ever.
+   */
+  private ticksToAnswer(from: State, service: 0 | 1, known: Map<string, number>): number {
+    const key = [
+      from.waited[service],
+      ...from.guards.flatMap((g) => [g.waits[service], g.rowLeft, g.formerRowLeft, g.fenced, g.firstRead[service]]),
+    ].join();
+    let ticks = known.get(key);
+    if (ticks !== undefined) return ticks;
+    let state = from;
+    for (ticks = 0; ticks <= 4 * FENCE_AFTER; ticks++) {
+      const guards = state.guards.map((guard) => {
+        if (this.hasRunOut(guard, service)) return waitFor(guard, service, Wait.Over);
+        return this.mayFence(state, guard, service) ? { ...guard, fenced: true } : guard;
+      });
+      if (guards.every(({ waits }) => waits[service] === Wait.Over)) break;
+      const renewed = guards.map((guard) => (guard.fenced ? guard : { ...guard, rowLeft: this.rowLasts }));
+      state = this.tick({ ...state, guards: renewed });
+    }
+    if (ticks > 4 * FENCE_AFTER) ticks = Number.POSITIVE_INFINITY;
+    known.set(key, ticks);
+    return ticks;
+  }
+
+  private count(state: State, coverage: Coverage): void {
+    const accepting = state.guards.filter((guard) => this.answersFromMemory(guard)).length;
+    coverage.acceptedFromMemory += accepting;
+    if (isRevoked(state.services)) coverage.acceptedFromMemoryAfterCommit += accepting;
+  }
+
+  private countStep([text, first]: Label, { guards, services }: State, coverage: Coverage): void {
+    const guard = text.startsWith('guard #') ? guards[first! - 1] : undefined;
+    if (text === 'service # answers') {
+      coverage.answered++;
+      if (services.some(isKilled)) coverage.answeredAfterKill++;
+    } else if (text.includes('has the acknowledgement')) coverage.acknowledgementsReceived++;
+    else if (text.includes('has run out')) coverage.leasesRunOut++;
+    else if (text.includes('fences')) coverage.guardsFenced++;
+    else if (guard && !text.includes('sends')) {
+      if (guard.leaseLeft === 0) coverage.takenUpLate++;
+      if (guard.leaseLeft === 0 && text.includes('has its lease') && guard.entry) coverage.leasesLapsed++;
+      if (guard.verification === Verification.RepliedActive && text.includes('invalidation')) {
+        coverage.staleRepliesRefused++;
+      }
+    }
+  }
+
+  name({ guards, services, waited }: State, words: Uint32Array): void {
+    if (!this.bounds.symmetry) {
+      write(words, guardWord(guards[0]!, 0), guards[1] ? guardWord(guards[1], 0) : 0, serviceWord(services, waited, 0));
+      return;
+    }
+    for (const swap of BOTH) {
+      let low = guardWord(guards[0]!, swap);
+      let high = guards[1] ? guardWord(guards[1], swap) : 0;
+      if (guards[1] && low > high) [low, high] = [high, low];
+      const both = serviceWord(services, waited, swap);
+      if (swap === 0 || isLess(low, high, both, words)) write(words, low, high, both);
+    }
+  }
+
+  read(words: Uint32Array): State {
+    const last = words[2]!;
+    return {
+      guards: Array.from(words.subarray(0, this.bounds.guards), guardOf),
+      services: [last & 7, (last >>> 3) & 7],
+      waited: [(last >>> 6) & 3, (last >>> 8) & 3],
+    };
+  }
+}
+
+const TIME_PASSES: Label = ['time passes'];
+
+function newGuard(): GuardState {
+  return {
+    leaseLeft: 0,
+    entry: false,
+    heartbeat: Heartbeat.None,
+    verification: Verification.None,
+    rowLeft: 0,
+    fenced: false,
+    formerRowLeft: 0,
+    waits: [Wait.Over, Wait.Over],
+    firstRead: [0, 0],
+  };
+}
+
+function noCoverage(): Coverage {
+  return {
+    acceptedFromMemory: 0,
+    acceptedFromMemoryAfterCommit: 0,
+    answered: 0,
+    answeredAfterKill: 0,
+    acknowledgementsReceived: 0,
+    leasesRunOut: 0,
+    guardsFenced: 0,
+    leasesLapsed: 0,
+    staleRepliesRefused: 0,
+    takenUpLate: 0,
+  };
+}
+
+function changed(state: State, guard: number, change: Partial<GuardState>): State {
+  return { ...state, guards: state.guards.with(guard, { ...state.guards[guard]!, ...change }) };
+}
+
+function waitFor(guard: GuardState, service: 0 | 1, wait: Wait): GuardState {
+  return { ...guard, waits: guard.waits.with(service, wait) as [Wait, Wait] };
+}
+
+function noWaits(state: State, service: 0 | 1): State {
+  return {
+    ...state,
+    guards: state.guards.map((guard) => ({
+      ...waitFor(guard, service, Wait.Over),
+      firstRead: guard.firstRead.with(service, 0) as [number, number],
+    })),
+  };
+}
+
+function formerWait(wait: Wait): Wait {
+  if (wait === Wait.Unacknowledged) return Wait.FormerUnacknowledged;
+  return wait === Wait.AcknowledgementSent ? Wait.FormerAcknowledgementSent : wait;
+}
+
+/** The verifications that may still be installed are followed no further when that has been ruled out. */
+function notInstalled(verification: Verification): Verification {
+  return verification === Verification.Sent || verification === Verification.RepliedActive
+    ? Verification.None
+    : verification;
+}
+
+function isRevoked(services: readonly Service[]): boolean {
+  return services.some((service) => service >= Service.Committed);
+}
+
+function isKilled(service: Service): boolean {
+  return service === Service.KilledBeforeInvalidating || service === Service.KilledWhileWaiting;
+}
+
+function down(ticks: number): number {
+  return ticks > 0 ? ticks - 1 : 0;
+}
+
+function older(heartbeat: number): number {
+  const isOldest = heartbeat === Heartbeat.Granted - 1 || heartbeat === Heartbeat.Granted + LEASE + MARGIN;
+  return heartbeat < Heartbeat.Sent || isOldest ? heartbeat : heartbeat + 1;
+}
+
+function tell([text, ...about]: Label): string {
+  return about.reduce<string>((told, each) => told.replace('#', String(each)), text);
+}
+
+function guardWord(guard: GuardState, swap: 0 | 1): number {
+  const { waits, firstRead } = guard;
+  const other = 1 - swap;
+  return (
+    (guard.leaseLeft |
+      (Number(guard.entry) << 2) |
+      (guard.heartbeat << 3) |
+      (guard.verification << 7) |
+      (guard.rowLeft << 10) |
+      (Number(guard.fenced) << 12) |
+      (guard.formerRowLeft << 13) |
+      (waits[swap]! << 15) |
+      (waits[other]! << 18) |
+      (firstRead[swap]! << 21) |
+      (firstRead[other]! << 23)) >>>
+    0
+  );
+}
+
+function guardOf(word: number): GuardState {
+  return {
+    leaseLeft: word & 3,
+    entry: (word & 4) !== 0,
+    heartbeat: (word >>> 3) & 15,
+    verification: (word >>> 7) & 7,
+    rowLeft: (word >>> 10) & 3,
+    fenced: ((word >>> 12) & 1) === 1,
+    formerRowLeft: (word >>> 13) & 3,
+    waits: [(word >>> 15) & 7, (word >>> 18) & 7],
+    firstRead: [(word >>> 21) & 3, (word >>> 23) & 3],
+  };
+}
+
+function serviceWord(services: readonly Service[], waited: readonly number[], swap: 0 | 1): number {
+  const other = 1 - swap;
+  return services[swap]! | (services[other]! << 3) | (waited[swap]! << 6) | (waited[other]! << 8);
+}
+
+function write(words: Uint32Array, first: number, second: number, third: number): void {
+  words[0] = first;
+  words[1] = second;
+  words[2] = third;
+}
+
+function isLess(first: number, second: number, third: number, words: Uint32Array): boolean {
+  if (first !== words[0]) return first < words[0]!;
+  if (second !== words[1]) return second < words[1]!;
+  return third < words[2]!;
+}
