@@ -37,6 +37,11 @@ if (process.channel) {
   process.channel.unref();
 }
 
+const stopped = new Promise<never>((_, reject) => {
+  aborter.signal.addEventListener('abort', () => reject(new StartError('Stopped.')));
+});
+stopped.catch(() => {});
+
 const say = (line: string) => console.error(line);
 // Not in the system's folder for temporary files: on many systems that is in memory.
 await mkdir(join(root, '.data'), { recursive: true });
@@ -44,11 +49,8 @@ const dataDir = await mkdtemp(join(root, '.data', 'bench-'));
 try {
   if (isInMemory(dataDir)) say('The data is kept in memory here: commits cost nothing, and the rates say nothing.');
   const stage = await Stage.set({ dataDir, ...pace, signal: aborter.signal, progress: say });
-  const stopped = new Promise<never>((_, reject) => {
-    aborter.signal.addEventListener('abort', () => reject(new StartError('Stopped.')));
-  });
   try {
-    await Promise.race([measure(stage), stopped]);
+    await Promise.race([stopped, measure(stage)]);
   } finally {
     await stage.end();
   }
@@ -60,6 +62,7 @@ try {
 }
 
 async function measure(stage: Stage): Promise<void> {
+  aborter.signal.throwIfAborted();
   const results: CaseResult[] = [];
   for (const subject of chosen) {
     const result = await runCase(subject, stage, pace, say);

@@ -21,6 +21,7 @@ export interface StageOptions {
 
 /** How long the publisher may take to work off what a measurement left; in ms. */
 const SETTLE_MS = 15_000;
+const SETTLE_SEED_MS = 120_000;
 
 /** The whole system as `npm start` runs it, with tokens in it, and the clients' process. */
 export class Stage {
@@ -42,8 +43,10 @@ export class Stage {
       output: progress,
       signal,
     });
+    const { databaseUrl, natsUrls } = system;
+    const observer = new pg.Client(databaseUrl);
+    let load: Load | undefined;
     try {
-      const { databaseUrl, natsUrls } = system;
       progress(`Making ${tokens} tokens of ${users} users`);
       const { peppers } = readTokensConfig({
         DATABASE_URL: databaseUrl,
@@ -51,13 +54,15 @@ export class Stage {
         TOKEN_PEPPER: pepper,
       });
       const seeded = await seedTokens({ databaseUrl, pepper: peppers[0], users, tokens });
-      const observer = new pg.Client(databaseUrl);
       await observer.connect();
       await observer.query(`SET search_path = ${TOKENS_DATABASE.schema}`);
-      const stage = new Stage(system, seeded, await Load.start(natsUrls.guard), observer);
-      await stage.settle(120_000);
+      load = await Load.start(natsUrls.guard);
+      const stage = new Stage(system, seeded, load, observer);
+      await stage.settle(SETTLE_SEED_MS);
       return stage;
     } catch (error) {
+      await load?.stop();
+      await observer.end();
       await system.stop();
       throw error;
     }

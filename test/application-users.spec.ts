@@ -53,7 +53,7 @@ describe('S42 a user of its own for a program, on a whole system', () => {
     const json = { description: 'mine', scopes: ['rest'] };
     expectProblem(await whole.tokens('POST', '/tokens', { as: secret, json }), 403, 'password-required');
     const entered = { ...json, password: PASSWORD };
-    expectProblem(await whole.tokens('POST', '/tokens', { as: secret, json: entered }), 403, 'no-local-password');
+    expectProblem(await whole.tokens('POST', '/tokens', { as: secret, json: entered }), 409, 'no-local-password');
   });
 
   it('looks after the token that it has: a script refreshes it and ends it', async () => {

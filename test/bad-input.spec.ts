@@ -80,6 +80,8 @@ describe('bad input', () => {
   let pids: (number | undefined)[];
   const credentials = new Map<Actor, string>();
   const seen: Record<Service, string> = { identity: '0', tokens: '0' };
+  /** The statuses that each route has answered with. */
+  const statuses = new Map<string, Set<number>>();
 
   beforeAll(async () => {
     const env = {
@@ -140,10 +142,15 @@ describe('bad input', () => {
           await hold(route, call, actor);
         });
         await fc.assert(property, { numRuns: RUNS }).catch((error: Error) => {
-          failures.push(`${route.method} ${route.path}: ${error.message}`);
+          // The cause says what was promised and not held, the message how to have it again.
+          failures.push(`${route.method} ${route.path}: ${String(error.cause)}\n${error.message}`);
         });
       }
       expect(failures).toEqual([]);
+      const told = [...statuses].filter(([route]) => route.startsWith(service)).map(([, each]) => [...each]);
+      // Otherwise it would be the guards alone that were tried.
+      expect(told.filter((each) => each.some((status) => status < 300)).length).toBeGreaterThan(told.length / 2);
+      expect(told.filter((each) => each.every((status) => status === 401))).toEqual([]);
     },
     90 * SECONDS,
   );
@@ -289,6 +296,8 @@ describe('bad input', () => {
     const answer = await send(route.service, { ...call, headers });
     const { status, body } = answer;
     const told = `${route.service} ${call.method} ${call.path} as ${actor} → ${status} ${body.slice(0, 300)}`;
+    const key = `${route.service} ${route.method} ${route.path}`;
+    statuses.set(key, (statuses.get(key) ?? new Set()).add(status));
     // Logged out, revoked, refreshed: the next call comes with another.
     if (status === 401 || route.path === '/logout') credentials.delete(actor);
 
@@ -322,7 +331,7 @@ describe('bad input', () => {
         `SELECT position::text, type FROM ${service}.events
          WHERE position > $1 AND type NOT IN ('token-used', 'token-refused')
            AND metadata->'by'->>'kind' = 'user' AND NOT metadata ? 'causedBy'
-         ORDER BY position`,
+         ORDER BY events.position`,
         [seen[service]],
       );
       seen[service] = rows.at(-1)?.position ?? seen[service];

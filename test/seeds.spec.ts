@@ -86,13 +86,14 @@ function readSpec(file: string): { titles: Title[]; notRun: string[] } {
   const walk = (node: ts.Node, around: string): void => {
     let inside = around;
     if (ts.isCallExpression(node)) {
-      const { name, modifiers } = calleeOf(node);
+      const { name, modifiers, table } = calleeOf(node);
       if (NEVER_RUN.test(name)) notRun.push(node.expression.getText());
       if (/^(?:it|test|describe)$/.test(name)) {
         if (modifiers.some((each) => NOT_RUN.has(each))) notRun.push(node.expression.getText());
         const text = titleOf(node.arguments[0]);
         if (text !== null) {
-          const full = `${around} ${text}`.trim();
+          // What a table puts into a title counts as its title.
+          const full = `${around} ${text} ${/[%$]/.test(text) ? textsIn(table) : ''}`.trim();
           titles.push({ text, full, isTest: name !== 'describe' });
           if (name === 'describe') inside = full;
         }
@@ -104,19 +105,32 @@ function readSpec(file: string): { titles: Title[]; notRun: string[] } {
   return { titles, notRun };
 }
 
-/** `it.each(table)(…)` is `it`, with `each`. */
-function calleeOf(call: ts.CallExpression): { name: string; modifiers: string[] } {
+/** `it.each(table)(…)` is `it`, with `each` and a table. */
+function calleeOf(call: ts.CallExpression): { name: string; modifiers: string[]; table: readonly ts.Node[] } {
   const modifiers: string[] = [];
+  let table: readonly ts.Node[] = [];
   let callee: ts.Expression = call.expression;
   for (;;) {
     if (ts.isPropertyAccessExpression(callee)) {
       modifiers.push(callee.name.text);
       callee = callee.expression;
-    } else if (ts.isCallExpression(callee)) callee = callee.expression;
-    else if (ts.isTaggedTemplateExpression(callee)) callee = callee.tag;
+    } else if (ts.isCallExpression(callee)) {
+      table = callee.arguments;
+      callee = callee.expression;
+    } else if (ts.isTaggedTemplateExpression(callee)) callee = callee.tag;
     else break;
   }
-  return { name: ts.isIdentifier(callee) ? callee.text : '', modifiers };
+  return { name: ts.isIdentifier(callee) ? callee.text : '', modifiers, table };
+}
+
+function textsIn(nodes: readonly ts.Node[]): string {
+  const texts: string[] = [];
+  const walk = (node: ts.Node): void => {
+    if (ts.isStringLiteralLike(node)) texts.push(node.text);
+    ts.forEachChild(node, walk);
+  };
+  nodes.forEach(walk);
+  return texts.join(' ');
 }
 
 function titleOf(argument: ts.Expression | undefined): string | null {

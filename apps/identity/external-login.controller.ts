@@ -1,11 +1,11 @@
 import { Controller, Get, Query, Req, Res } from '@nestjs/common';
 import { ApiFoundResponse, ApiOkResponse, ApiOperation, ApiTags } from '@nestjs/swagger';
 import { Public } from '@tokenlog/auth';
+import { nextPath } from '@tokenlog/platform/next-path.js';
 import { setSessionCookie } from '@tokenlog/platform/session-cookie.js';
 import type { Request, Response } from 'express';
 import { z } from 'zod';
 import { ExternalLogin } from './external-login.js';
-import { nextPath } from './next-path.js';
 
 const startQuery = z.object({ next: nextPath.default('/') });
 const loginMethods = z.object({
@@ -56,7 +56,8 @@ export class ExternalLoginController {
     // The address holds the provider's code.
     response.set({ 'Cache-Control': 'no-store', 'Referrer-Policy': 'no-referrer' });
     const { session, next } = await this.external.finish(request, response);
-    setSessionCookie(request, response, session.credential, new Date(session.expiresAt));
+    // Lax: the redirect that follows comes from the provider's site, and the page behind it must know its user.
+    setSessionCookie(request, response, session.credential, new Date(session.expiresAt), 'lax');
     response.redirect(302, next);
   }
 }

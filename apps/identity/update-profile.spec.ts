@@ -23,6 +23,7 @@ describe('S40 my account', () => {
         organization: 'Engines',
         roles: ['operator'],
         hasPassword: true,
+        external: false,
         mustChangePassword: false,
         lastLoginAt: expect.any(String),
       },

@@ -2,12 +2,12 @@ import { Controller, Get, Header, HttpCode, Query, Req, Res } from '@nestjs/comm
 import { CommandBus } from '@nestjs/cqrs';
 import { ApiOperation, ApiResponse, ApiTags } from '@nestjs/swagger';
 import { Public, TokenGuard } from '@tokenlog/auth';
+import { nextPath } from '@tokenlog/platform/next-path.js';
 import { Problem } from '@tokenlog/platform/problem.js';
 import { setSessionCookie } from '@tokenlog/platform/session-cookie.js';
 import type { Request, Response } from 'express';
 import { z } from 'zod';
 import { askGuard, requestAs } from './ask-guard.js';
-import { nextPath } from './next-path.js';
 import { StartSession } from './start-session.js';
 
 // Not strict: the message about a field that is too many would name it, and somebody may have put the token there.

@@ -17,14 +17,21 @@ export interface DurableConsumerOptions<Message> {
   readonly stream: string;
   /** Names how far it has come; replicas of a service share it. */
   readonly durable: string;
-  readonly subjects?: string[];
+  /** Of all that the stream holds; left out: everything. */
+  readonly subject?: string;
   readonly schema: z.ZodType<Message>;
   /** One at a time across all replicas, each only when the one before it is done. Else several at once. */
   readonly inOrder: boolean;
+  /** How many this process handles at once. Default 16, in order 1. */
+  readonly atOnce?: number;
+  /** How long the handler may take, in milliseconds, before another replica is given the message. Default 30 s. */
+  readonly ackWaitMs?: number;
+  /** How long a message that failed waits, in milliseconds, by the number of its attempts. Default always half a second. */
+  readonly backOffMs?: readonly number[];
   /** Makes the stream where it is missing; left out: whoever publishes makes it. */
   readonly make?: Partial<StreamConfig> & { readonly subjects: string[] };
   /** Must be idempotent, and have committed when it resolves: a message comes at least once. */
-  readonly handle: (message: Message) => Promise<void>;
+  readonly handle: (message: Message) => Promise<unknown>;
   /** Called once the message is acknowledged. */
   readonly done?: (message: Message) => void;
 }
@@ -32,6 +39,8 @@ export interface DurableConsumerOptions<Message> {
 const RETRY_MS = 500;
 const ACK_WAIT_MS = 30_000;
 const IN_PARALLEL = 16;
+/** Enough that messages which wait for their next attempt do not keep the others back. */
+const UNACKNOWLEDGED = 1000;
 const CATCH_UP_MS = 10_000;
 const CATCH_UP_STEP_MS = 50;
 
@@ -92,20 +101,21 @@ export class DurableConsumer<Message> {
   }
 
   private async consume(): Promise<void> {
-    const { stream, durable, subjects, inOrder, make } = this.options;
+    const { stream, durable, subject, inOrder, ackWaitMs, make } = this.options;
+    const atOnce = inOrder ? 1 : (this.options.atOnce ?? IN_PARALLEL);
     const { streams, consumers } = await jetstreamManager(this.nats, { checkAPI: false });
     if (make) await streams.info(stream).catch(() => streams.add({ name: stream, ...make }));
     await consumers.add(stream, {
       durable_name: durable,
       ack_policy: AckPolicy.Explicit,
       deliver_policy: DeliverPolicy.All,
-      ack_wait: nanos(ACK_WAIT_MS),
-      max_ack_pending: inOrder ? 1 : IN_PARALLEL,
-      ...(subjects && { filter_subjects: subjects }),
+      ack_wait: nanos(ackWaitMs ?? ACK_WAIT_MS),
+      max_ack_pending: inOrder ? 1 : UNACKNOWLEDGED,
+      ...(subject && { filter_subject: subject }),
     });
     const consumer = await jetstream(this.nats).consumers.get(stream, durable);
     this.messages = await consumer.consume({
-      max_messages: IN_PARALLEL,
+      max_messages: atOnce,
       idle_heartbeat: 1000,
       abort_on_missing_resource: true,
     });
@@ -114,7 +124,7 @@ export class DurableConsumer<Message> {
     for await (const message of this.messages) {
       const handled = this.take(message).finally(() => underWay.delete(handled));
       underWay.add(handled);
-      if (inOrder || underWay.size >= IN_PARALLEL) await Promise.race(underWay);
+      if (underWay.size >= atOnce) await Promise.race(underWay);
     }
     await Promise.all(underWay);
   }
@@ -134,8 +144,11 @@ export class DurableConsumer<Message> {
       await message.ackAck();
       this.options.done?.(parsed.data);
     } catch (error) {
-      this.logger.error(`${message.subject} #${message.seq}: ${(error as Error).message}; it is tried again`);
-      message.nak(RETRY_MS);
+      const { backOffMs = [RETRY_MS] } = this.options;
+      const wait = backOffMs[Math.min(message.info.deliveryCount, backOffMs.length) - 1] ?? RETRY_MS;
+      const { code, message: said } = error as Error & { code?: string };
+      this.logger.error(`${message.subject} #${message.seq}: ${code ?? said}; it is tried again in ${wait / 1000} s`);
+      message.nak(wait);
     }
   }
 }

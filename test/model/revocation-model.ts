@@ -63,11 +63,9 @@ enum Service {
 enum Wait {
   Over,
   Unacknowledged,
-  /** The guard has acknowledged; the message is under way. */
   AcknowledgementSent,
-  /** The same two, where the guard has taken a new id since. */
-  FormerUnacknowledged,
-  FormerAcknowledgementSent,
+  /** As `Unacknowledged`, and the guard has taken a new id since: what is left is its former lease. */
+  OfFormerId,
 }
 
 /** A guard's verification under way. One whose reply can no longer be installed is not followed further. */
@@ -98,12 +96,14 @@ interface GuardState {
   /** Its row of `guard_leases`: ticks to `expires_at`, 0: out. */
   rowLeft: number;
   fenced: boolean;
-  /** The row of the id that it had before. */
+  /** The row of the id that it had before, while a service waits for that. */
   formerRowLeft: number;
   /** For each service. */
   waits: [Wait, Wait];
   /** Ticks to the `expires_at` that each service read first: only without `readsRenewals`. */
   firstRead: [number, number];
+  /** Not followed further. */
+  isLeftOut: boolean;
 }
 
 interface State {
@@ -140,12 +140,16 @@ export class RevocationModel implements Machine<State> {
   readonly initial: State;
   private readonly has: Record<Safeguard, boolean>;
   private readonly rowLasts: number;
+  /** Then a verification that is under way outside a lease comes to nothing, and is not followed. */
+  private readonly isInstalledUnderLease: boolean;
 
   constructor(
     without: Safeguard | null,
     private readonly bounds: Bounds,
   ) {
     this.has = Object.fromEntries(SAFEGUARDS.map((each) => [each, each !== without])) as Record<Safeguard, boolean>;
+    this.isInstalledUnderLease =
+      this.has.installsUnderLeaseOnly && this.has.clearsWhenLeaseLapsed && this.has.refusesRepliesOfFormerEpochs;
     this.rowLasts = LEASE + (this.has.allowsForClockRates ? MARGIN : 0);
     this.initial = {
       guards: Array.from({ length: bounds.guards }, newGuard),
@@ -200,9 +204,12 @@ export class RevocationModel implements Machine<State> {
 
   steps(state: State, take: (label: Label, next: State) => void): void {
     const { guards, services } = state;
+    // What a service learns changes nothing but when it may answer, and it may answer late: so it learns at once.
+    for (const service of BOTH) if (this.learns(state, service, take)) return;
     const revoked = isRevoked(services);
     take(TIME_PASSES, this.tick(state));
     for (const [g, guard] of guards.entries()) {
+      if (guard.isLeftOut) continue;
       const become = (label: string, change: Partial<GuardState>) => take([label, g + 1], changed(state, g, change));
       this.heartbeatSteps(guard, become);
       this.verificationSteps(guard, revoked, services.includes(Service.Answered), become);
@@ -270,6 +277,7 @@ export class RevocationModel implements Machine<State> {
     become: (label: string, change: Partial<GuardState>) => void,
   ): void {
     if (verification === Verification.None) {
+      if (leaseLeft === 0 && !answered && this.isInstalledUnderLease) return;
       const sent = answered ? Verification.SentAfterAnswer : Verification.Sent;
       become('guard # sends a verification', { verification: sent });
       return;
@@ -341,9 +349,14 @@ export class RevocationModel implements Machine<State> {
         this.killStep(state, service, Service.KilledBeforeInvalidating, become);
         return;
       case Service.Waiting:
-        this.waitingSteps(state, service, take);
+        for (const [g, guard] of guards.entries()) {
+          if (!this.mayFence(state, guard, service)) continue;
+          take(['service # fences guard #', service + 1, g + 1], changed(state, g, { fenced: true }));
+        }
         if (!this.has.waitsForAcknowledgements || guards.every(({ waits }) => waits[service] === Wait.Over)) {
-          become('service # answers', Service.Answered, noWaits(state, service));
+          for (const g of guards.keys()) {
+            become('service # answers', Service.Answered, followOnly(g, noWaits(state, service)));
+          }
         }
         this.killStep(state, service, Service.KilledWhileWaiting, become);
         return;
@@ -367,42 +380,43 @@ export class RevocationModel implements Machine<State> {
     return {
       ...state,
       guards: state.guards.map((guard) => {
-        const { rowLeft, formerRowLeft, waits } = guard;
+        const { rowLeft, waits } = guard;
         if (waits[service] === Wait.AcknowledgementSent) return guard;
-        const wait = rowLeft > 0 ? Wait.Unacknowledged : formerRowLeft > 0 ? Wait.FormerUnacknowledged : Wait.Over;
-        const read = waitFor(guard, service, wait);
+        const read = waitFor(guard, service, rowLeft > 0 ? Wait.Unacknowledged : Wait.Over);
         if (!this.has.readsRenewals) read.firstRead = guard.firstRead.with(service, rowLeft) as [number, number];
         return read;
       }),
     };
   }
 
-  private waitingSteps(state: State, service: 0 | 1, take: (label: Label, next: State) => void): void {
+  /** An acknowledgement that has come, or a lease that has run out: one, if there is any. */
+  private learns(state: State, service: 0 | 1, take: (label: Label, next: State) => void): boolean {
+    if (state.services[service] !== Service.Waiting) return false;
     for (const [g, guard] of state.guards.entries()) {
       const wait = guard.waits[service];
       if (wait === Wait.Over) continue;
-      const over = { waits: guard.waits.with(service, Wait.Over) as [Wait, Wait] };
-      if (wait === Wait.AcknowledgementSent || wait === Wait.FormerAcknowledgementSent) {
-        take(['service # has the acknowledgement of guard #', service + 1, g + 1], changed(state, g, over));
-      }
-      if (this.hasRunOut(guard, service)) {
-        take(['service # reads that the lease of guard # has run out', service + 1, g + 1], changed(state, g, over));
-      }
-      if (this.mayFence(state, guard, service)) {
-        take(['service # fences guard #', service + 1, g + 1], changed(state, g, { fenced: true }));
-      }
+      const acknowledged = wait === Wait.AcknowledgementSent;
+      if (!acknowledged && !this.hasRunOut(guard, service)) continue;
+      const label = acknowledged
+        ? 'service # has the acknowledgement of guard #'
+        : 'service # reads that the lease of guard # has run out';
+      take([label, service + 1, g + 1], {
+        ...state,
+        guards: state.guards.with(g, waitFor(guard, service, Wait.Over)),
+      });
+      return true;
     }
+    return false;
   }
 
   private hasRunOut(guard: GuardState, service: 0 | 1): boolean {
-    const wait = guard.waits[service];
-    if (wait === Wait.FormerUnacknowledged || wait === Wait.FormerAcknowledgementSent) return guard.formerRowLeft === 0;
+    if (guard.waits[service] === Wait.OfFormerId) return guard.formerRowLeft === 0;
     return (this.has.readsRenewals ? guard.rowLeft : guard.firstRead[service]) === 0;
   }
 
-  private mayFence({ waited }: State, { waits, fenced, rowLeft }: GuardState, service: 0 | 1): boolean {
-    const awaited = waits[service] === Wait.Unacknowledged || waits[service] === Wait.AcknowledgementSent;
-    return this.has.fencesSilentGuards && awaited && !fenced && rowLeft > 0 && waited[service] === FENCE_AFTER;
+  /** Also one that has acknowledged: the service may not have heard. */
+  private mayFence({ waited }: State, { fenced, rowLeft }: GuardState, service: 0 | 1): boolean {
+    return this.has.fencesSilentGuards && !fenced && rowLeft > 0 && waited[service] === FENCE_AFTER;
   }
 
   private tick({ guards, services, waited }: State): State {
@@ -410,6 +424,8 @@ export class RevocationModel implements Machine<State> {
       guards: guards.map((guard) => ({
         ...guard,
         leaseLeft: down(guard.leaseLeft),
+        verification:
+          guard.leaseLeft <= 1 && this.isInstalledUnderLease ? notInstalled(guard.verification) : guard.verification,
         heartbeat: older(guard.heartbeat),
         rowLeft: down(guard.rowLeft),
         formerRowLeft: down(guard.formerRowLeft),
@@ -508,8 +524,11 @@ function newGuard(): GuardState {
     formerRowLeft: 0,
     waits: [Wait.Over, Wait.Over],
     firstRead: [0, 0],
+    isLeftOut: false,
   };
 }
+
+const LEFT_OUT: GuardState = { ...newGuard(), isLeftOut: true };
 
 function noCoverage(): Coverage {
   return {
@@ -544,9 +563,13 @@ function noWaits(state: State, service: 0 | 1): State {
   };
 }
 
+/** After an answer no guard has to do with another any more: each is followed alone. */
+function followOnly(guard: number, state: State): State {
+  return { ...state, guards: state.guards.map((each, g) => (g === guard ? each : LEFT_OUT)) };
+}
+
 function formerWait(wait: Wait): Wait {
-  if (wait === Wait.Unacknowledged) return Wait.FormerUnacknowledged;
-  return wait === Wait.AcknowledgementSent ? Wait.FormerAcknowledgementSent : wait;
+  return wait === Wait.Over ? Wait.Over : Wait.OfFormerId;
 }
 
 /** The verifications that may still be installed are followed no further when that has been ruled out. */
@@ -591,7 +614,8 @@ function guardWord(guard: GuardState, swap: 0 | 1): number {
       (waits[swap]! << 15) |
       (waits[other]! << 18) |
       (firstRead[swap]! << 21) |
-      (firstRead[other]! << 23)) >>>
+      (firstRead[other]! << 23) |
+      (Number(guard.isLeftOut) << 25)) >>>
     0
   );
 }
@@ -607,6 +631,7 @@ function guardOf(word: number): GuardState {
     formerRowLeft: (word >>> 13) & 3,
     waits: [(word >>> 15) & 7, (word >>> 18) & 7],
     firstRead: [(word >>> 21) & 3, (word >>> 23) & 3],
+    isLeftOut: ((word >>> 25) & 1) === 1,
   };
 }
 

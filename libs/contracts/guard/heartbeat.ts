@@ -14,7 +14,7 @@ export const heartbeat = defineRequest({
     guard: z.uuid(),
     service: text.min(1).max(128),
     version: text.max(64),
-    entries: z.int().nonnegative(),
+    entries: z.int32().nonnegative(),
     hits: z.int().nonnegative(),
     misses: z.int().nonnegative(),
     /** The guard ends: its lease may end at once. */
