@@ -31,6 +31,7 @@ describe('the revocation promise', () => {
   let services: [Http, Http];
   let admin: Admin;
   let userId: string;
+  let otherId: string;
   let guards: Guard[] = [];
   const told: string[] = [];
 
@@ -66,7 +67,7 @@ describe('the revocation promise', () => {
     await startSecond();
     services = [client(system.tokens.url), client(`http://127.0.0.1:${port}`)];
     admin = await Admin.logIn(client(system.identity.url), services[0], ADMIN_PASSWORD);
-    userId = await admin.user();
+    [userId, otherId] = [await admin.user(), await admin.user()];
     guards = await Promise.all(Array.from({ length: GUARDS }, (_, index) => startGuard(index)));
   });
   afterAll(async () => {
@@ -81,7 +82,7 @@ describe('the revocation promise', () => {
     Promise.all(Array.from({ length: count }, () => admin.token('revocation', userId)));
   /** Has all of them verified by these guards, and waits until they are held in memory. */
   const warm = async (targets: Target[], who = guards) => {
-    const watched = targets.map(({ key, text, scopes }) => ({ key, text, ...(scopes && { scopes }) }));
+    const watched = targets.map((target) => target.watched);
     await Promise.all(who.map((guard) => guard.watch(watched)));
     await Promise.all(who.map((guard) => guard.warm()));
   };
@@ -123,7 +124,7 @@ describe('the revocation promise', () => {
         admin.token('revocation', userId),
         admin.token('refresh', userId),
         admin.token('deletion', userId),
-        admin.token('reassignment', userId),
+        admin.token('reassignment', userId, otherId),
         admin.token('scope edit', userId),
         admin.token('expiry', userId),
         admin.session('ended session', userId),
@@ -142,8 +143,8 @@ describe('the revocation promise', () => {
     expectKept('load', all.changes, all.verifications);
 
     await eventually(async () => {
-      for (const { key, tokenId, what } of all.targets.filter(({ counted }) => counted)) {
-        const mine = all.verifications.filter((each) => each.key === key);
+      for (const { watched, tokenId, what } of all.targets.filter(({ counted }) => counted)) {
+        const mine = all.verifications.filter(({ key }) => key === watched.key);
         const accepted = mine.filter(({ outcome }) => outcome === 'memory' || outcome === 'asked').length;
         expect({ what, unavailable: mine.filter(({ outcome }) => outcome === 'unavailable').length }).toEqual({
           what,
@@ -166,13 +167,13 @@ describe('the revocation promise', () => {
         frozen.signal('SIGSTOP');
         try {
           const answered = carryOutAll(targets);
-          const early = targets.map((target) => frozen.ask(target));
+          const early = targets.map((target) => frozen.ask(target.watched));
           if (wakes === 'before') {
             await delay(200);
             frozen.signal('SIGCONT');
           }
           changes.push(...(await answered));
-          const late = targets.map((target) => frozen.ask(target));
+          const late = targets.map((target) => frozen.ask(target.watched));
           frozen.signal('SIGCONT');
           await Promise.all([...early, ...late]);
         } finally {
@@ -198,7 +199,7 @@ describe('the revocation promise', () => {
       await warm(targets);
       cut.path.hold(...directions);
       const changes = await carryOutAll(targets);
-      const late = targets.map((target) => cut.ask(target));
+      const late = targets.map((target) => cut.ask(target.watched));
       await Promise.all(late);
       cut.path.release();
       await rounds();

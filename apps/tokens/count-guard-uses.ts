@@ -4,7 +4,6 @@ import { type GuardUses, USES_PER_REPORT } from '@tokenlog/contracts/guard/uses.
 import { EventStore } from '@tokenlog/event-store/event-store.js';
 import type { Pool } from 'pg';
 import { POOL } from './caching-guards.js';
-import { JSON_TIME } from './verification.sql.js';
 
 /** Counts uses that a guard answered from memory. A report that comes twice is counted once. */
 export class CountGuardUses extends Command<void> {
@@ -22,14 +21,14 @@ WITH reported AS (
   SELECT r.*, t.id, u.id AS user_id, u.username,
     (SELECT sum((part->>'count')::bigint) FROM jsonb_array_elements(r.breakdown) AS part) AS count,
     (SELECT jsonb_agg(part || jsonb_build_object('service', $4::text)) FROM jsonb_array_elements(r.breakdown) AS part) AS parts
-  FROM jsonb_to_recordset($1) AS r("tokenId" uuid, "firstAt" timestamptz, "lastAt" timestamptz, breakdown jsonb, index int)
+  FROM jsonb_to_recordset($1) AS r("tokenId" uuid, "firstAt" text, "lastAt" text, breakdown jsonb, index int)
   JOIN tokens t ON t.id = r."tokenId"
   JOIN users u ON u.id = t.user_id
 ),
 appended AS (
   INSERT INTO events (stream, version, type, entity, data, metadata, period)
   SELECT $2, $3::int + index, 'token-used', id,
-    jsonb_build_object('count', count, 'firstAt', ${JSON_TIME('"firstAt"')}, 'lastAt', ${JSON_TIME('"lastAt"')}, 'breakdown', parts),
+    jsonb_build_object('count', count, 'firstAt', "firstAt", 'lastAt', "lastAt", 'breakdown', parts),
     jsonb_build_object('by', jsonb_build_object('kind', 'user', 'id', user_id, 'username', username)), $5::date
   FROM reported
   ON CONFLICT DO NOTHING

@@ -137,4 +137,9 @@ export const migrations: readonly MigrationStep[] = [
       `GRANT SELECT, INSERT, UPDATE, DELETE ON guard_leases TO ${role}`,
     ],
   },
+  {
+    name: '2026-11-09-sessions-of-secrets',
+    // Null: of a password, or from before this column; then any secret of the token will do.
+    statements: ['ALTER TABLE sessions ADD COLUMN secret_generation integer'],
+  },
 ];

@@ -5,7 +5,14 @@ import type { Aggregate } from '@tokenlog/event-store/event.js';
 export type SessionEvent =
   | {
       type: 'session-started';
-      data: { sessionId: string; userId: string; tokenId: string | null; expiresAt: string };
+      data: {
+        sessionId: string;
+        userId: string;
+        tokenId: string | null;
+        expiresAt: string;
+        /** Of the secret that was proved; logs from before it lack it. */
+        secretGeneration?: number | null;
+      };
     }
   | {
       type: 'session-ended';

@@ -59,12 +59,13 @@ export class StartSessionHandler implements ICommandHandler<StartSession> {
       const limit = user.tokenExpiresAt ? new Date(user.tokenExpiresAt).getTime() : Number.POSITIVE_INFINITY;
       const expiresAt = new Date(Math.min(end, limit)).toISOString();
       const tokenId = basis.with === 'token' ? basis.tokenId : null;
+      const secretGeneration = basis.with === 'token' ? basis.generation : null;
       const metadata: Metadata = { by: { kind: 'user', id: user.id, username: user.username }, ip };
       await work.load(Session, sessionId);
       work.append(
         Session,
         sessionId,
-        [{ type: 'session-started', data: { sessionId, userId: user.id, tokenId, expiresAt } }],
+        [{ type: 'session-started', data: { sessionId, userId: user.id, tokenId, expiresAt, secretGeneration } }],
         metadata,
         entityOfSession(sessionId, tokenId),
       );

@@ -23,7 +23,7 @@ interface Waiting {
   readonly id: string;
   readonly proof: string;
   readonly request: VerifyRequest;
-  readonly arrivedAt: Date;
+  readonly arrivedAt: string;
   readonly resolve: (reply: VerifyReply) => void;
   readonly reject: (error: unknown) => void;
 }
@@ -61,7 +61,7 @@ export class Verifier implements OnApplicationShutdown {
     const proven = this.provenBy(request);
     if (!proven) return Promise.resolve({ active: false, reason: 'malformed' });
     return new Promise((resolve, reject) => {
-      this.queue.push({ ...proven, request, arrivedAt: new Date(), resolve, reject });
+      this.queue.push({ ...proven, request, arrivedAt: new Date().toISOString(), resolve, reject });
       this.schedule();
     });
   }
@@ -114,9 +114,6 @@ export class Verifier implements OnApplicationShutdown {
 
   private async execute(batch: Waiting[]): Promise<DecidedRow[]> {
     const { peppers, policy } = this.config;
-    const candidates = batch.flatMap(({ proof }, n) =>
-      peppers.map((pepper) => ({ n, hash: keyedHash(pepper, proof), pepper: pepper.id })),
-    );
     for (let attempt = 1; ; attempt++) {
       const uses = this.uses.take(batch.length * 2);
       try {
@@ -130,16 +127,14 @@ export class Verifier implements OnApplicationShutdown {
             batch.map(({ request }) => request.service ?? null),
             batch.map(({ request }) => request.ip ?? null),
             batch.map(({ arrivedAt }) => arrivedAt),
-            candidates.map(({ n }) => n),
-            candidates.map(({ hash }) => hash),
-            candidates.map(({ pepper }) => pepper),
+            batch.map(({ proof }) => Buffer.concat(peppers.map((pepper) => keyedHash(pepper, proof)))),
+            batch.map(({ request }) => request.username ?? null),
             policy.ownerRoles,
             policy.allowAdminTokens,
             policy.scopes,
             uses.stream,
             uses.version,
             uses.period,
-            batch.map(({ request }) => request.username ?? null),
           ],
         });
         return rows;

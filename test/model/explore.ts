@@ -16,6 +16,8 @@ export interface Exploration {
   readonly steps: number;
   /** Steps from the start to the farthest state. */
   readonly depth: number;
+  /** How often each kind of step was taken. */
+  readonly taken: ReadonlyMap<string, number>;
   /** Labels of the shortest way to a state that was looked for, or `null` if there is none. */
   readonly trace: Label[] | null;
 }
@@ -24,14 +26,11 @@ export interface Exploration {
  * Visits every state that can be reached, the nearest first.
  * @param isSought ends the exploration with the shortest way to the first state that it holds for
  */
-export function explore<State>(
-  machine: Machine<State>,
-  isSought: (state: State) => boolean,
-  onStep: (label: Label, from: State) => void = () => undefined,
-): Exploration {
+export function explore<State>(machine: Machine<State>, isSought: (state: State) => boolean): Exploration {
   const known = new Names();
   const words = new Uint32Array(3);
   const parents: number[] = [-1];
+  const taken = new Map<string, number>();
   machine.name(machine.initial, words);
   known.add(words);
   let steps = 0;
@@ -44,15 +43,17 @@ export function explore<State>(
     }
     known.copy(index, words);
     const state = machine.read(words);
-    if (isSought(state)) return { states: known.size, steps, depth, trace: traceTo(machine, known, parents, index) };
-    machine.steps(state, (label, next) => {
+    if (isSought(state)) {
+      return { states: known.size, steps, depth, taken, trace: traceTo(machine, known, parents, index) };
+    }
+    machine.steps(state, ([text], next) => {
       steps++;
-      onStep(label, state);
+      taken.set(text, (taken.get(text) ?? 0) + 1);
       machine.name(next, words);
       if (known.add(words)) parents.push(index);
     });
   }
-  return { states: known.size, steps, depth, trace: null };
+  return { states: known.size, steps, depth, taken, trace: null };
 }
 
 function traceTo<State>(machine: Machine<State>, known: Names, parents: number[], end: number): Label[] {
@@ -73,31 +74,27 @@ function traceTo<State>(machine: Machine<State>, known: Names, parents: number[]
 /** The states that are known, in the order in which they were found: millions, so flat arrays and open addressing. */
 class Names {
   size = 0;
-  private all = new Uint32Array(3 * 1024);
-  private slots = new Int32Array(4096).fill(-1);
+  private all = new Uint32Array(3 << 12);
+  private slots = new Int32Array(1 << 14).fill(-1);
 
   add(words: Uint32Array): boolean {
-    let slot = this.slotOf(words);
+    const slot = this.slotOf(words);
     if (this.slots[slot] !== -1) return false;
-    if (3 * this.size === this.all.length) {
-      const more = new Uint32Array(2 * this.all.length);
-      more.set(this.all);
-      this.all = more;
-    }
-    this.all.set(words, 3 * this.size);
+    const at = 3 * this.size;
+    if (at === this.all.length) this.grow();
+    this.all[at] = words[0]!;
+    this.all[at + 1] = words[1]!;
+    this.all[at + 2] = words[2]!;
     this.slots[slot] = this.size++;
-    if (2 * this.size > this.slots.length) {
-      this.slots = new Int32Array(2 * this.slots.length).fill(-1);
-      for (let index = 0; index < this.size; index++) {
-        slot = this.slotOf(this.all.subarray(3 * index, 3 * index + 3));
-        this.slots[slot] = index;
-      }
-    }
+    if (2 * this.size > this.slots.length) this.rehash();
     return true;
   }
 
   copy(index: number, words: Uint32Array): void {
-    for (let word = 0; word < 3; word++) words[word] = this.all[3 * index + word]!;
+    const at = 3 * index;
+    words[0] = this.all[at]!;
+    words[1] = this.all[at + 1]!;
+    words[2] = this.all[at + 2]!;
   }
 
   is(index: number, words: Uint32Array): boolean {
@@ -105,13 +102,31 @@ class Names {
     return this.all[at] === words[0] && this.all[at + 1] === words[1] && this.all[at + 2] === words[2];
   }
 
+  private grow(): void {
+    const more = new Uint32Array(2 * this.all.length);
+    more.set(this.all);
+    this.all = more;
+  }
+
+  private rehash(): void {
+    this.slots = new Int32Array(4 * this.slots.length).fill(-1);
+    const words = new Uint32Array(3);
+    for (let index = 0; index < this.size; index++) {
+      this.copy(index, words);
+      this.slots[this.slotOf(words)] = index;
+    }
+  }
+
+  /** Where a state is, or would be. */
   private slotOf(words: Uint32Array): number {
     let hash = Math.imul(words[0]!, 0x9e3779b1) ^ Math.imul(words[1]!, 0x85ebca77) ^ Math.imul(words[2]!, 0xc2b2ae3d);
     hash = Math.imul(hash ^ (hash >>> 15), 0x2c1b3c6d);
     hash ^= hash >>> 13;
     const mask = this.slots.length - 1;
     let slot = hash & mask;
-    while (this.slots[slot] !== -1 && !this.is(this.slots[slot]!, words)) slot = (slot + 1) & mask;
+    for (let index = this.slots[slot]!; index !== -1 && !this.is(index, words); index = this.slots[slot]!) {
+      slot = (slot + 1) & mask;
+    }
     return slot;
   }
 }

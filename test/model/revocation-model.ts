@@ -5,6 +5,10 @@ import { type Exploration, explore, type Label, type Machine } from './explore.j
  * lost, delayed, repeated and overtaken. Times are what is left or past, in ticks, never dates, so that runs of any length
  * are finitely many states. Nobody ever has to move: a guard that does not move while ticks pass is a frozen one, and
  * what it does when it wakes it does with whatever messages are waiting, in any order.
+ *
+ * Bounds: a guard has one heartbeat and one verification under way at a time, but any number of them one after the other; each
+ * service takes one request to revoke; one service is killed. Not bounded: how long it goes on, how late a message comes
+ * and how often, renewals, lapses, fencings.
  */
 
 /** How long a lease lasts by the guard's clock, in ticks. */
@@ -78,13 +82,8 @@ enum Verification {
   RepliedActiveAfterAnswer,
 }
 
-/** A guard's heartbeat under way; the two in the middle are followed by their age. */
-enum Heartbeat {
-  None = 0,
-  Refused = 1,
-  Sent = 2,
-  Granted = Sent + LEASE + MARGIN + 1,
-}
+/** A guard's heartbeat under way; one that was sent or granted is as many more as it has ticks since it was sent. */
+const Heartbeat = { None: 0, Refused: 1, Sent: 2, Granted: 2 + LEASE + MARGIN + 1 };
 
 interface GuardState {
   /** Ticks for which answers may come from memory; 0: the lease is out. */
@@ -109,23 +108,6 @@ interface GuardState {
 interface State {
   readonly guards: GuardState[];
   readonly services: [Service, Service];
-  /** Ticks since each service began to wait, up to `FENCE_AFTER`. */
-  readonly waited: [number, number];
-}
-
-/** What happened in an exploration, counted by steps. */
-export interface Coverage {
-  acceptedFromMemory: number;
-  acceptedFromMemoryAfterCommit: number;
-  answered: number;
-  answeredAfterKill: number;
-  acknowledgementsReceived: number;
-  leasesRunOut: number;
-  guardsFenced: number;
-  leasesLapsed: number;
-  staleRepliesRefused: number;
-  /** Messages that a guard took up when its lease had run out: it had been frozen, or they were late. */
-  takenUpLate: number;
 }
 
 export interface Bounds {
@@ -154,29 +136,25 @@ export class RevocationModel implements Machine<State> {
     this.initial = {
       guards: Array.from({ length: bounds.guards }, newGuard),
       services: [Service.Idle, Service.Idle],
-      waited: [0, 0],
     };
   }
 
-  /** Visits every state; the trace, if there is one, ends with an acceptance that the promise rules out. */
-  explore(): Exploration & { readonly coverage: Coverage; readonly slowestAnswer: number } {
-    const coverage = noCoverage();
+  /** Visits every state, or ends at the first acceptance that the promise rules out. */
+  explore(): Exploration & { readonly slowestAnswer: number; readonly acceptedAfterCommit: number } {
     let slowestAnswer = 0;
-    const worst = new Map<string, number>();
-    const exploration = explore<State>(
-      this,
-      (state) => {
-        this.count(state, coverage);
-        for (const service of BOTH) {
-          if (state.services[service] === Service.Waiting) {
-            slowestAnswer = Math.max(slowestAnswer, this.ticksToAnswer(state, service, worst));
-          }
+    let acceptedAfterCommit = 0;
+    const known = new Map<number, number>();
+    const exploration = explore<State>(this, (state) => {
+      const { services, guards } = state;
+      for (const service of BOTH) {
+        if (services[service] === Service.Waiting) {
+          slowestAnswer = Math.max(slowestAnswer, this.ticksToAnswer(state, service, known));
         }
-        return this.accepting(state) !== -1;
-      },
-      (label, from) => this.countStep(label, from, coverage),
-    );
-    return { ...exploration, coverage, slowestAnswer };
+      }
+      if (isRevoked(services) && guards.some((guard) => this.answersFromMemory(guard))) acceptedAfterCommit++;
+      return this.accepting(state) !== -1;
+    });
+    return { ...exploration, slowestAnswer, acceptedAfterCommit };
   }
 
   /** The shortest way to an acceptance that the promise rules out, one line a step; `null` if there is none. */
@@ -210,12 +188,17 @@ export class RevocationModel implements Machine<State> {
     take(TIME_PASSES, this.tick(state));
     for (const [g, guard] of guards.entries()) {
       if (guard.isLeftOut) continue;
+      if (this.answersFromMemory(guard)) take([MEMORY, g + 1], state);
       const become = (label: string, change: Partial<GuardState>) => take([label, g + 1], changed(state, g, change));
       this.heartbeatSteps(guard, become);
       this.verificationSteps(guard, revoked, services.includes(Service.Answered), become);
       for (const service of BOTH) {
         if (this.isInvalidating(services[service])) {
-          take(['guard # takes an invalidation by service # and acknowledges it', g + 1, service + 1], {
+          const text =
+            guard.verification === Verification.RepliedActive
+              ? 'guard # acknowledges the invalidation by service #, a reply is waiting'
+              : 'guard # acknowledges the invalidation by service #';
+          take([text, g + 1, service + 1], {
             ...state,
             guards: guards.with(g, this.invalidated(guard, service)),
           });
@@ -231,14 +214,14 @@ export class RevocationModel implements Machine<State> {
       become('guard # sends a heartbeat', { heartbeat: Heartbeat.Sent });
       return;
     }
-    become('a heartbeat of guard # or its answer is lost', { heartbeat: Heartbeat.None });
+    become('a heartbeat of guard #, or its answer, is lost', { heartbeat: Heartbeat.None });
     if (heartbeat === Heartbeat.Refused) {
       become('guard # learns that it is fenced and takes a new id', {
         ...(this.has.clearsWhenFenced ? this.lapsed(guard) : {}),
         heartbeat: Heartbeat.None,
         rowLeft: 0,
         fenced: false,
-        formerRowLeft: Math.max(rowLeft, guard.formerRowLeft),
+        formerRowLeft: guard.waits.every((wait) => wait === Wait.Over) ? 0 : rowLeft,
         waits: guard.waits.map(formerWait) as [Wait, Wait],
       });
     } else if (heartbeat < Heartbeat.Granted) {
@@ -252,13 +235,20 @@ export class RevocationModel implements Machine<State> {
     } else {
       const age = this.has.measuresLeaseFromSending ? heartbeat - Heartbeat.Granted : 0;
       for (const slow of [0, MARGIN]) {
-        become(`guard # has its lease${slow ? ', its clock is slow' : ''}`, {
+        const label = leaseLeft > 0 ? 'guard # renews its lease' : this.leaseAfterGap(guard);
+        become(slow ? `${label}, its clock is slow` : label, {
           ...(leaseLeft === 0 ? this.lapsed(guard) : {}),
           heartbeat: Heartbeat.None,
           leaseLeft: Math.max(leaseLeft, LEASE + slow - age),
         });
       }
     }
+  }
+
+  private leaseAfterGap({ entry }: GuardState): string {
+    if (!entry) return 'guard # has a lease';
+    if (!this.has.clearsWhenLeaseLapsed) return 'guard # has a new lease, its last one had run out';
+    return 'guard # forgets the token and has a new lease, its last one had run out';
   }
 
   /** What a guard does before it takes a lease after a gap, or a new id: forget, and begin a new epoch. */
@@ -282,7 +272,9 @@ export class RevocationModel implements Machine<State> {
       become('guard # sends a verification', { verification: sent });
       return;
     }
-    become('a verification of guard # or its reply is lost', { verification: Verification.None });
+    if (verification === Verification.Sent || verification === Verification.RepliedActive) {
+      become('a verification of guard #, or its reply, is lost', { verification: Verification.None });
+    }
     if (verification === Verification.Sent || verification === Verification.SentAfterAnswer) {
       if (revoked) become('a service replies to guard #: revoked', { verification: Verification.None });
       else {
@@ -321,7 +313,6 @@ export class RevocationModel implements Machine<State> {
       take([label, service + 1], {
         ...after,
         services: after.services.with(service, next) as [Service, Service],
-        waited: after.waited.with(service, 0) as [number, number],
       });
     switch (services[service]) {
       case Service.Idle:
@@ -334,6 +325,9 @@ export class RevocationModel implements Machine<State> {
             ...state,
             guards: guards.map((guard) => waitFor(guard, service, Wait.Unacknowledged)),
           });
+        } else if (isRevoked(services)) {
+          const label = 'service # finds the token revoked, reads the leases and sends its invalidation';
+          become(label, Service.Waiting, this.readLeases(state, service));
         } else become('service # commits the revocation', Service.Committed);
         return;
       case Service.Prepared:
@@ -350,12 +344,16 @@ export class RevocationModel implements Machine<State> {
         return;
       case Service.Waiting:
         for (const [g, guard] of guards.entries()) {
-          if (!this.mayFence(state, guard, service)) continue;
+          if (!this.mayFence(guard)) continue;
           take(['service # fences guard #', service + 1, g + 1], changed(state, g, { fenced: true }));
         }
         if (!this.has.waitsForAcknowledgements || guards.every(({ waits }) => waits[service] === Wait.Over)) {
           for (const g of guards.keys()) {
-            become('service # answers', Service.Answered, followOnly(g, noWaits(state, service)));
+            become(
+              isKilled(services[1 - service]!) ? 'service # answers the retry' : 'service # answers',
+              Service.Answered,
+              followOnly(g, noWaits(state, service)),
+            );
           }
         }
         this.killStep(state, service, Service.KilledWhileWaiting, become);
@@ -414,12 +412,15 @@ export class RevocationModel implements Machine<State> {
     return (this.has.readsRenewals ? guard.rowLeft : guard.firstRead[service]) === 0;
   }
 
-  /** Also one that has acknowledged: the service may not have heard. */
-  private mayFence({ waited }: State, { fenced, rowLeft }: GuardState, service: 0 | 1): boolean {
-    return this.has.fencesSilentGuards && !fenced && rowLeft > 0 && waited[service] === FENCE_AFTER;
+  /**
+   * A service that waits may fence at any time here, and also a guard that has acknowledged, for it may not have heard: the
+   * promise does not hang on when. One former lease at a time, for the next one can be fenced only when that has run out.
+   */
+  private mayFence({ fenced, rowLeft, waits }: GuardState): boolean {
+    return this.has.fencesSilentGuards && !fenced && rowLeft > 0 && !waits.includes(Wait.OfFormerId);
   }
 
-  private tick({ guards, services, waited }: State): State {
+  private tick({ guards, services }: State): State {
     return {
       guards: guards.map((guard) => ({
         ...guard,
@@ -432,28 +433,23 @@ export class RevocationModel implements Machine<State> {
         firstRead: this.has.readsRenewals ? guard.firstRead : (guard.firstRead.map(down) as [number, number]),
       })),
       services,
-      waited: waited.map((ticks, service) =>
-        services[service] === Service.Waiting ? Math.min(ticks + 1, FENCE_AFTER) : 0,
-      ) as [number, number],
     };
   }
 
   /**
-   * How long a service that keeps running waits at most from here, whatever the guards do: no message arrives, except that every
+   * How long a service that keeps running waits at most, whatever the guards do: no acknowledgement arrives, and each
    * guard that is not fenced renews in every tick. Infinite: for ever.
    */
-  private ticksToAnswer(from: State, service: 0 | 1, known: Map<string, number>): number {
-    const key = [
-      from.waited[service],
-      ...from.guards.flatMap((g) => [g.waits[service], g.rowLeft, g.formerRowLeft, g.fenced, g.firstRead[service]]),
-    ].join();
-    let ticks = known.get(key);
-    if (ticks !== undefined) return ticks;
+  private ticksToAnswer(from: State, service: 0 | 1, known: Map<number, number>): number {
+    const key = from.guards.reduce((sum, g) => (sum << 11) | keyOfWait(g, service), 0);
+    const before = known.get(key);
+    if (before !== undefined) return before;
     let state = from;
-    for (ticks = 0; ticks <= 4 * FENCE_AFTER; ticks++) {
+    let ticks = 0;
+    for (; ticks <= 4 * FENCE_AFTER; ticks++) {
       const guards = state.guards.map((guard) => {
         if (this.hasRunOut(guard, service)) return waitFor(guard, service, Wait.Over);
-        return this.mayFence(state, guard, service) ? { ...guard, fenced: true } : guard;
+        return ticks >= FENCE_AFTER && this.has.fencesSilentGuards ? { ...guard, fenced: true } : guard;
       });
       if (guards.every(({ waits }) => waits[service] === Wait.Over)) break;
       const renewed = guards.map((guard) => (guard.fenced ? guard : { ...guard, rowLeft: this.rowLasts }));
@@ -464,39 +460,16 @@ export class RevocationModel implements Machine<State> {
     return ticks;
   }
 
-  private count(state: State, coverage: Coverage): void {
-    const accepting = state.guards.filter((guard) => this.answersFromMemory(guard)).length;
-    coverage.acceptedFromMemory += accepting;
-    if (isRevoked(state.services)) coverage.acceptedFromMemoryAfterCommit += accepting;
-  }
-
-  private countStep([text, first]: Label, { guards, services }: State, coverage: Coverage): void {
-    const guard = text.startsWith('guard #') ? guards[first! - 1] : undefined;
-    if (text === 'service # answers') {
-      coverage.answered++;
-      if (services.some(isKilled)) coverage.answeredAfterKill++;
-    } else if (text.includes('has the acknowledgement')) coverage.acknowledgementsReceived++;
-    else if (text.includes('has run out')) coverage.leasesRunOut++;
-    else if (text.includes('fences')) coverage.guardsFenced++;
-    else if (guard && !text.includes('sends')) {
-      if (guard.leaseLeft === 0) coverage.takenUpLate++;
-      if (guard.leaseLeft === 0 && text.includes('has its lease') && guard.entry) coverage.leasesLapsed++;
-      if (guard.verification === Verification.RepliedActive && text.includes('invalidation')) {
-        coverage.staleRepliesRefused++;
-      }
-    }
-  }
-
-  name({ guards, services, waited }: State, words: Uint32Array): void {
+  name({ guards, services }: State, words: Uint32Array): void {
     if (!this.bounds.symmetry) {
-      write(words, guardWord(guards[0]!, 0), guards[1] ? guardWord(guards[1], 0) : 0, serviceWord(services, waited, 0));
+      write(words, guardWord(guards[0]!, 0), guards[1] ? guardWord(guards[1], 0) : 0, serviceWord(services, 0));
       return;
     }
     for (const swap of BOTH) {
       let low = guardWord(guards[0]!, swap);
       let high = guards[1] ? guardWord(guards[1], swap) : 0;
       if (guards[1] && low > high) [low, high] = [high, low];
-      const both = serviceWord(services, waited, swap);
+      const both = serviceWord(services, swap);
       if (swap === 0 || isLess(low, high, both, words)) write(words, low, high, both);
     }
   }
@@ -504,14 +477,14 @@ export class RevocationModel implements Machine<State> {
   read(words: Uint32Array): State {
     const last = words[2]!;
     return {
-      guards: Array.from(words.subarray(0, this.bounds.guards), guardOf),
+      guards: this.bounds.guards === 1 ? [guardOf(words[0]!)] : [guardOf(words[0]!), guardOf(words[1]!)],
       services: [last & 7, (last >>> 3) & 7],
-      waited: [(last >>> 6) & 3, (last >>> 8) & 3],
     };
   }
 }
 
 const TIME_PASSES: Label = ['time passes'];
+const MEMORY = 'guard # accepts a verification from memory';
 
 function newGuard(): GuardState {
   return {
@@ -529,21 +502,6 @@ function newGuard(): GuardState {
 }
 
 const LEFT_OUT: GuardState = { ...newGuard(), isLeftOut: true };
-
-function noCoverage(): Coverage {
-  return {
-    acceptedFromMemory: 0,
-    acceptedFromMemoryAfterCommit: 0,
-    answered: 0,
-    answeredAfterKill: 0,
-    acknowledgementsReceived: 0,
-    leasesRunOut: 0,
-    guardsFenced: 0,
-    leasesLapsed: 0,
-    staleRepliesRefused: 0,
-    takenUpLate: 0,
-  };
-}
 
 function changed(state: State, guard: number, change: Partial<GuardState>): State {
   return { ...state, guards: state.guards.with(guard, { ...state.guards[guard]!, ...change }) };
@@ -635,9 +593,13 @@ function guardOf(word: number): GuardState {
   };
 }
 
-function serviceWord(services: readonly Service[], waited: readonly number[], swap: 0 | 1): number {
-  const other = 1 - swap;
-  return services[swap]! | (services[other]! << 3) | (waited[swap]! << 6) | (waited[other]! << 8);
+function serviceWord(services: readonly Service[], swap: 0 | 1): number {
+  return services[swap]! | (services[1 - swap]! << 3);
+}
+
+/** All of a guard that has to do with how long a service waits for it. */
+function keyOfWait({ waits, rowLeft, formerRowLeft, fenced, firstRead }: GuardState, service: 0 | 1): number {
+  return waits[service] | (rowLeft << 3) | (formerRowLeft << 5) | (Number(fenced) << 7) | (firstRead[service] << 8);
 }
 
 function write(words: Uint32Array, first: number, second: number, third: number): void {

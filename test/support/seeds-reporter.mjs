@@ -21,8 +21,9 @@ export default class SeedsReporter {
     );
     const missing = unproven(rows, tests);
     const proved = rows.filter(({ number }) => !missing.some((line) => line.startsWith(`S${number}:`)));
-    process.stderr.write(`docs/seeds.md: ${proved.length} of ${rows.length} behaviours proved by this run.\n`);
-    if (missing.length > 0) this.#error = new Error(`docs/seeds.md:\n${missing.join('\n')}`);
+    const lines = [`docs/seeds.md: ${proved.length} of ${rows.length} behaviours proved by this run.`, ...missing];
+    process.stderr.write(`${lines.join('\n')}\n`);
+    if (missing.length > 0) this.#error = new Error(lines[0]);
   }
 
   /** Jest's way to fail a run. */

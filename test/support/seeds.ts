@@ -20,7 +20,7 @@ export interface RunTest {
 /** Reads the table of `docs/seeds.md`. */
 export function readSeedRows(markdown: string): SeedRow[] {
   return markdown.split('\n').flatMap((line) => {
-    const cells = /^\| S(\d+) \|(.*)\|$/.exec(line);
+    const cells = /^\| S(\d+) +\|(.*)\|$/.exec(line);
     if (!cells) return [];
     const [behaviour = '', proof = '', where = ''] = (cells[2] ?? '').split(/(?<!\\)\|/).map((cell) => cell.trim());
     const specs = [...proof.matchAll(/`([^`]+\.spec\.tsx?)`/g)].map(([, file]) => file as string);

@@ -11,6 +11,8 @@ export const sessionStarted = defineEvent({
     userId: z.uuid(),
     tokenId: z.uuid().nullable(),
     expiresAt: instant,
+    /** Of the token's secret that was proved; null for a password. */
+    secretGeneration: z.int().positive().nullish(),
   }),
   example: {
     ...exampleToken,

@@ -7,7 +7,8 @@ import { type Change, now } from './trace.js';
 export type Http = ReturnType<typeof httpClient>;
 
 /** A credential that works, and the change that is to end it. */
-export interface Target extends Watched {
+export interface Target {
+  readonly watched: Watched;
   readonly what: string;
   readonly tokenId: string;
   /** Whether what guards accept is counted as uses of the token, and nothing else uses it. */
@@ -76,7 +77,8 @@ export class Admin {
           return what satisfies never;
       }
     };
-    const target = { key: ++this.keys, text: secret, scopes: ['rest'], tokenId: id, what, counted: true, change };
+    const watched = { key: ++this.keys, text: secret, scopes: ['rest'] };
+    const target = { watched, what, tokenId: id, counted: true, change };
     return what === 'expiry' ? { ...target, from: () => expiresAt } : target;
   }
 
@@ -90,7 +92,7 @@ export class Admin {
       const json = what === 'disabled user' ? { disabled: true } : { roles: ['guest'] };
       return this.identity('PATCH', path, { as: this.as, json });
     };
-    return { key: ++this.keys, text: secret, tokenId: id, what, counted: true, change };
+    return { watched: { key: ++this.keys, text: secret }, what, tokenId: id, counted: true, change };
   }
 
   /** A session that a token started, to be ended by itself or with the token. */
@@ -102,7 +104,7 @@ export class Admin {
       what === 'ended session'
         ? service('DELETE', `/sessions/${parseCredential(text)?.id}`, { as })
         : service('POST', `/admin/tokens/${id}/revoke`, { as, json: {} });
-    return { key: ++this.keys, text, tokenId: id, what, counted: false, change };
+    return { watched: { key: ++this.keys, text }, what, tokenId: id, counted: false, change };
   }
 
   /** A token as a service shows it. */
@@ -118,14 +120,14 @@ export class Admin {
 }
 
 /** Has a change made at the first of these services, and, while there is no answer, at the next. */
-export async function carryOut({ key, what, change, from }: Target, ...services: Http[]): Promise<Change> {
+export async function carryOut({ watched, what, change, from }: Target, ...services: Http[]): Promise<Change> {
   const startedAt = now();
   for (let attempt = 0; ; attempt++) {
     const service = services[attempt % services.length]!;
     const answer = await change(service).catch(() => undefined);
     if (answer && answer.status < 300) {
       const untilItHolds = from ? Math.max(0, from() + WALL_CLOCK_SLACK_MS - Date.now()) : 0;
-      return { key, what, startedAt, answeredAt: now() + untilItHolds * 1e6 };
+      return { key: watched.key, what, startedAt, answeredAt: now() + untilItHolds * 1e6 };
     }
     if (answer && answer.status < 500) throw new Error(`${what}: ${answer.status} ${JSON.stringify(answer.body)}`);
     await delay(RETRY_MS);

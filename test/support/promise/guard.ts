@@ -104,6 +104,8 @@ export class Guard {
   private order<Word extends Order['do']>(order: OrderOf<Word>): Promise<Done> {
     const n = ++this.orders;
     const done = new Promise<Done>((resolve, reject) => this.waiting.set(n, { resolve, reject }));
+    // Whoever waits for it is told; nobody may be waiting any more.
+    done.catch(() => undefined);
     this.child.send({ n, ...order });
     return done;
   }
