@@ -98,7 +98,7 @@ describe('external login, on whole systems of real processes and a real provider
 
   it('S11 S12 S17 a local password beside it, set by the help desk, is for re-entry and for login', async () => {
     const before = await logIn('lin');
-    expectProblem(await create(before), 403, 'no-local-password');
+    expectProblem(await create(before), 409, 'no-local-password');
     const set = { as: admin, json: { actorPassword: ADMIN_PASSWORD, newPassword: 'an initial password' } };
     expect((await identity('PUT', `/users/${(await me(before)).id}/password`, set)).status).toBe(204);
 

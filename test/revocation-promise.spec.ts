@@ -10,7 +10,7 @@ import { testFolder } from './support/folder.js';
 import { Admin, carryOut, client, type Http, type Target } from './support/promise/changes.js';
 import { Guard } from './support/promise/guard.js';
 import type { Direction } from './support/promise/nats-path.js';
-import { type Change, examine, type Findings, type Verification } from './support/promise/trace.js';
+import { type Change, examine, type Findings, now, type Verification } from './support/promise/trace.js';
 
 /**
  * When a revocation has answered, no verification that starts anywhere afterwards is accepted, cached guards included:
@@ -211,6 +211,28 @@ describe('the revocation promise', () => {
   );
 
   it(
+    'S32 S14 is kept for users who change while a guard is cut off',
+    async () => {
+      const cut = guards[2]!;
+      const targets = await Promise.all([
+        admin.tokenOfUser('disabled user'),
+        admin.tokenOfUser('lost role'),
+        admin.tokenOfUser('disabled user'),
+        admin.tokenOfUser('deleted user'),
+      ]);
+      await warm(targets);
+      cut.path.hold('toGuard');
+      const changes = await carryOutAll(targets);
+      const alive = guards.filter((guard) => guard !== cut);
+      await rounds(alive);
+      cut.path.release();
+      await rounds();
+      expectKept('users change while a guard is cut off', changes, await traces());
+    },
+    TIMEOUT_MS,
+  );
+
+  it(
     'is kept when a token service is killed in the middle of a revocation, which is asked for again at the other',
     async () => {
       const held = guards[1]!;
@@ -223,11 +245,15 @@ describe('the revocation promise', () => {
       });
       process.kill(second!.pid, 'SIGKILL');
       await second!.exited;
+      const killedAt = now();
       const answered = await changes;
       held.path.release();
       await rounds();
-      const { racingPairs } = expectKept('a killed token service', answered, await traces());
-      expect(racingPairs).toBeGreaterThan(0);
+      const verifications = await traces();
+      expectKept('a killed token service', answered, verifications);
+      // The other one was right to wait, although it found everything done.
+      const gone = verifications.filter(({ outcome, startedAt }) => outcome === 'memory' && startedAt > killedAt);
+      expect(gone.map(({ guard }) => guard)).toContain(held.name);
       await startSecond();
     },
     TIMEOUT_MS,

@@ -49,7 +49,7 @@ describe('external login', () => {
     expect(answer.headers.get('referrer-policy')).toBe('no-referrer');
     expect(answer.headers.get('cache-control')).toBe('no-store');
     expect(answer.headers.getSetCookie().find((line) => line.startsWith('session='))).toMatch(
-      /^session=tks_\w+; Path=\/; Expires=.*; HttpOnly; SameSite=Strict$/,
+      /^session=tks_\w+; Path=\/; Expires=.*; HttpOnly; SameSite=Lax$/,
     );
     expect(browser.cookie(LOGIN_COOKIE)).toBeUndefined();
 

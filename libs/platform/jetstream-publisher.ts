@@ -50,6 +50,17 @@ export function jetstreamPublisher(publication: JetStreamPublication): Subscribe
 
   const manage = () => (manager ??= jetstreamManager(nats, { timeout: TIMEOUT_MS, checkAPI: false }));
 
+  const payload = (event: RecordedEvent) => JSON.stringify(payloadOf(event));
+  const header = (event: RecordedEvent, follows: number) => {
+    const { transactionId, position } = cursorOf(event);
+    const fields = headers();
+    fields.set('Nats-Msg-Id', event.id);
+    fields.set('Nats-Expected-Stream', stream);
+    fields.set('Nats-Expected-Last-Sequence', String(follows));
+    fields.set(CURSOR_HEADER, `${transactionId}:${position}`);
+    return fields;
+  };
+
   return {
     name: 'publisher',
 
@@ -69,22 +80,22 @@ export function jetstreamPublisher(publication: JetStreamPublication): Subscribe
     },
 
     async deliver(events) {
+      const due = events.filter((event) => subjectOf(event) !== null);
+      const last = due.pop();
+      if (!last) return;
       let expected = lastSequence;
-      const published = events.flatMap((event) => {
-        const subject = subjectOf(event);
-        if (subject === null) return [];
-        const { transactionId, position } = cursorOf(event);
-        const header = headers();
-        header.set(CURSOR_HEADER, `${transactionId}:${position}`);
-        const expect = { streamName: stream, lastSequence: expected++ };
-        return client.publish(subject, JSON.stringify(payloadOf(event)), { msgID: event.id, headers: header, expect });
+      // Only the last one is acknowledged: it is stored where it should be only if all those before it were.
+      const write = async () => {
+        for (const event of due) {
+          nats.publish(subjectOf(event) ?? '', payload(event), { headers: header(event, expected++) });
+        }
+        return client.publish(subjectOf(last) ?? '', payload(last), { headers: header(last, expected++) });
+      };
+      const { seq } = await write().catch((error: Error) => {
+        throw new Error(`${stream} is not written to: ${error.message}`);
       });
-      const results = await Promise.allSettled(published);
-      results.forEach((result, index) => {
-        if (result.status === 'rejected') throw new Error(`${stream} is not written to: ${result.reason.message}`);
-        // A stream that was purged still refuses the ids that it saw last, until the window has passed.
-        if (result.value.seq !== lastSequence + index + 1) throw new Error(`${stream} takes an event for a duplicate`);
-      });
+      // A stream that was purged still refuses the ids that it saw last, until the window has passed.
+      if (seq !== expected) throw new Error(`${stream} takes an event for a duplicate`);
       lastSequence = expected;
     },
 

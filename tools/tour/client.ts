@@ -54,7 +54,7 @@ function describe(headers: Headers, { json, form }: Call): string {
   const authorization = headers.get('authorization');
   const parts = [
     authorization && `Authorization: ${authorization.startsWith('Basic') ? 'Basic …' : authorization}`,
-    headers.get('auth-token') && `Auth-Token: ${headers.get('auth-token')}`,
+    headers.get('auth-token') && `Auth-Token: ${headers.get('auth-token')?.slice(0, 12)}…`,
     json !== undefined && JSON.stringify(json),
     form && new URLSearchParams(form).toString(),
   ].filter(Boolean);

@@ -14,13 +14,13 @@ export interface Target {
   /** Whether what guards accept is counted as uses of the token, and nothing else uses it. */
   readonly counted: boolean;
   readonly change: (service: Http) => Promise<Answer>;
-  /** Does a change that is promised for a moment yet to come; by the wall clock. */
+  /** Of a change that is promised for a moment yet to come: that moment, by the wall clock. */
   readonly from?: () => number;
 }
 
 const ROLE = 'operator';
 const RETRY_MS = 50;
-const EXPIRES_IN_MS = 150;
+const EXPIRES_IN_MS = 1000;
 /** Expiry is by the wall clock, in milliseconds; what is recorded is not. */
 const WALL_CLOCK_SLACK_MS = 5;
 
@@ -119,15 +119,22 @@ export class Admin {
   }
 }
 
-/** Has a change made at the first of these services, and, while there is no answer, at the next. */
-export async function carryOut({ watched, what, change, from }: Target, ...services: Http[]): Promise<Change> {
+/**
+ * Has a change made at the first of these services, and, while there is no answer, at the next. Resolves when the credential
+ * must be refused.
+ */
+export async function carryOut({ watched, what, change: ask, from }: Target, ...services: Http[]): Promise<Change> {
   const startedAt = now();
   for (let attempt = 0; ; attempt++) {
     const service = services[attempt % services.length]!;
-    const answer = await change(service).catch(() => undefined);
+    const answer = await ask(service).catch(() => undefined);
     if (answer && answer.status < 300) {
+      // Accepted, and not applied yet: nothing is promised for a moment that can be named.
+      if (answer.status === 202) return { key: watched.key, what, startedAt, answeredAt: Number.POSITIVE_INFINITY };
       const untilItHolds = from ? Math.max(0, from() + WALL_CLOCK_SLACK_MS - Date.now()) : 0;
-      return { key: watched.key, what, startedAt, answeredAt: now() + untilItHolds * 1e6 };
+      const change = { key: watched.key, what, startedAt, answeredAt: now() + untilItHolds * 1e6 };
+      await delay(untilItHolds);
+      return change;
     }
     if (answer && answer.status < 500) throw new Error(`${what}: ${answer.status} ${JSON.stringify(answer.body)}`);
     await delay(RETRY_MS);
