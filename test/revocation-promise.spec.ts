@@ -32,7 +32,7 @@ describe('the revocation promise', () => {
   let admin: Admin;
   let userId: string;
   let otherId: string;
-  let guards: Guard[] = [];
+  const guards: Guard[] = [];
   const told: string[] = [];
 
   beforeAll(async () => {
@@ -68,7 +68,13 @@ describe('the revocation promise', () => {
     services = [client(system.tokens.url), client(`http://127.0.0.1:${port}`)];
     admin = await Admin.logIn(client(system.identity.url), services[0], ADMIN_PASSWORD);
     [userId, otherId] = [await admin.user(), await admin.user()];
-    guards = await Promise.all(Array.from({ length: GUARDS }, (_, index) => startGuard(index)));
+    await Promise.all(Array.from({ length: GUARDS }, (_, index) => startGuard(index)));
+  });
+  afterEach(() => {
+    for (const guard of guards) {
+      guard.path.release();
+      guard.signal('SIGCONT');
+    }
   });
   afterAll(async () => {
     await Promise.all(guards.map((guard) => guard.kill()));
@@ -77,7 +83,9 @@ describe('the revocation promise', () => {
     process.stdout.write(`${told.join('\n')}\n`);
   });
 
-  const startGuard = (index: number) => Guard.start(`guard-${index}`, system.natsUrls.guard);
+  const startGuard = async (index: number) => {
+    guards[index] = await Guard.start(`guard-${index}`, system.natsUrls.guard);
+  };
   const revocations = (count: number) =>
     Promise.all(Array.from({ length: count }, () => admin.token('revocation', userId)));
   /** Has all of them verified by these guards, and waits until they are held in memory. */
@@ -92,13 +100,16 @@ describe('the revocation promise', () => {
   const traces = async (who = guards) => (await Promise.all(who.map((guard) => guard.trace()))).flat();
   const rounds = (who = guards) => Promise.all(who.map((guard) => guard.rounds(ROUNDS_AFTER)));
   const tell = (what: string, changes: readonly Change[], findings: Findings) => {
-    const took = changes.map(({ startedAt, answeredAt }) => (answeredAt - startedAt) / 1e6).sort((a, b) => a - b);
+    const took = changes
+      .map(({ startedAt, answeredAt }) => (answeredAt - startedAt) / 1e6)
+      .filter(Number.isFinite)
+      .sort((a, b) => a - b);
     const ms = (share: number) => `${took[Math.floor(share * (took.length - 1))]?.toFixed(0)} ms`;
     const share = ((100 * findings.fromMemory) / findings.accepted).toFixed(0);
     told.push(
       `${what}: ${changes.length} changes, answered in ${ms(0.5)} (median) to ${ms(1)}; ${findings.accepted} accepted, ` +
-        `${share} % from memory; ${findings.refusedAfter} refused afterwards; accepted from memory right before by ` +
-        `${findings.warmPairs} of ${changes.length * guards.length}, while it was under way by ${findings.racingPairs}`,
+        `${share} % from memory; ${findings.refusedAfter} refused afterwards. Of changes times guards, ` +
+        `accepted from memory right before: ${findings.warmPairs}; while it was under way: ${findings.racingPairs}`,
     );
   };
   const expectKept = (what: string, changes: readonly Change[], verifications: readonly Verification[]) => {
@@ -146,11 +157,14 @@ describe('the revocation promise', () => {
       for (const { watched, tokenId, what } of all.targets.filter(({ counted }) => counted)) {
         const mine = all.verifications.filter(({ key }) => key === watched.key);
         const accepted = mine.filter(({ outcome }) => outcome === 'memory' || outcome === 'asked').length;
-        expect({ what, unavailable: mine.filter(({ outcome }) => outcome === 'unavailable').length }).toEqual({
+        const unavailable = mine.filter(({ outcome }) => outcome === 'unavailable').length;
+        const { useCount } = await admin.read(tokenId);
+        // One that was not answered in time may have been counted, or not.
+        expect({ what, useCount, isRight: useCount >= accepted && useCount <= accepted + unavailable }).toEqual({
           what,
-          unavailable: 0,
+          useCount: unavailable === 0 ? accepted : useCount,
+          isRight: true,
         });
-        expect({ what, uses: (await admin.read(tokenId)).useCount }).toEqual({ what, uses: accepted });
       }
     });
   }, 60_000);
@@ -165,20 +179,16 @@ describe('the revocation promise', () => {
         const targets = await revocations(4);
         await warm(targets);
         frozen.signal('SIGSTOP');
-        try {
-          const answered = carryOutAll(targets);
-          const early = targets.map((target) => frozen.ask(target.watched));
-          if (wakes === 'before') {
-            await delay(200);
-            frozen.signal('SIGCONT');
-          }
-          changes.push(...(await answered));
-          const late = targets.map((target) => frozen.ask(target.watched));
-          frozen.signal('SIGCONT');
-          await Promise.all([...early, ...late]);
-        } finally {
+        const answered = carryOutAll(targets);
+        const early = targets.map((target) => frozen.ask(target.watched));
+        if (wakes === 'before') {
+          await delay(200);
           frozen.signal('SIGCONT');
         }
+        changes.push(...(await answered));
+        const late = targets.map((target) => frozen.ask(target.watched));
+        frozen.signal('SIGCONT');
+        await Promise.all([...early, ...late]);
         await rounds();
         verifications.push(...(await traces()));
       }
@@ -211,7 +221,7 @@ describe('the revocation promise', () => {
   );
 
   it(
-    'S32 S14 is kept for users who change while a guard is cut off',
+    'S32 S14 is kept for users who change while a guard is cut off, or the answer is 202',
     async () => {
       const cut = guards[2]!;
       const targets = await Promise.all([
@@ -223,11 +233,19 @@ describe('the revocation promise', () => {
       await warm(targets);
       cut.path.hold('toGuard');
       const changes = await carryOutAll(targets);
-      const alive = guards.filter((guard) => guard !== cut);
-      await rounds(alive);
+      await rounds(guards.filter((guard) => guard !== cut));
       cut.path.release();
-      await rounds();
-      expectKept('users change while a guard is cut off', changes, await traces());
+      const verifications = await traces();
+      // What was answered with 202 holds in the end.
+      await eventually(async () => {
+        await rounds();
+        const latest = await traces();
+        verifications.push(...latest);
+        expect(latest.filter(({ outcome }) => outcome === 'memory' || outcome === 'asked')).toEqual([]);
+      });
+      const findings = examine(changes, verifications);
+      tell('users change while a guard is cut off', changes, findings);
+      expect(findings.violations.slice(0, 10)).toEqual([]);
     },
     TIMEOUT_MS,
   );
@@ -270,7 +288,7 @@ describe('the revocation promise', () => {
       const changes = await carryOutAll(targets);
       await rounds(alive);
       expectKept('a killed guard', changes, [...before, ...(await traces(alive))]);
-      guards[0] = await startGuard(0);
+      await startGuard(0);
     },
     TIMEOUT_MS,
   );

@@ -11,7 +11,7 @@ import {
 } from '@nestjs/common';
 import { EventStore } from '@tokenlog/event-store/event-store.js';
 import { Subscription } from '@tokenlog/event-store/subscription.js';
-import { databaseOptions, poolOf } from '@tokenlog/platform/database.js';
+import { closeDatabase, databaseOptions, poolOf } from '@tokenlog/platform/database.js';
 import { connectNats, NATS } from '@tokenlog/platform/nats.js';
 import { AppliedEvents } from './applied-events.js';
 import type { IdentityConfig } from './config.js';
@@ -76,6 +76,6 @@ export class ConnectionsModule implements OnApplicationBootstrap, OnApplicationS
     // Draining waits for a server that may be away.
     await Promise.race([this.nats.drain().catch(() => undefined), delay(DRAIN_MS, undefined, { ref: false })]);
     await this.nats.close();
-    await this.orm.close();
+    await closeDatabase(this.orm);
   }
 }

@@ -1,7 +1,7 @@
 import { fileURLToPath } from 'node:url';
 import { MikroORM } from '@mikro-orm/postgresql';
 import { ConfigError, readConfig, serviceVariables } from '@tokenlog/platform/config.js';
-import { databaseOptions, migrateDatabase, sqlOf } from '@tokenlog/platform/database.js';
+import { closeDatabase, databaseOptions, migrateDatabase, sqlOf } from '@tokenlog/platform/database.js';
 import { usersAndLog } from './migrations/0001-users-and-log.js';
 import { externalIdentities } from './migrations/0002-external-identities.js';
 import { mailedEvents } from './migrations/0003-mailed-events.js';
@@ -40,7 +40,7 @@ export async function migrate(
       return { firstAdmin: { username: admin.username, password } };
     });
   } finally {
-    await orm.close();
+    await closeDatabase(orm);
   }
 }
 

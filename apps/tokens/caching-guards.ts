@@ -5,12 +5,10 @@ import { acknowledged } from '@tokenlog/contracts/guard/acknowledged.js';
 import { LEASE_MS } from '@tokenlog/contracts/guard/heartbeat.js';
 import { type Invalidate, invalidate } from '@tokenlog/contracts/guard/invalidate.js';
 import type { Touched } from '@tokenlog/event-store/event-store.js';
+import { POOL } from '@tokenlog/platform/database.module.js';
 import { NATS } from '@tokenlog/platform/nats.js';
 import type { Pool } from 'pg';
 import { fence, liveLeases } from './guard-leases.js';
-
-/** Injection token of the service's `pg` pool. */
-export const POOL = Symbol('POOL');
 
 /** How often an invalidation is told again to those that have not acknowledged it: a message may be lost. */
 const REPEAT_MS = 100;

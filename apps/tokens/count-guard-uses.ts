@@ -2,8 +2,8 @@ import { Inject } from '@nestjs/common';
 import { Command, CommandHandler, type ICommandHandler } from '@nestjs/cqrs';
 import { type GuardUses, USES_PER_REPORT } from '@tokenlog/contracts/guard/uses.js';
 import { EventStore } from '@tokenlog/event-store/event-store.js';
+import { POOL } from '@tokenlog/platform/database.module.js';
 import type { Pool } from 'pg';
-import { POOL } from './caching-guards.js';
 
 /** Counts uses that a guard answered from memory. A report that comes twice is counted once. */
 export class CountGuardUses extends Command<void> {

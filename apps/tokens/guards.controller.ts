@@ -4,10 +4,10 @@ import { ApiOkResponse, ApiOperation, ApiTags } from '@nestjs/swagger';
 import { RequireRoles, RequireScopes } from '@tokenlog/auth';
 import { heartbeat } from '@tokenlog/contracts/guard/heartbeat.js';
 import { instant } from '@tokenlog/contracts/message.js';
+import { POOL } from '@tokenlog/platform/database.module.js';
 import { answer } from '@tokenlog/platform/nats-transport.js';
 import type { Pool } from 'pg';
 import { z } from 'zod';
-import { POOL } from './caching-guards.js';
 import { grantLease, listGuards } from './guard-leases.js';
 import { iso } from './token-view.js';
 

@@ -1,5 +1,3 @@
-import { MikroOrmModule } from '@mikro-orm/nestjs';
-import { MikroORM } from '@mikro-orm/postgresql';
 import type { NatsConnection } from '@nats-io/transport-node';
 import {
   type BeforeApplicationShutdown,
@@ -14,7 +12,7 @@ import { CqrsModule } from '@nestjs/cqrs';
 import { AuthModule, TokenGuard } from '@tokenlog/auth';
 import { EventStore, type Projection } from '@tokenlog/event-store/event-store.js';
 import { Subscription } from '@tokenlog/event-store/subscription.js';
-import { databaseOptions, poolOf } from '@tokenlog/platform/database.js';
+import { DatabaseModule, POOL } from '@tokenlog/platform/database.module.js';
 import { HealthModule } from '@tokenlog/platform/health.js';
 import { MetricsModule } from '@tokenlog/platform/metrics.js';
 import { NATS } from '@tokenlog/platform/nats.js';
@@ -23,7 +21,7 @@ import type { ServiceDefinition } from '@tokenlog/platform/service.js';
 import type { Pool } from 'pg';
 import { AdminTokensController } from './admin-tokens.controller.js';
 import { AuditController } from './audit.controller.js';
-import { CachingGuards, forgottenWith, POOL } from './caching-guards.js';
+import { CachingGuards, forgottenWith } from './caching-guards.js';
 import { CONFIG, type Config } from './config.js';
 import { CountGuardUsesHandler } from './count-guard-uses.js';
 import { CreateTokenHandler } from './create-token.js';
@@ -131,7 +129,7 @@ export class TokensModule implements OnApplicationBootstrap, BeforeApplicationSh
       module: TokensModule,
       imports: [
         CqrsModule.forRoot(),
-        MikroOrmModule.forRoot(databaseOptions(config.databaseUrl, TOKENS_DATABASE)),
+        DatabaseModule.forRoot(config.databaseUrl, TOKENS_DATABASE),
         NatsModule.forRoot(config.natsUrl, 'tokens'),
         AuthModule.forRootAsync({
           inject: [NATS],
@@ -156,7 +154,6 @@ export class TokensModule implements OnApplicationBootstrap, BeforeApplicationSh
           useFactory: (pool: Pool, guards: CachingGuards) =>
             new EventStore(pool, inlineProjections, (touched) => guards.forget(forgottenWith(touched))),
         },
-        { provide: POOL, inject: [MikroORM], useFactory: (orm: MikroORM) => poolOf(orm) },
         CachingGuards,
         GuardUsesConsumer,
         {

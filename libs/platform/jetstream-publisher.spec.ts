@@ -10,7 +10,7 @@ import { Subscription } from '@tokenlog/event-store/subscription.js';
 import { type TestDatabase, testDatabase } from '../../test/support/database.js';
 import { eventually } from '../../test/support/eventually.js';
 import { testNats } from '../../test/support/nats.js';
-import { databaseOptions, migrateDatabase, poolOf } from './database.js';
+import { closeDatabase, databaseOptions, migrateDatabase, poolOf } from './database.js';
 import { jetstreamPublisher } from './jetstream-publisher.js';
 import { connectNats } from './nats.js';
 
@@ -45,7 +45,7 @@ describe('the publisher of a log', () => {
   });
   afterEach(async () => {
     await subscription.stop();
-    await orm.close(true);
+    await closeDatabase(orm);
     await database.drop();
     await manager.streams.delete(STREAM).catch(() => undefined);
   });

@@ -148,7 +148,8 @@ export class RevocationModel implements Machine<State> {
       const { services, guards } = state;
       for (const service of BOTH) {
         if (services[service] === Service.Waiting) {
-          slowestAnswer = Math.max(slowestAnswer, this.ticksToAnswer(state, service, known));
+          const ticks = this.ticksToAnswer(state, service, known);
+          if (ticks > slowestAnswer) slowestAnswer = ticks;
         }
       }
       if (isRevoked(services) && guards.some((guard) => this.answersFromMemory(guard))) acceptedAfterCommit++;
@@ -239,7 +240,7 @@ export class RevocationModel implements Machine<State> {
         become(slow ? `${label}, its clock is slow` : label, {
           ...(leaseLeft === 0 ? this.lapsed(guard) : {}),
           heartbeat: Heartbeat.None,
-          leaseLeft: Math.max(leaseLeft, LEASE + slow - age),
+          leaseLeft: leaseLeft > LEASE + slow - age ? leaseLeft : LEASE + slow - age,
         });
       }
     }
@@ -327,7 +328,7 @@ export class RevocationModel implements Machine<State> {
           });
         } else if (isRevoked(services)) {
           const label = 'service # finds the token revoked, reads the leases and sends its invalidation';
-          become(label, Service.Waiting, this.readLeases(state, service));
+          become(label, Service.Waiting, this.readLeases(withoutTwin(state), service));
         } else become('service # commits the revocation', Service.Committed);
         return;
       case Service.Prepared:
@@ -526,6 +527,12 @@ function followOnly(guard: number, state: State): State {
   return { ...state, guards: state.guards.map((each, g) => (g === guard ? each : LEFT_OUT)) };
 }
 
+/** A service that has committed and one that has not begun do the same next, once the token is revoked: read the leases. */
+function withoutTwin(state: State): State {
+  const services = state.services.map((each) => (each === Service.Committed ? Service.Idle : each));
+  return { ...state, services: services as [Service, Service] };
+}
+
 function formerWait(wait: Wait): Wait {
   return wait === Wait.Over ? Wait.Over : Wait.OfFormerId;
 }
@@ -563,17 +570,17 @@ function guardWord(guard: GuardState, swap: 0 | 1): number {
   const other = 1 - swap;
   return (
     (guard.leaseLeft |
-      (Number(guard.entry) << 2) |
+      (guard.entry ? 1 << 2 : 0) |
       (guard.heartbeat << 3) |
       (guard.verification << 7) |
       (guard.rowLeft << 10) |
-      (Number(guard.fenced) << 12) |
+      (guard.fenced ? 1 << 12 : 0) |
       (guard.formerRowLeft << 13) |
       (waits[swap]! << 15) |
       (waits[other]! << 18) |
       (firstRead[swap]! << 21) |
       (firstRead[other]! << 23) |
-      (Number(guard.isLeftOut) << 25)) >>>
+      (guard.isLeftOut ? 1 << 25 : 0)) >>>
     0
   );
 }
@@ -599,7 +606,7 @@ function serviceWord(services: readonly Service[], swap: 0 | 1): number {
 
 /** All of a guard that has to do with how long a service waits for it. */
 function keyOfWait({ waits, rowLeft, formerRowLeft, fenced, firstRead }: GuardState, service: 0 | 1): number {
-  return waits[service] | (rowLeft << 3) | (formerRowLeft << 5) | (Number(fenced) << 7) | (firstRead[service] << 8);
+  return waits[service] | (rowLeft << 3) | (formerRowLeft << 5) | (fenced ? 1 << 7 : 0) | (firstRead[service] << 8);
 }
 
 function write(words: Uint32Array, first: number, second: number, third: number): void {

@@ -36,7 +36,7 @@ const underWay = new Set<number>();
 let trace: { key: number; startedAt: number; endedAt: number; outcome: Outcome }[] = [];
 let waiting: { n: number; since: number; left: Map<number, number>; counts: (outcome: Outcome) => boolean }[] = [];
 
-const passes = setInterval(() => {
+setInterval(() => {
   for (const each of watched) if (!underWay.has(each.key)) void verifyOnce(each);
 }, PASS_EVERY_MS);
 
@@ -57,13 +57,6 @@ async function obey(order: Order): Promise<void> {
       return answer({ n: order.n, outcome: outcomes.indexOf(await verifyOnce(order.watched)) });
     case 'trace':
       return answer({ n: order.n, columns: takeTrace() });
-    case 'stop':
-      clearInterval(passes);
-      await verifier.beforeApplicationShutdown();
-      await nats.close();
-      answer({ n: order.n });
-      process.disconnect?.();
-      return;
     default:
       return order satisfies never;
   }

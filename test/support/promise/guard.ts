@@ -39,7 +39,12 @@ export class Guard {
       { stdio: ['ignore', 'ignore', 'ignore', 'ipc'], serialization: 'advanced' },
     );
     const guard = new Guard(name, path, child);
-    await new Promise((resolve, reject) => guard.waiting.set(0, { resolve, reject }));
+    try {
+      await new Promise((resolve, reject) => guard.waiting.set(0, { resolve, reject }));
+    } catch (error) {
+      await path.close();
+      throw error;
+    }
     return guard;
   }
 
@@ -82,14 +87,6 @@ export class Guard {
   /** SIGSTOP and SIGCONT come back at once. */
   signal(signal: NodeJS.Signals): void {
     this.child.kill(signal);
-  }
-
-  /** Lets it go in order: it gives back its lease and reports its last uses. */
-  async stop(): Promise<void> {
-    const exited = once(this.child, 'exit');
-    await this.order<'stop'>({ do: 'stop' });
-    await exited;
-    await this.path.close();
   }
 
   async kill(): Promise<void> {

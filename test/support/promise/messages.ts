@@ -17,7 +17,6 @@ export type Order = { readonly n: number } & (
   | { readonly do: 'rounds'; readonly count: number }
   | { readonly do: 'ask'; readonly watched: Watched }
   | { readonly do: 'trace' }
-  | { readonly do: 'stop' }
 );
 
 /** Verifications, a column each: many of them cross at once. */

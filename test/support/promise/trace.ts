@@ -22,7 +22,7 @@ export interface Change {
   readonly what: string;
   /** When it was asked for. */
   readonly startedAt: number;
-  /** When its answer was here: from then on nothing may be accepted. */
+  /** When its answer was here: from then on nothing may be accepted. Infinite where the answer promised nothing (202). */
   readonly answeredAt: number;
 }
 
