@@ -1,6 +1,6 @@
 import { FENCE_AFTER, LEASE, MARGIN, RevocationModel, type Safeguard } from './model/revocation-model.js';
 
-/** A run of millions of states on a machine that has other things to do. */
+/** Fifteen seconds on one core that has nothing else to do. */
 const TIMEOUT_MS = 300_000;
 
 /** The shortest run to a broken promise, for each safeguard that is taken away. */
@@ -191,7 +191,7 @@ describe('revocation, in every run of 2 services, 2 guards and a token', () => {
 
   it('no verification that starts after an answer is accepted', () => {
     expect(all.trace).toBeNull();
-    expect(all.states).toBeGreaterThan(4_000_000);
+    expect(all.states).toBeGreaterThan(3_000_000);
   });
 
   it('a service that keeps running answers, whatever the guards do, after two leases at the latest', () => {

@@ -88,16 +88,18 @@ export class UsersController {
   }
 
   @ApiOperation({ summary: 'Changes a user; what is left out stays.', description: '409 `last-admin`.' })
-  @ApiOkResponse({ standardSchema: userView })
+  @ApiOkResponse({ standardSchema: userView, description: 'Changed, and the token service has applied it.' })
+  @ApiAcceptedResponse({ description: 'Changed; the token service has not said within 2 s that it has applied it.' })
   @Patch(':id')
   async change(
     @CurrentUser() actor: AuthenticatedUser,
     @Ip() ip: string | undefined,
     @Param('id', { schema: userId }) id: string,
     @Body({ schema: userChanges }) changes: UserChanges,
+    @Res({ passthrough: true }) response: Response,
   ): Promise<UserView> {
     const { user, eventId } = await this.commands.execute(new ChangeUser(id, changes, metadataOf(actor, ip)));
-    if (eventId !== null) await this.applied.wait(eventId);
+    if (eventId !== null && !(await this.applied.wait(eventId))) response.status(202);
     return viewOf(user);
   }
 

@@ -8,9 +8,12 @@ import { NATS } from '@tokenlog/platform/nats.js';
 import { CachingGuards } from './caching-guards.js';
 import { reactionTo } from './reaction.js';
 
+/** A replica that was killed over an event keeps it from the others for so long. */
+const ACK_WAIT_MS = 10_000;
+
 /**
- * Reads identity's events, in order, one at a time across all replicas, and has the reaction to each committed, and caching
- * guards told, before it is acknowledged.
+ * Reads identity's events, in order, one at a time across all replicas, and has the reaction to each committed before it is
+ * acknowledged. Identity hears of it when caching guards have forgotten the user too.
  */
 @Injectable()
 export class IdentityConsumer extends DurableConsumer<IdentityEvent> implements OnModuleDestroy {
@@ -20,11 +23,13 @@ export class IdentityConsumer extends DurableConsumer<IdentityEvent> implements 
       durable: 'tokens-reactions',
       schema: identityEvent,
       inOrder: true,
-      async handle(event) {
-        await commands.execute(reactionTo(event));
+      ackWaitMs: ACK_WAIT_MS,
+      handle: (event) => commands.execute(reactionTo(event)),
+      // A guard that does not answer delays this event's caller, and no other event.
+      async done(event) {
         if (changesAnswers(event)) await guards.forget({ users: [event.userId] });
+        nats.publish(identityEventApplied.subject, JSON.stringify({ eventId: event.id }));
       },
-      done: ({ id: eventId }) => nats.publish(identityEventApplied.subject, JSON.stringify({ eventId })),
     });
   }
 

@@ -14,6 +14,8 @@ const HEARTBEAT_TIMEOUT_MS = 1000;
 /** Invalidations that are remembered for replies under way; a reply that is older than all of them is not installed. */
 const REMEMBERED = 1000;
 const VERSION = '0.1.0';
+/** Whatever happens, an answer is asked for again after this long: what a service that was killed had not told yet. */
+const MAX_AGE_MS = 60_000;
 
 /** What was true when a verification was sent; see `install`. */
 export interface Ticket {
@@ -108,9 +110,8 @@ export class GuardMemory {
     const since = this.invalidations - ticket.invalidations;
     if (since > this.remembered.length) return;
     if (this.remembered.slice(this.remembered.length - since).some((each) => concerns(each, reply))) return;
-    const lasts =
-      reply.validUntil === null ? Number.POSITIVE_INFINITY : Date.parse(reply.validUntil) - Date.parse(reply.checkedAt);
-    this.cache.install(text, reply, ticket.sentAt + lasts, scopes);
+    const ends = reply.validUntil === null ? MAX_AGE_MS : Date.parse(reply.validUntil) - Date.parse(reply.checkedAt);
+    this.cache.install(text, reply, ticket.sentAt + Math.min(ends, MAX_AGE_MS), scopes);
   }
 
   private async run(): Promise<void> {

@@ -32,8 +32,8 @@ export interface DurableConsumerOptions<Message> {
   readonly make?: Partial<StreamConfig> & { readonly subjects: string[] };
   /** Must be idempotent, and have committed when it resolves: a message comes at least once. */
   readonly handle: (message: Message) => Promise<unknown>;
-  /** Called once the message is acknowledged. */
-  readonly done?: (message: Message) => void;
+  /** Called once the message is acknowledged; the next one is not kept waiting for what it does. */
+  readonly done?: (message: Message) => Promise<void>;
 }
 
 const RETRY_MS = 500;
@@ -142,7 +142,9 @@ export class DurableConsumer<Message> {
     try {
       await this.options.handle(parsed.data);
       await message.ackAck();
-      this.options.done?.(parsed.data);
+      this.options
+        .done?.(parsed.data)
+        .catch((error: Error) => this.logger.error(`${message.subject}: ${error.message}`));
     } catch (error) {
       const { backOffMs = [RETRY_MS] } = this.options;
       const wait = backOffMs[Math.min(message.info.deliveryCount, backOffMs.length) - 1] ?? RETRY_MS;
