@@ -48,6 +48,12 @@ describe('S42 a user of its own for a program, on a whole system', () => {
     expectProblem(refused, 409, 'user-never-logged-in');
   });
 
+  it('cannot log in with a token in the place of the password either', async () => {
+    const { secret } = await whole.issue(robot.id);
+    const json = { username: 'robot', password: secret };
+    expectProblem(await whole.identity('POST', '/login', { json }), 401, 'wrong-credentials');
+  });
+
   it('makes no tokens itself: it has no password to enter again', async () => {
     const { secret } = await whole.issue(robot.id, { scopes: ['tokens'] });
     const json = { description: 'mine', scopes: ['rest'] };

@@ -22,8 +22,7 @@ describe('while NATS is away', () => {
     const config = readIdentityConfig({ DATABASE_URL: database.url, NATS_URL: urls.identity });
     const module = IdentityModule.forRoot(config);
     const service = { name: 'identity' as const, description: '', module, port: 0, natsUrl: config.NATS_URL };
-    const app = await createService({ ...service, trustedProxies: 0 });
-    app.useLogger(false);
+    const app = await createService({ ...service, trustedProxies: 0, logLevels: ['fatal'] });
     await app.listen(0, '127.0.0.1');
 
     await first.stop();

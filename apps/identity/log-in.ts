@@ -45,6 +45,8 @@ export class LogInHandler implements ICommandHandler<LogIn> {
   }
 
   private async withToken({ username, password: credential, ip }: LogIn): Promise<Login> {
+    // S42: a program has tokens and no login.
+    if ((await this.users.findByUsername(username))?.kind === 'application') throw wrongCredentials();
     const reply = await request(this.nats, startSession, { with: 'token', credential, username, ip });
     if (!reply.started) throw wrongCredentials();
     const user = await this.users.find(reply.userId);

@@ -38,8 +38,8 @@ export class IdentityUnderTest {
       port: 0,
       natsUrl: config.NATS_URL,
       trustedProxies: 1,
+      logLevels: ['fatal'],
     });
-    app.useLogger(false);
     await app.listen(env.IDENTITY_PORT ?? 0, '127.0.0.1');
     const tokens = await TokenServiceStandIn.start(nats.urls.tokens);
     await tokens.follow();
