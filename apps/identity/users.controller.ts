@@ -24,6 +24,7 @@ import {
   ApiTags,
 } from '@nestjs/swagger';
 import { type AuthenticatedUser, CurrentUser, RequireRoles, RequireScopes } from '@tokenlog/auth';
+import { confirmUser } from '@tokenlog/contracts/internal/confirm-user.js';
 import { type UserImpact, userImpact } from '@tokenlog/contracts/internal/user-impact.js';
 import type { Metadata } from '@tokenlog/event-store/event.js';
 import { NATS } from '@tokenlog/platform/nats.js';
@@ -37,10 +38,12 @@ import { externalLink, LinkExternalIdentity } from './link-external-identity.js'
 import { ListUsers, userList, usersQuery } from './list-users.js';
 import { RegisterUser, type Registration, registration } from './register-user.js';
 import { passwordToSet, SetPassword } from './set-password.js';
+import type { User } from './user.entity.js';
 import { type UserView, userView, viewOf } from './user-view.js';
 import { Users } from './users.js';
 
 const userId = z.uuid();
+const CONFIRM_MS = 2000;
 const deletion = z.object({ dryRun: z.enum(['true', 'false']).default('false') });
 
 @ApiTags('users')
@@ -99,8 +102,18 @@ export class UsersController {
     @Res({ passthrough: true }) response: Response,
   ): Promise<UserView> {
     const { user, eventId } = await this.commands.execute(new ChangeUser(id, changes, metadataOf(actor, ip)));
-    if (eventId !== null && !(await this.applied.wait(eventId))) response.status(202);
+    const holds = eventId === null ? await this.confirm(user, changes) : await this.applied.wait(eventId);
+    if (!holds) response.status(202);
     return viewOf(user);
+  }
+
+  /** A change that finds nothing to change may be the second try of one whose answer was 202, or lost. */
+  private async confirm({ id: userId, version }: User, changes: UserChanges): Promise<boolean> {
+    if (changes.roles === undefined && changes.disabled === undefined) return true;
+    return request(this.nats, confirmUser, { userId, version }, CONFIRM_MS).then(
+      ({ holds }) => holds,
+      () => false,
+    );
   }
 
   @ApiOperation({

@@ -222,6 +222,29 @@ describe('caching guards', () => {
     await service.restart();
   });
 
+  it('forget again what was done already, when somebody tries a second time: the first answer may have been lost', async () => {
+    const guard = await startGuard();
+    const [revoked, deleted, ofUser] = [await issue(), await issue(), await issue()];
+    const again = async (credential: string, retry: () => Promise<unknown>) => {
+      await warm(guard, credential);
+      const before = guard.asked();
+      await retry();
+      await verify(guard, credential);
+      expect(guard.asked()).toBe(before + 1);
+    };
+    const edit = () => service.commands.execute(new EditToken(service.caller(ada), revoked.tokenId, ada.id, {}));
+    await again(revoked.secret, edit);
+    await again(ofUser.secret, () =>
+      service.identity.request(
+        'internal.tokens.confirm-user',
+        JSON.stringify({ userId: ada.id, version: ada.version }),
+      ),
+    );
+    const remove = () => service.commands.execute(new DeleteToken(service.caller(ada), deleted.tokenId, 'anyone'));
+    await again(deleted.secret, remove);
+    await expect(remove()).rejects.toMatchObject({ code: 'token-not-found' });
+  });
+
   it('that left do not keep a revocation waiting', async () => {
     const guard = await startGuard();
     const { tokenId, secret } = await issue();

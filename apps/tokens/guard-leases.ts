@@ -47,7 +47,8 @@ export async function grantLease(sql: Sql, beat: Heartbeat): Promise<boolean> {
 /** Those of these guards, or of all, whose lease is live by the database's time. */
 export async function liveLeases(sql: Sql, of?: readonly string[]): Promise<string[]> {
   const { rows } = await sql.query<{ guard: string }>(
-    'SELECT guard FROM guard_leases WHERE expires_at > clock_timestamp() AND ($1::uuid[] IS NULL OR guard = ANY($1))',
+    // The time before the snapshot, not after it: a renewal that commits in between must not look like a lease that ran out.
+    'SELECT guard FROM guard_leases WHERE expires_at > statement_timestamp() AND ($1::uuid[] IS NULL OR guard = ANY($1))',
     [of ?? null],
   );
   return rows.map(({ guard }) => guard);

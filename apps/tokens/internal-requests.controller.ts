@@ -1,13 +1,18 @@
-import { Controller } from '@nestjs/common';
+import { Controller, Inject } from '@nestjs/common';
 import { CommandBus } from '@nestjs/cqrs';
 import { MessagePattern, Payload } from '@nestjs/microservices';
+import { confirmUser } from '@tokenlog/contracts/internal/confirm-user.js';
 import { endSession } from '@tokenlog/contracts/internal/end-session.js';
 import { type StartSessionReply, startSession } from '@tokenlog/contracts/internal/start-session.js';
 import { userImpact } from '@tokenlog/contracts/internal/user-impact.js';
+import { POOL } from '@tokenlog/platform/database.module.js';
 import { answer } from '@tokenlog/platform/nats-transport.js';
+import type { Pool } from 'pg';
+import { CachingGuards } from './caching-guards.js';
 import { EndSession } from './end-session.js';
 import { StartSession } from './start-session.js';
 import { UserImpactQuery } from './user-impact.js';
+import { waitForUser } from './users.js';
 import { Verifier } from './verifier.js';
 
 /** What identity asks of this service. Nobody else may publish these subjects: see `deploy/nats-server.conf`. */
@@ -17,6 +22,8 @@ export class InternalRequestsController {
     private readonly commands: CommandBus,
     private readonly verifier: Verifier,
     private readonly impact: UserImpactQuery,
+    private readonly guards: CachingGuards,
+    @Inject(POOL) private readonly pool: Pool,
   ) {}
 
   @MessagePattern(startSession.subject)
@@ -49,6 +56,15 @@ export class InternalRequestsController {
     return answer(endSession, payload, async ({ sessionId, by }) => {
       await this.commands.execute(new EndSession(sessionId, 'anyone', 'logout', { by }));
       return { ended: true as const };
+    });
+  }
+
+  @MessagePattern(confirmUser.subject)
+  confirmUser(@Payload() payload: unknown) {
+    return answer(confirmUser, payload, async ({ userId, version }) => {
+      await waitForUser(this.pool, userId, version);
+      await this.guards.forget({ users: [userId] });
+      return { holds: true as const };
     });
   }
 

@@ -1,4 +1,3 @@
-import { setTimeout as wait } from 'node:timers/promises';
 import { Inject } from '@nestjs/common';
 import { Command, CommandHandler, type ICommandHandler } from '@nestjs/cqrs';
 import type { Metadata } from '@tokenlog/event-store/event.js';
@@ -8,7 +7,7 @@ import { v7 } from 'uuid';
 import { CONFIG, type Config } from './config.js';
 import { issueSecret } from './secrets.js';
 import { entityOfSession, Session } from './session.js';
-import { findUserAt, type KnownUser } from './users.js';
+import { type KnownUser, waitForUser } from './users.js';
 
 /** A session and its credential, which is handed out this once. */
 export interface StartedSession {
@@ -30,10 +29,6 @@ export class StartSession extends Command<StartedSession> {
   }
 }
 
-/** How long a login waits for what identity has just published. */
-const CATCH_UP_MS = 2500;
-const CATCH_UP_STEP_MS = 10;
-
 @CommandHandler(StartSession)
 export class StartSessionHandler implements ICommandHandler<StartSession> {
   constructor(
@@ -42,7 +37,8 @@ export class StartSessionHandler implements ICommandHandler<StartSession> {
   ) {}
 
   async execute({ basis, ip }: StartSession): Promise<StartedSession> {
-    if (basis.with === 'password') await this.catchUp(basis.userId, basis.userVersion);
+    // Identity's event of this very login may still be on its way.
+    if (basis.with === 'password') await waitForUser(this.store.pool, basis.userId, basis.userVersion);
     return this.store.transact(async (work) => {
       const sessionId = v7();
       const { rows } = await work.sql.query<KnownUser & { tokenExpiresAt: string | Date | null }>(
@@ -72,16 +68,5 @@ export class StartSessionHandler implements ICommandHandler<StartSession> {
       const credential = await issueSecret(work.sql, this.config.peppers[0], 'tks', sessionId, 1);
       return { sessionId, userId: user.id, credential, expiresAt };
     });
-  }
-
-  /** Identity's event of this very login may still be on its way. */
-  private async catchUp(userId: string, version: number): Promise<void> {
-    const deadline = Date.now() + CATCH_UP_MS;
-    while (!(await findUserAt(this.store.pool, userId, version))) {
-      if (Date.now() > deadline) {
-        throw new Problem(503, 'not-caught-up', 'The token service has not heard of this login yet; try again.');
-      }
-      await wait(CATCH_UP_STEP_MS);
-    }
   }
 }

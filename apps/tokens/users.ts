@@ -1,3 +1,4 @@
+import { setTimeout as delay } from 'node:timers/promises';
 import type { UserFacts } from '@tokenlog/contracts/identity/user-facts.js';
 import type { Sql } from '@tokenlog/event-store/sql.js';
 import { Problem } from '@tokenlog/platform/problem.js';
@@ -24,13 +25,30 @@ export async function holdUser(sql: Sql, id: string): Promise<KnownUser> {
   return user;
 }
 
-/** A user whose latest event is at least `version`, or `null` while that has not arrived. */
-export async function findUserAt(sql: Sql, id: string, version: number): Promise<KnownUser | null> {
-  const { rows } = await sql.query<KnownUser>(`SELECT ${COLUMNS} FROM users WHERE id = $1 AND version >= $2`, [
-    id,
-    version,
-  ]);
+/** What is known of a user, a deleted one too; `null`: nothing. */
+export async function findUser(sql: Sql, id: string): Promise<KnownUser | null> {
+  const { rows } = await sql.query<KnownUser>(`SELECT ${COLUMNS} FROM users WHERE id = $1`, [id]);
   return rows[0] ?? null;
+}
+
+/** How long a request of identity's waits for what it has just published. */
+const CATCH_UP_MS = 2500;
+const CATCH_UP_STEP_MS = 10;
+
+/**
+ * Resolves when identity's event `version` of a user has been applied here.
+ * @throws Problem 503 `not-caught-up` when it has not in time
+ */
+export async function waitForUser(sql: Sql, id: string, version: number): Promise<void> {
+  const deadline = Date.now() + CATCH_UP_MS;
+  for (;;) {
+    const { rows } = await sql.query('SELECT 1 FROM users WHERE id = $1 AND version >= $2', [id, version]);
+    if (rows.length > 0) return;
+    if (Date.now() > deadline) {
+      throw new Problem(503, 'not-caught-up', 'The token service has not heard of this yet; try again.');
+    }
+    await delay(CATCH_UP_STEP_MS);
+  }
 }
 
 /** The change that an identity event makes to what is known. */

@@ -5,7 +5,7 @@ import { CONFIG, type Config } from './config.js';
 import { findExpiry } from './expiry-table.js';
 import { dueThreshold, type ExpiryWarnings } from './expiry-thresholds.js';
 import { Token, type TokenEvent, type TokenState } from './token.js';
-import { findUserAt, type KnownUser } from './users.js';
+import { findUser, type KnownUser } from './users.js';
 
 /** Says that a token ends soon, if it does at `now` and that was not said yet (S41). */
 export class WarnOfExpiry extends Command<void> {
@@ -51,7 +51,7 @@ export class WarnOfExpiryHandler implements ICommandHandler<WarnOfExpiry> {
       const token = await work.load(Token, tokenId);
       if (token.status !== 'active') return;
       const expiry = await findExpiry(work.sql, tokenId);
-      const owner = await findUserAt(work.sql, token.userId, 0);
+      const owner = await findUser(work.sql, token.userId);
       const thresholds = this.config.expiryWarningDays;
       const events = warnOfExpiry(token, { expiry, owner, thresholds, now });
       if (events.length > 0) work.append(Token, tokenId, events, { by: { kind: 'system' } });

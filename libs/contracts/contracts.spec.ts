@@ -4,6 +4,7 @@ import { invalidate } from './guard/invalidate.js';
 import { guardUses } from './guard/uses.js';
 import { identityEvents } from './identity/identity-events.js';
 import { checkPassword } from './internal/check-password.js';
+import { confirmUser } from './internal/confirm-user.js';
 import { endSession } from './internal/end-session.js';
 import { identityEventApplied } from './internal/identity-event-applied.js';
 import { startSession } from './internal/start-session.js';
@@ -20,7 +21,15 @@ const events: EventContract[] = [
   acknowledged,
   guardUses,
 ];
-const requests: RequestContract[] = [verify, heartbeat, startSession, endSession, checkPassword, userImpact];
+const requests: RequestContract[] = [
+  verify,
+  heartbeat,
+  startSession,
+  endSession,
+  checkPassword,
+  userImpact,
+  confirmUser,
+];
 const SECRET_FIELD = /secret$|hash|password$|credential|proof/i;
 
 describe('every message that crosses a process', () => {

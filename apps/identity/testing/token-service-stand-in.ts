@@ -2,6 +2,7 @@ import { jetstream, jetstreamManager } from '@nats-io/jetstream';
 import type { NatsConnection } from '@nats-io/transport-node';
 import { formatCredential, generateSecret, parseCredential, proofOf } from '@tokenlog/contracts/credential.js';
 import { IDENTITY_STREAM, type IdentityEvent, identityEvent } from '@tokenlog/contracts/identity/identity-events.js';
+import { confirmUser } from '@tokenlog/contracts/internal/confirm-user.js';
 import { endSession } from '@tokenlog/contracts/internal/end-session.js';
 import { identityEventApplied } from '@tokenlog/contracts/internal/identity-event-applied.js';
 import { startSession } from '@tokenlog/contracts/internal/start-session.js';
@@ -38,6 +39,7 @@ export class TokenServiceStandIn {
       }
       return { ended: true };
     });
+    standIn.answer(confirmUser, async () => ({ holds: true as const }));
     standIn.answer(userImpact, async () => userImpact.example.reply);
     return standIn;
   }
