@@ -57,6 +57,8 @@ export async function createService(service: ServiceDefinition): Promise<INestAp
       .setVersion('1')
       .addBearerAuth()
       .addCookieAuth('session')
+      .addSecurityRequirements('bearer')
+      .addSecurityRequirements('cookie')
       .build(),
   );
   SwaggerModule.setup('docs', app, document, { jsonDocumentUrl: 'openapi.json' });
