@@ -36,7 +36,7 @@ export function expiryMail(
       '  expiry alone: the secret stays as it is.',
       '- On the command line:',
       `  tokenlog tokens refresh ${event.tokenId} --expires 90d`,
-      '- In the program that uses it: POST /tokens/self/refresh with a new expiresAt.',
+      '- A program can renew its secret itself, but not how long it lasts.',
       '',
       'If it is not needed any more, there is nothing to do.',
       '',

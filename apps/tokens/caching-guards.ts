@@ -4,6 +4,7 @@ import { Inject, Injectable, Logger, type OnApplicationBootstrap } from '@nestjs
 import { acknowledged } from '@tokenlog/contracts/guard/acknowledged.js';
 import { LEASE_MS } from '@tokenlog/contracts/guard/heartbeat.js';
 import { type Invalidate, invalidate } from '@tokenlog/contracts/guard/invalidate.js';
+import { parseMessage } from '@tokenlog/contracts/parse-message.js';
 import type { Touched } from '@tokenlog/event-store/event-store.js';
 import { POOL } from '@tokenlog/platform/database.module.js';
 import { NATS } from '@tokenlog/platform/nats.js';
@@ -34,8 +35,8 @@ export class CachingGuards implements OnApplicationBootstrap {
   ) {
     this.nats.subscribe(acknowledged.subject, {
       callback: (error, message) => {
-        const parsed = error ? undefined : acknowledged.schema.safeParse(message.json());
-        if (parsed?.success) this.onAcknowledged(parsed.data.invalidation, parsed.data.guard);
+        const parsed = error ? undefined : parseMessage(acknowledged.schema, message);
+        if (parsed) this.onAcknowledged(parsed.invalidation, parsed.guard);
       },
     });
   }

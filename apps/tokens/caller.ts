@@ -12,6 +12,8 @@ export interface Caller {
   /** Has the role, and a credential that may be used for it. */
   readonly isAdmin: boolean;
   readonly credential: { readonly kind: 'token' | 'session'; readonly id: string };
+  /** What its credential may do; a token must not give more than it has. Null: all that its user may, after a login. */
+  readonly scopes: readonly string[] | null;
   /** Which secret of the token was proved, where the credential is a token or a token's session. */
   readonly secretGeneration: number | null;
   readonly ip: string | null;
@@ -31,6 +33,7 @@ export function callerOf({ user, session, token, scopes }: ActiveReply, ip: stri
     username: user.username,
     isAdmin: user.roles.includes('admin') && (scopes.includes('*') || scopes.includes('admin')),
     credential: session ? { kind: 'session', id: session.id } : { kind: 'token', id: token?.id ?? user.id },
+    scopes: token ? scopes : null,
     secretGeneration: token?.secretGeneration ?? null,
     ip,
   };

@@ -50,7 +50,7 @@ export class CountGuardUsesHandler implements ICommandHandler<CountGuardUses> {
     const { guard, service, uses } = report;
     const period = `${monthOf(uses[0]?.lastAt)}-01`;
     await this.pool.query(COUNT_USES, [
-      JSON.stringify(uses.map((use, index) => ({ ...use, index: index + 1 }))),
+      JSON.stringify(uses.map((use, index) => ({ ...use, ...notAhead(use), index: index + 1 }))),
       `uses-guard-${guard}-${period}`,
       (report.report - 1) * USES_PER_REPORT,
       service,
@@ -58,6 +58,12 @@ export class CountGuardUsesHandler implements ICommandHandler<CountGuardUses> {
     ]);
     this.store.appended();
   }
+}
+
+/** A guard's clock may be ahead; a use in the future would stay the last one for good. */
+function notAhead({ firstAt, lastAt }: GuardUses['uses'][number]) {
+  const atMostNow = (at: string) => new Date(Math.min(Date.parse(at), Date.now())).toISOString();
+  return { firstAt: atMostNow(firstAt), lastAt: atMostNow(lastAt) };
 }
 
 /** The month that a report belongs to, the same each time it comes; this month, where the guard's clock is far off. */

@@ -5,7 +5,7 @@ import { Problem } from '@tokenlog/platform/problem.js';
 import { v7 } from 'uuid';
 import { type Caller, metadataOf } from './caller.js';
 import { CONFIG, type Config } from './config.js';
-import { assertMayCarry, assertMayOwnTokens, expiryFor } from './issuing-rules.js';
+import { assertMayCarry, assertMayOwnTokens, assertNoMoreThan, expiryFor } from './issuing-rules.js';
 import type { Policy } from './policy.js';
 import { ReenteredPassword } from './reentered-password.js';
 import { issueSecret } from './secrets.js';
@@ -48,6 +48,7 @@ export function createToken({ caller, token }: CreateToken, facts: CreationFacts
   if (policy.create === 'admin-only' && !caller.isAdmin) {
     throw new Problem(403, 'policy-create', 'Only admins create tokens here.');
   }
+  if (!policy.requirePassword.includes('create')) assertNoMoreThan(caller, token.scopes);
   assertMayOwnTokens(owner, policy);
   assertMayCarry(token.scopes, owner, policy);
   if (policy.maxTokensPerUser && facts.liveTokens >= policy.maxTokensPerUser) {

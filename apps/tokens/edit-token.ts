@@ -3,7 +3,7 @@ import { Command, CommandHandler, type ICommandHandler } from '@nestjs/cqrs';
 import { EventStore } from '@tokenlog/event-store/event-store.js';
 import { type Caller, metadataOf } from './caller.js';
 import { CONFIG, type Config } from './config.js';
-import { assertMayCarry, expiryFor } from './issuing-rules.js';
+import { assertMayCarry, assertNoLonger, assertNoMoreThan, expiryFor } from './issuing-rules.js';
 import type { Policy } from './policy.js';
 import { existing, ownedBy, Token, type TokenEvent, type TokenState, tokenIs } from './token.js';
 import { holdUser, type KnownUser } from './users.js';
@@ -26,7 +26,7 @@ export class EditToken extends Command<void> {
 
 /** Decides an edit. Nothing changed: no event. @throws Problem where a rule or the policy is against it */
 export function editToken(
-  { changes }: EditToken,
+  { caller, changes }: EditToken,
   state: TokenState,
   facts: { readonly holder: KnownUser; readonly policy: Policy; readonly now: Date },
 ): TokenEvent[] {
@@ -37,6 +37,11 @@ export function editToken(
   if (changes.scopes) assertMayCarry(scopes, facts.holder, facts.policy);
   const expiresAt =
     changes.expiresAt === undefined ? token.expiresAt : expiryFor(changes.expiresAt, facts.policy, facts.now);
+  assertNoMoreThan(
+    caller,
+    scopes.filter((scope) => !token.scopes.includes(scope)),
+  );
+  assertNoLonger(caller, token.expiresAt, expiresAt);
   const before = JSON.stringify([token.description, token.scopes, token.expiresAt]);
   if (JSON.stringify([description, scopes, expiresAt]) === before) return [];
   return [{ type: 'token-edited', data: { description, scopes, expiresAt } }];

@@ -1,4 +1,5 @@
 import { Problem } from '@tokenlog/platform/problem.js';
+import type { Caller } from './caller.js';
 import type { Policy } from './policy.js';
 import { isExpired } from './token.js';
 import type { KnownUser } from './users.js';
@@ -46,6 +47,36 @@ export function assertMayCarry(scopes: readonly string[], owner: KnownUser, poli
 /** Tokenlog's own scopes are there whatever the policy lists. */
 function isOwn(scope: string): boolean {
   return scope === 'tokens' || RESERVED.includes(scope);
+}
+
+/**
+ * Whether a token, or a session of one, gives no more than it has: what was stolen for one purpose must not help itself to
+ * others. Who has entered the password again, or logged in with it, gives what the user may; so does an admin's token.
+ * @throws Problem `exceeds-credential`
+ */
+export function assertNoMoreThan(caller: Caller, scopes: readonly string[]): void {
+  if (caller.scopes === null || caller.isAdmin) return;
+  const more = scopes.find((scope) => !caller.scopes?.includes(scope));
+  if (more) throw new Problem(403, 'exceeds-credential', `scopes: the token that asks does not have ${more} itself.`);
+}
+
+/**
+ * Whether a token, or a session of one, makes nothing last longer than it does now.
+ * @throws Problem `exceeds-credential`
+ */
+export function assertNoLonger(caller: Caller, before: string | null, after: string | null): void {
+  if (
+    caller.scopes === null ||
+    caller.isAdmin ||
+    before === null ||
+    (after !== null && Date.parse(after) <= Date.parse(before))
+  )
+    return;
+  throw new Problem(
+    403,
+    'exceeds-credential',
+    'expiresAt: a token cannot make itself or another one last longer; log in.',
+  );
 }
 
 /**

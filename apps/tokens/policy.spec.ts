@@ -38,6 +38,7 @@ const caller = (isAdmin = false): Caller => ({
   username: 'ada',
   isAdmin,
   credential: { kind: 'session', id: 's1' },
+  scopes: null,
   secretGeneration: null,
   ip: null,
 });

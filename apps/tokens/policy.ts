@@ -17,10 +17,9 @@ const days = z.coerce.number().int().positive().max(36_500).optional();
 export const policyVariables = {
   POLICY_CREATE: z.enum(['self', 'admin-only']).default('self'),
   POLICY_REQUIRE_PASSWORD: z
-    .union([
-      z.literal('none').transform((): GuardedAction[] => []),
-      listVariable.pipe(z.array(guardedAction).min(1, 'must be none, or some of create, refresh, revoke')),
-    ])
+    .union([z.literal('none').transform((): GuardedAction[] => []), listVariable.pipe(z.array(guardedAction).min(1))], {
+      error: 'must be none, or some of create, refresh, revoke',
+    })
     .default(['create', 'refresh', 'revoke']),
   POLICY_OWNER_ROLES: anyOr(role).default(null),
   POLICY_ALLOW_ADMIN_TOKENS: z.enum(['true', 'false']).default('true'),

@@ -6,7 +6,7 @@ import { type Caller, metadataOf } from './caller.js';
 import { CONFIG, type Config } from './config.js';
 import type { TokenWithSecret } from './create-token.js';
 import { endSessionsOfToken } from './end-session.js';
-import { assertMayOwnTokens, expiryFor } from './issuing-rules.js';
+import { assertMayOwnTokens, assertNoLonger, expiryFor } from './issuing-rules.js';
 import type { Policy } from './policy.js';
 import { ReenteredPassword } from './reentered-password.js';
 import { issueSecret } from './secrets.js';
@@ -35,7 +35,7 @@ export class RefreshToken extends Command<TokenWithSecret> {
  * @throws Problem `expiry-needed` for an expired token: it would be handed out dead
  */
 export function refreshToken(
-  { wishes }: RefreshToken,
+  { caller, wishes }: RefreshToken,
   state: TokenState,
   facts: { readonly holder: KnownUser; readonly policy: Policy; readonly now: Date },
 ): TokenEvent[] {
@@ -51,10 +51,19 @@ export function refreshToken(
   }
   const expiresAt =
     wishes.expiresAt === undefined ? token.expiresAt : expiryFor(wishes.expiresAt, facts.policy, facts.now);
+  if (wishes.selfService) assertStillCurrent(caller, token.secretGeneration);
+  if (wishes.selfService) assertNoLonger(caller, token.expiresAt, expiresAt);
   const grace = wishes.gracePeriodSeconds ?? 0;
   const gracePeriodEndsAt = grace > 0 ? new Date(facts.now.getTime() + grace * 1000).toISOString() : null;
   const secretGeneration = token.secretGeneration + 1;
   return [{ type: 'token-refreshed', data: { secretGeneration, expiresAt, gracePeriodEndsAt } }];
+}
+
+/** A secret that was replaced already works on until its grace period ends, and makes no other. */
+function assertStillCurrent({ secretGeneration }: Caller, current: number): void {
+  if (secretGeneration !== current) {
+    throw new Problem(409, 'superseded', 'This secret was replaced already; refresh with the one that replaced it.');
+  }
 }
 
 @CommandHandler(RefreshToken)

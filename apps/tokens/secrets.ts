@@ -1,5 +1,6 @@
 import { createHmac } from 'node:crypto';
 import { type CredentialPrefix, formatCredential, generateSecret, proofOf } from '@tokenlog/contracts/credential.js';
+import { ConcurrencyError } from '@tokenlog/event-store/event.js';
 import type { Sql } from '@tokenlog/event-store/sql.js';
 import type { Pepper } from './config.js';
 
@@ -24,11 +25,11 @@ export async function issueSecret(
   generation: number,
 ): Promise<string> {
   const secret = generateSecret();
-  await sql.query('INSERT INTO secrets (owner, generation, hash, pepper) VALUES ($1, $2, $3, $4)', [
-    owner,
-    generation,
-    keyedHash(pepper, proofOf(secret)),
-    pepper.id,
-  ]);
+  const values = [owner, generation, keyedHash(pepper, proofOf(secret)), pepper.id];
+  const { rows } = await sql.query(
+    `INSERT INTO secrets (owner, generation, hash, pepper) VALUES ($1, $2, $3, $4) ON CONFLICT DO NOTHING RETURNING owner`,
+    values,
+  );
+  if (rows.length === 0) throw new ConcurrencyError('the token was given another secret since it was read');
   return formatCredential({ prefix, id: owner, secret });
 }

@@ -16,6 +16,8 @@ const MAX_BATCH = 512;
 const MAX_UNDER_WAY = 2;
 /** A version is a 32-bit integer; a stream of uses that comes near starts another. */
 const MAX_VERSION = 2_000_000_000;
+/** The one plan is kept: made while the tables were small, it must not scan them when they have grown. */
+const BY_KEYS = '-c enable_seqscan=off -c enable_hashjoin=off -c enable_mergejoin=off';
 const RETRIED = new Set(['40001', '40P01']);
 const NO_PARTITION = '23514';
 
@@ -51,7 +53,7 @@ export class Verifier implements OnApplicationShutdown {
       connectionString: config.databaseUrl,
       max: MAX_UNDER_WAY,
       application_name: 'tokenlog-verifier',
-      options: `-c role=${TOKENS_DATABASE.role} -c search_path=${TOKENS_DATABASE.schema} -c plan_cache_mode=force_generic_plan`,
+      options: `-c role=${TOKENS_DATABASE.role} -c search_path=${TOKENS_DATABASE.schema} -c plan_cache_mode=force_generic_plan ${BY_KEYS}`,
     });
     this.pool.on('error', (error) => this.logger.warn(`idle connection lost: ${error.message}`));
   }

@@ -17,10 +17,11 @@ before they ask again. Each request names another token, all of them in turn. No
 service looks the token, its secret and its user up in PostgreSQL, and **each verification is a use that is
 committed to the log, on the disk, before its reply goes out**. Every reply is checked to accept the token.
 
-Beside it, on the same nats-server, with the same clients and the same bytes sent:
+Beside it, on the same nats-server, with the same clients and the same requests:
 
 - **NATS echo**: a bare subscription that answers each message with its own bytes. Nothing that answers over NATS does less.
-- **Nest echo**: a Nest microservice whose handler returns its payload. What any Nest service pays for being asked.
+- **Nest echo**: a Nest microservice whose handler returns its payload, asked in Nest's envelope. What any Nest service pays
+  for being asked.
 
 The service, each echo, the clients, nats-server and PostgreSQL are processes of their own, on the one machine. So a ratio is not
 what verification adds to the service's own time alone: PostgreSQL's work takes processors away from the

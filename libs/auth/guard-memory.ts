@@ -5,6 +5,7 @@ import { Logger } from '@nestjs/common';
 import { acknowledged } from '@tokenlog/contracts/guard/acknowledged.js';
 import { heartbeat, LEASE_MS } from '@tokenlog/contracts/guard/heartbeat.js';
 import { type Invalidate, invalidate } from '@tokenlog/contracts/guard/invalidate.js';
+import { parseMessage } from '@tokenlog/contracts/parse-message.js';
 import type { ActiveReply } from '@tokenlog/contracts/tokens/verify.js';
 import { UseReports } from './use-reports.js';
 import { concerns, type Entry, VerificationCache } from './verification-cache.js';
@@ -162,7 +163,8 @@ export class GuardMemory {
     this.lapse();
     this.subscription = nats.subscribe(invalidate.subject, {
       callback: (error, message) => {
-        if (!error) this.onInvalidate(nats, message.json<Invalidate>());
+        const parsed = error ? undefined : parseMessage(invalidate.schema, message);
+        if (parsed) this.onInvalidate(nats, parsed);
       },
     });
     await nats.flush();

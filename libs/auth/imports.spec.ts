@@ -58,6 +58,7 @@ test('of the contracts it needs what a verification is and what a guard says, an
     'contracts/guard/invalidate.ts',
     'contracts/guard/uses.ts',
     'contracts/message.ts',
+    'contracts/parse-message.ts',
     'contracts/tokens/verify.ts',
   ]);
 });

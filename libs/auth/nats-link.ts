@@ -94,5 +94,7 @@ function connectionOptions(urls: string, { service, natsUser }: ResolvedAuthOpti
     timeout: FIRST_ANSWER_MS,
     maxReconnectAttempts: -1,
     reconnectTimeWait: 250,
+    // Each request would make an error with its stack, to be ready for one.
+    noAsyncTraces: true,
   };
 }

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { setTimeout as delay } from 'node:timers/promises';
 import { headers, type NatsConnection } from '@nats-io/transport-node';
-import { type GuardUses, guardUses, USES_PER_REPORT } from '@tokenlog/contracts/guard/uses.js';
+import { ADDRESSES_PER_TOKEN, type GuardUses, guardUses, USES_PER_REPORT } from '@tokenlog/contracts/guard/uses.js';
 
 /** A use is reported at most this long after it was made, while NATS is there. */
 const REPORT_EVERY_MS = 500;
@@ -18,7 +18,8 @@ export class Uses {
   /** Counts one. */
   add(ip: string | undefined): void {
     this.lastAt = Date.now();
-    this.counts.set(ip, (this.counts.get(ip) ?? 0) + 1);
+    const key = this.counts.has(ip) || this.counts.size < ADDRESSES_PER_TOKEN ? ip : undefined;
+    this.counts.set(key, (this.counts.get(key) ?? 0) + 1);
   }
 
   toReport(): GuardUses['uses'][number] {

@@ -36,6 +36,8 @@ export interface DurableConsumerOptions<Message> {
   readonly done?: (message: Message) => Promise<void>;
 }
 
+/** PostgreSQL's codes for values that it cannot take: trying again would find the same. */
+const UNUSABLE = /^22[0-9A-Z]{3}$/;
 const RETRY_MS = 500;
 const ACK_WAIT_MS = 30_000;
 const IN_PARALLEL = 16;
@@ -149,6 +151,11 @@ export class DurableConsumer<Message> {
       const { backOffMs = [RETRY_MS] } = this.options;
       const wait = backOffMs[Math.min(message.info.deliveryCount, backOffMs.length) - 1] ?? RETRY_MS;
       const { code, message: said } = error as Error & { code?: string };
+      if (code && UNUSABLE.test(code)) {
+        this.logger.error(`${message.subject} #${message.seq} is left out, it will never do: ${code}`);
+        message.term();
+        return;
+      }
       this.logger.error(`${message.subject} #${message.seq}: ${code ?? said}; it is tried again in ${wait / 1000} s`);
       message.nak(wait);
     }

@@ -76,7 +76,8 @@ export function jetstreamPublisher(publication: JetStreamPublication): Subscribe
       lastSequence = state.last_seq;
       if (state.messages === 0) return LOG_START;
       const last = await streams.getMessage(stream, { seq: state.last_seq });
-      return parseCursor(last?.header.get(CURSOR_HEADER)) ?? LOG_START;
+      // A message that is not ours says nothing of how far the log has come.
+      return parseCursor(last?.header.get(CURSOR_HEADER)) ?? checkpoint;
     },
 
     async deliver(events) {

@@ -10,6 +10,12 @@ import { Problem } from './problem.js';
 /** How long a service that shuts down goes on answering. */
 const GRACE_MS = 250;
 
+/**
+ * Where replies go, and nowhere else: whoever asks names the subject of the reply, and must not have this service publish to
+ * one that only it may publish to.
+ */
+const INBOX = /^_INBOX[._]/;
+
 /** A request that came bare, not in Nest's envelope, has an id with this prefix: its reply goes out bare too. */
 const BARE = 'bare:';
 
@@ -19,9 +25,14 @@ const BARE = 'bare:';
  */
 class PlainJsonDeserializer implements Deserializer {
   deserialize(message: Msg, options?: Record<string, unknown>) {
+    const isAnswerable = INBOX.test(message.reply ?? '');
     const body = parse(message);
-    if (isEnvelope(body)) return body;
-    return { pattern: options?.channel, data: body, id: message.reply ? BARE + randomUUID() : undefined };
+    if (isEnvelope(body)) return isAnswerable ? body : { ...body, data: undefined, id: undefined };
+    return {
+      pattern: options?.channel,
+      data: isAnswerable ? body : undefined,
+      id: isAnswerable ? BARE + randomUUID() : undefined,
+    };
   }
 }
 

@@ -20,6 +20,8 @@ export function natsOptions(url: string, user: NatsUser, name: string): Connecti
     inboxPrefix: `_INBOX_${user}`,
     maxReconnectAttempts: -1,
     reconnectTimeWait: 250,
+    // Each request would make an error with its stack, to be ready for one.
+    noAsyncTraces: true,
   };
 }
 

@@ -16,6 +16,8 @@ describe('S5 where a browser is sent on to', () => {
   ])('is a path of this origin: %s', (path) => expect(accepts(path)).toBe(true));
 
   it.each([
+    ['an escape that is no text before another one', '/%2fevil.com%E0'],
+    ['a line end behind one', '/x%0d%0aSet-Cookie:a=b%80'],
     ['nothing', ''],
     ['an absolute URL', 'https://evil.example/'],
     ['an absolute URL of another kind', 'javascript:alert(1)'],

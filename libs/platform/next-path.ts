@@ -23,11 +23,10 @@ function staysHere(path: string): boolean {
   return plainer === path || staysHere(plainer);
 }
 
-/** Each round takes two characters at least, so the bound of the length bounds the rounds. */
+/**
+ * Byte by byte, so that no escape hides behind one that is no text. Each round takes two characters at least, so the bound of
+ * the length bounds the rounds.
+ */
 function unescaped(path: string): string {
-  try {
-    return decodeURIComponent(path);
-  } catch {
-    return path;
-  }
+  return path.replace(/%([0-9a-f]{2})/gi, (_, code) => String.fromCharCode(Number.parseInt(code, 16)));
 }

@@ -90,7 +90,10 @@ export class ProblemFilter implements ExceptionFilter {
     const status = (error as { status?: unknown })?.status;
     if (typeof status === 'number' && status >= 400 && status < 500) {
       // Express' own parsers: a body that is too large, cut off or not JSON.
-      return { body: problemBody(status, codeOf(status), (error as Error).message), headers: {} };
+      // What they say of a body quotes it, and it may be a password.
+      const { type } = error as { type?: unknown };
+      const detail = type === 'entity.parse.failed' ? 'The body is not valid JSON.' : (error as Error).message;
+      return { body: problemBody(status, codeOf(status), detail), headers: {} };
     }
     this.logger.error(error instanceof Error ? (error.stack ?? error.message) : String(error));
     return {

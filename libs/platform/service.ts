@@ -37,7 +37,10 @@ export async function createService(service: ServiceDefinition): Promise<INestAp
   app.set('trust proxy', service.trustedProxies);
   app.set('query parser', 'simple');
   app.disable('x-powered-by');
-  app.use((request: Request, _response: Response, next: NextFunction) => {
+  app.disable('etag');
+  app.use((request: Request, response: Response, next: NextFunction) => {
+    // Answers are about people and their secrets.
+    response.setHeader('Cache-Control', 'no-store');
     if (request.ip) Object.defineProperty(request, 'ip', { value: plainAddress(request.ip) });
     next();
   });

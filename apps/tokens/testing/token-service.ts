@@ -139,6 +139,7 @@ export async function startTokenService(environment: Record<string, string> = {}
         username: user.facts.username,
         isAdmin: user.facts.roles.includes('admin'),
         credential: { kind: 'session', id: randomUUID() },
+        scopes: null,
         secretGeneration: null,
         ip: '192.0.2.1',
       };

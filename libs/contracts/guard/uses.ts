@@ -7,6 +7,14 @@ export const GUARD_USES_STREAM = 'GUARD_USES';
 /** The most tokens that one report names; a guard with more sends several. */
 export const USES_PER_REPORT = 500;
 
+/** The most addresses that a report tells apart for one token; the uses of all others are counted without one. */
+export const ADDRESSES_PER_TOKEN = 20;
+
+/** What half a second cannot reach, and no sum can overflow from. */
+const MOST_USES = 10_000_000;
+/** A report's number times the tokens that it may name is a version in the log, which is a 32-bit integer. */
+const MOST_REPORTS = 4_000_000;
+
 /**
  * Uses that a guard answered from memory. `report` counts the guard's reports from 1: a report that comes twice is counted
  * once.
@@ -15,7 +23,7 @@ export const guardUses = defineEvent({
   subject: 'tokens.guard.uses',
   schema: z.object({
     guard: z.uuid(),
-    report: z.int().positive(),
+    report: z.int().positive().max(MOST_REPORTS),
     service: text.min(1).max(128),
     uses: z
       .array(
@@ -23,7 +31,10 @@ export const guardUses = defineEvent({
           tokenId: z.uuid(),
           firstAt: instant,
           lastAt: instant,
-          breakdown: z.array(z.object({ ip: text.max(64).nullable(), count: z.int().positive() })).min(1),
+          breakdown: z
+            .array(z.object({ ip: text.max(64).nullable(), count: z.int().positive().max(MOST_USES) }))
+            .min(1)
+            .max(ADDRESSES_PER_TOKEN + 1),
         }),
       )
       .min(1)
