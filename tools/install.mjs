@@ -1,5 +1,5 @@
 import { spawn } from 'node:child_process';
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync, lstatSync, readFileSync } from 'node:fs';
 import { delimiter, join } from 'node:path';
 import { root } from './build.mjs';
 
@@ -12,6 +12,10 @@ export const pinnedNode = join(root, 'node_modules', '.bin', 'node');
  */
 export async function install() {
   if (isInstalled()) return;
+  if (lstatSync(join(root, 'node_modules'), { throwIfNoEntry: false })?.isSymbolicLink()) {
+    // npm would empty the folder behind the link, which is another checkout's.
+    throw new Error('node_modules is a link, and does not hold what is locked here: remove the link first.');
+  }
   console.error('Installing the locked dependencies (npm ci). This takes a minute or two the first time.');
   const started = Date.now();
   const seconds = () => Math.round((Date.now() - started) / 1000);
