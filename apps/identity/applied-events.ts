@@ -1,5 +1,6 @@
 import type { NatsConnection, Subscription } from '@nats-io/transport-node';
 import { identityEventApplied } from '@tokenlog/contracts/internal/identity-event-applied.js';
+import { parseMessage } from '@tokenlog/contracts/parse-message.js';
 
 /** How long a caller is kept waiting for the token service. */
 export const APPLIED_WITHIN_MS = 2000;
@@ -15,7 +16,8 @@ export class AppliedEvents {
   constructor(nats: NatsConnection) {
     this.subscription = nats.subscribe(identityEventApplied.subject, {
       callback: (error, message) => {
-        if (!error) this.hear(message.data);
+        const applied = error ? undefined : parseMessage(identityEventApplied.schema, message);
+        if (applied) this.hear(applied.eventId);
       },
     });
   }
@@ -39,20 +41,9 @@ export class AppliedEvents {
     for (const timer of this.arrived.values()) clearTimeout(timer);
   }
 
-  private hear(data: Uint8Array): void {
-    const eventId = eventIdOf(data);
-    if (eventId === null) return;
+  private hear(eventId: string): void {
     const timer = setTimeout(() => this.arrived.delete(eventId), KEPT_MS);
     this.arrived.set(eventId, timer.unref());
     this.waiting.get(eventId)?.();
-  }
-}
-
-function eventIdOf(data: Uint8Array): string | null {
-  try {
-    return identityEventApplied.schema.parse(JSON.parse(Buffer.from(data).toString())).eventId;
-  } catch {
-    // Not of the contract; whoever waits for it is answered 202.
-    return null;
   }
 }

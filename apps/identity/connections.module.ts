@@ -1,4 +1,3 @@
-import { setTimeout as delay } from 'node:timers/promises';
 import { MikroORM } from '@mikro-orm/postgresql';
 import type { NatsConnection } from '@nats-io/transport-node';
 import {
@@ -12,14 +11,12 @@ import {
 import { EventStore } from '@tokenlog/event-store/event-store.js';
 import { Subscription } from '@tokenlog/event-store/subscription.js';
 import { closeDatabase, databaseOptions, poolOf } from '@tokenlog/platform/database.js';
-import { connectNats, NATS } from '@tokenlog/platform/nats.js';
+import { closeNats, connectNats, NATS } from '@tokenlog/platform/nats.js';
 import { AppliedEvents } from './applied-events.js';
 import type { IdentityConfig } from './config.js';
 import { LoginThrottle } from './login-throttle.js';
 import { publishUserEvents } from './publish-user-events.js';
 import { identityPart, User } from './user.entity.js';
-
-const DRAIN_MS = 1000;
 
 /** The database, NATS, and what runs on them from the service's start to its end. */
 @Global()
@@ -73,9 +70,7 @@ export class ConnectionsModule implements OnApplicationBootstrap, OnApplicationS
   async onApplicationShutdown(): Promise<void> {
     await this.publisher.stop();
     this.applied.stop();
-    // Draining waits for a server that may be away.
-    await Promise.race([this.nats.drain().catch(() => undefined), delay(DRAIN_MS, undefined, { ref: false })]);
-    await this.nats.close();
+    await closeNats(this.nats);
     await closeDatabase(this.orm);
   }
 }

@@ -87,15 +87,14 @@ async function listTokens(sql: Sql, query: TokenListQuery, owner: string | 'anyo
       AND ($4::text IS NULL OR r.user = $4 OR r.user_id::text = $4)
       AND ($5::text IS NULL OR strpos(lower(r.description || ' ' || r.user || ' ' || r.id), lower($5)) > 0)`;
   const values = [now, owner === 'anyone' ? null : owner, query.state ?? null, query.user ?? null, query.q ?? null];
-  const [page, count] = [
-    await sql.query<TokenRow & { sort_value: string }>(
-      `SELECT r.*, to_jsonb(${expression}) #>> '{}' AS sort_value ${filter}
-         AND ($6::text IS NULL OR (${expression}, r.id) ${descending ? '<' : '>'} ($6::${type}, $7::uuid))
-       ORDER BY ${expression} ${descending ? 'DESC' : 'ASC'}, r.id ${descending ? 'DESC' : 'ASC'} LIMIT $8`,
-      [...values, after?.[1] ?? null, after?.[2] ?? null, query.limit + 1],
-    ),
-    await sql.query<{ total: number }>(`SELECT count(*)::int AS total ${filter}`, values),
-  ];
+  const direction = descending ? 'DESC' : 'ASC';
+  const page = await sql.query<TokenRow & { sort_value: string }>(
+    `SELECT r.*, to_jsonb(${expression}) #>> '{}' AS sort_value ${filter}
+       AND ($6::text IS NULL OR (${expression}, r.id) ${descending ? '<' : '>'} ($6::${type}, $7::uuid))
+     ORDER BY ${expression} ${direction}, r.id ${direction} LIMIT $8`,
+    [...values, after?.[1] ?? null, after?.[2] ?? null, query.limit + 1],
+  );
+  const count = await sql.query<{ total: number }>(`SELECT count(*)::int AS total ${filter}`, values);
   const rows = page.rows.slice(0, query.limit);
   const last = rows.at(-1);
   return {

@@ -1,6 +1,6 @@
 import { passwordChangeEffect } from '@tokenlog/contracts/identity/password-changed.js';
 import { role, scope } from '@tokenlog/contracts/message.js';
-import { listVariable } from '@tokenlog/platform/config.js';
+import { booleanVariable, listVariable } from '@tokenlog/platform/config.js';
 import { z } from 'zod';
 
 /** What may ask for the password again (S11). */
@@ -22,8 +22,8 @@ export const policyVariables = {
     })
     .default(['create', 'refresh', 'revoke']),
   POLICY_OWNER_ROLES: anyOr(role).default(null),
-  POLICY_ALLOW_ADMIN_TOKENS: z.enum(['true', 'false']).default('true'),
-  POLICY_REQUIRE_FIRST_LOGIN: z.enum(['true', 'false']).optional(),
+  POLICY_ALLOW_ADMIN_TOKENS: booleanVariable.default(true),
+  POLICY_REQUIRE_FIRST_LOGIN: booleanVariable.optional(),
   /** Not this service's to use: with external login a first login is required unless the policy says otherwise (S16). */
   OIDC_ISSUER: z.string().optional(),
   POLICY_ON_PASSWORD_CHANGE: passwordChangeEffect.default('revoke'),
@@ -53,10 +53,8 @@ export function policyOf(variables: z.infer<z.ZodObject<typeof policyVariables>>
     create: variables.POLICY_CREATE,
     requirePassword: variables.POLICY_REQUIRE_PASSWORD,
     ownerRoles: variables.POLICY_OWNER_ROLES,
-    allowAdminTokens: variables.POLICY_ALLOW_ADMIN_TOKENS === 'true',
-    requireFirstLogin: variables.POLICY_REQUIRE_FIRST_LOGIN
-      ? variables.POLICY_REQUIRE_FIRST_LOGIN === 'true'
-      : variables.OIDC_ISSUER !== undefined,
+    allowAdminTokens: variables.POLICY_ALLOW_ADMIN_TOKENS,
+    requireFirstLogin: variables.POLICY_REQUIRE_FIRST_LOGIN ?? variables.OIDC_ISSUER !== undefined,
     onPasswordChange: variables.POLICY_ON_PASSWORD_CHANGE,
     scopes: variables.POLICY_SCOPES,
     maxLifetimeDays: variables.POLICY_MAX_LIFETIME_DAYS ?? null,

@@ -68,11 +68,6 @@ export class Verifier implements OnApplicationShutdown {
     });
   }
 
-  /** What the database answers with, for readiness. */
-  async ping(): Promise<void> {
-    await this.pool.query('SELECT 1');
-  }
-
   async onApplicationShutdown(): Promise<void> {
     await this.pool.end();
   }

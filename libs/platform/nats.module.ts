@@ -1,6 +1,6 @@
 import type { NatsConnection } from '@nats-io/transport-node';
 import { type DynamicModule, Global, Inject, Module, type OnApplicationShutdown } from '@nestjs/common';
-import { connectNats, NATS, type NatsUser } from './nats.js';
+import { closeNats, connectNats, NATS, type NatsUser } from './nats.js';
 
 /** The service's NATS connection, under the token `NATS`; drained at the end. */
 @Global()
@@ -17,6 +17,6 @@ export class NatsModule implements OnApplicationShutdown {
   }
 
   async onApplicationShutdown(): Promise<void> {
-    if (!this.nats.isClosed()) await this.nats.drain();
+    await closeNats(this.nats);
   }
 }

@@ -1,3 +1,4 @@
+import { setTimeout as delay } from 'node:timers/promises';
 import { type ConnectionOptions, connect, type NatsConnection } from '@nats-io/transport-node';
 import { Logger } from '@nestjs/common';
 
@@ -38,6 +39,16 @@ export async function connectNats(url: string, user: NatsUser, name: string): Pr
   } catch (error) {
     throw new Error(`NATS_URL: cannot connect to NATS at ${host} as ${user}: ${(error as Error).message}`);
   }
+}
+
+/** How long what is on its way may take at the end. */
+const DRAIN_MS = 1000;
+
+/** Closes a connection, after what is on its way if the server is there to take it. */
+export async function closeNats(connection: NatsConnection): Promise<void> {
+  // Draining waits for a server that may be away.
+  await Promise.race([connection.drain().catch(() => undefined), delay(DRAIN_MS, undefined, { ref: false })]);
+  await connection.close();
 }
 
 async function watch(connection: NatsConnection): Promise<void> {
