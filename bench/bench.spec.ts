@@ -1,17 +1,17 @@
 import { testFolder } from '../test/support/folder.js';
+import { Bench } from './bench.js';
 import { verificationOverNats } from './cases/verification-over-nats.js';
 import { asMarkdown, asText } from './report.js';
 import { runCase } from './run-case.js';
-import { Stage } from './stage.js';
 import { percentile, spreadOf } from './statistics.js';
 
 test('a case yields every figure, and a report that names neither this machine nor a path', async () => {
   const dataDir = await testFolder('bench');
   const { signal } = new AbortController();
-  const stage = await Stage.set({ dataDir, tokens: 300, users: 3, signal, progress: () => {} });
+  const bench = new Bench(dataDir, { rounds: 1, milliseconds: 100, tokens: 300, users: 3 }, signal, () => {});
   try {
     const subject = { ...verificationOverNats, levels: [1, 64] };
-    const result = await runCase(subject, stage, { rounds: 1, milliseconds: 100 }, () => {});
+    const result = await runCase(subject, bench);
 
     expect(result.figures.map(({ level, contender }) => `${contender} @ ${level}`)).toEqual([
       'verification @ 1',
@@ -21,12 +21,12 @@ test('a case yields every figure, and a report that names neither this machine n
       'NATS echo @ 64',
       'Nest echo @ 64',
     ]);
-    for (const { rate, p50, p99 } of result.figures) {
-      for (const figure of [rate, p50, p99]) expect(figure?.median).toBeGreaterThan(0);
+    for (const { value, p50, p99 } of result.figures) {
+      for (const figure of [value, p50, p99]) expect(figure?.median).toBeGreaterThan(0);
     }
     for (const { spread } of result.ratios) expect(spread.median).toBeGreaterThan(0);
 
-    const machine = await stage.versions();
+    const machine = await (await bench.stage()).versions();
     expect(machine).toEqual({ PostgreSQL: expect.stringMatching(/^18/), 'nats-server': expect.stringMatching(/^2/) });
     const report = asMarkdown([result], { machine, date: '2026-03-14', dataset: '' });
     for (const text of [report, asText(result)]) {
@@ -35,7 +35,7 @@ test('a case yields every figure, and a report that names neither this machine n
       expect(text).not.toContain(dataDir);
     }
   } finally {
-    await stage.end();
+    await bench.end();
   }
 });
 

@@ -1,9 +1,9 @@
-import type { Stage } from './stage.js';
+import type { Bench } from './bench.js';
 
 /** What one measurement of one contender saw. */
 export interface Sample {
-  /** Operations a second. */
-  readonly rate: number;
+  /** In the unit of its case: operations a second where that names none. */
+  readonly value: number;
   /** Latencies in ms. */
   readonly p50?: number;
   readonly p99?: number;
@@ -20,7 +20,7 @@ export interface Contender {
   readonly name: string;
   /** Where it takes part; default: at every level of its case. */
   readonly levels?: readonly number[];
-  /** Runs for so long with so many concurrent clients. Resolves when nothing of it runs on. */
+  /** Runs for so long at a level. Resolves when nothing of it runs on. */
   readonly measure: (level: number, milliseconds: number) => Promise<Sample>;
 }
 
@@ -36,6 +36,8 @@ export interface Comparison {
 export interface Prepared {
   readonly contenders: readonly Contender[];
   readonly comparisons: readonly Comparison[];
+  /** Contenders that could not be had, each with the reason: named in the report, never guessed. */
+  readonly missing?: Readonly<Record<string, string>>;
   readonly end: () => Promise<void>;
 }
 
@@ -46,7 +48,10 @@ export interface Case {
   readonly title: string;
   /** For a reader who knows nothing of it: what is measured, how, and what the figures mean. Markdown. */
   readonly explanation: string;
-  /** Numbers of concurrent clients. */
+  /** What a sample's value counts, as the head of its column; default: operations `a second`. */
+  readonly unit?: string;
+  /** What a level says, as the head of its column; default: how many `clients` ask at once. */
+  readonly levelName?: string;
   readonly levels: readonly number[];
-  readonly prepare: (stage: Stage) => Promise<Prepared>;
+  readonly prepare: (bench: Bench) => Promise<Prepared>;
 }

@@ -3,12 +3,12 @@ import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { root } from '../tools/paths.js';
 import { StartError } from '../tools/system.js';
+import { Bench } from './bench.js';
 import type { Case } from './case.js';
 import { verificationOverNats } from './cases/verification-over-nats.js';
 import { describeMachine, isInMemory } from './machine.js';
 import { asMarkdown, asText } from './report.js';
 import { type CaseResult, runCase } from './run-case.js';
-import { Stage } from './stage.js';
 
 /** Every case, in the order of the report. */
 const cases: readonly Case[] = [verificationOverNats];
@@ -48,11 +48,11 @@ await mkdir(join(root, '.data'), { recursive: true });
 const dataDir = await mkdtemp(join(root, '.data', 'bench-'));
 try {
   if (isInMemory(dataDir)) say('The data is kept in memory here: commits cost nothing, and the rates say nothing.');
-  const stage = await Stage.set({ dataDir, ...pace, signal: aborter.signal, progress: say });
+  const bench = new Bench(dataDir, pace, aborter.signal, say);
   try {
-    await Promise.race([stopped, measure(stage)]);
+    await Promise.race([stopped, measure(bench)]);
   } finally {
-    await stage.end();
+    await bench.end();
   }
 } catch (error) {
   console.error(error instanceof StartError ? error.message : (error as Error).stack);
@@ -61,16 +61,15 @@ try {
   await rm(dataDir, { recursive: true, force: true });
 }
 
-async function measure(stage: Stage): Promise<void> {
-  aborter.signal.throwIfAborted();
+async function measure(bench: Bench): Promise<void> {
   const results: CaseResult[] = [];
   for (const subject of chosen) {
-    const result = await runCase(subject, stage, pace, say);
+    const result = await runCase(subject, bench);
     console.log(`\n${asText(result)}\n`);
     results.push(result);
   }
   if (chosen.length < cases.length || pace.rounds < thorough.rounds) return;
-  const machine = describeMachine(await stage.versions());
+  const machine = describeMachine(await (await bench.stage()).versions());
   const date = new Date().toISOString().slice(0, 10);
   const dataset = `In the database: ${pace.tokens.toLocaleString('en')} tokens of ${pace.users.toLocaleString('en')} users.`;
   await writeFile(join(root, 'bench', 'RESULTS.md'), asMarkdown(results, { machine, date, dataset }));

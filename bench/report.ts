@@ -1,4 +1,4 @@
-import type { CaseResult, Figures, Ratio } from './run-case.js';
+import type { CaseResult, Ratio } from './run-case.js';
 import type { Spread } from './statistics.js';
 
 type Row = readonly string[];
@@ -10,14 +10,8 @@ const BUSY = 0.1;
 
 /** The results of a case as the terminal shows them. */
 export function asText(result: CaseResult): string {
-  const lines = [
-    result.case.title,
-    '',
-    ...alignColumns([FIGURE_HEADINGS, ...result.figures.map(figureRow)]),
-    '',
-    ...alignColumns([RATIO_HEADINGS, ...result.ratios.map(ratioRow)]),
-  ];
-  const processor = processorRows(result.figures);
+  const lines = [result.case.title, '', ...alignColumns(figureRows(result)), '', ...alignColumns(ratioRows(result))];
+  const processor = processorRows(result);
   if (processor) lines.push('', ...alignColumns(processor));
   return [...lines, ...remarks(result).map((line) => `\n${line}`)].join('\n');
 }
@@ -44,14 +38,14 @@ in a hundred, took no longer.`,
 }
 
 function caseAsMarkdown(result: CaseResult): string {
-  const { pace, figures, ratios } = result;
-  const processor = processorRows(figures);
+  const { pace } = result;
+  const processor = processorRows(result);
   const parts = [
     `## ${result.case.title}`,
     result.case.explanation.trim(),
     `${pace.rounds} rounds of ${pace.milliseconds / 1000} s for each line. \`npm run bench -- --case ${result.case.name}\``,
-    markdownTable([FIGURE_HEADINGS, ...figures.map(figureRow)]).join('\n'),
-    markdownTable([RATIO_HEADINGS, ...ratios.map(ratioRow)]).join('\n'),
+    markdownTable(figureRows(result)).join('\n'),
+    markdownTable(ratioRows(result)).join('\n'),
   ];
   if (processor) {
     parts.push(
@@ -63,38 +57,45 @@ consequence is worked off: here, until the log is published to JetStream.`,
   return [...parts, ...remarks(result)].join('\n\n');
 }
 
-const FIGURE_HEADINGS = ['clients', 'contender', 'a second', 'p50 ms', 'p99 ms'];
-const RATIO_HEADINGS = ['clients', 'ratio', 'median', 'goal', ''];
-
-function figureRow({ level, contender, rate, p50, p99 }: Figures): Row {
-  return [String(level), contender, spread(rate, count), spread(p50, fixed(2)), spread(p99, fixed(2))];
+function figureRows({ case: { unit = 'a second', levelName = 'clients' }, figures }: CaseResult): Row[] {
+  const timed = figures.some(({ p50 }) => p50);
+  const rows = figures.map(({ level, contender, value, p50, p99 }) => {
+    const latencies = timed ? [spread(p50, fixed(2)), spread(p99, fixed(2))] : [];
+    return [level.toLocaleString('en'), contender, spread(value, figure), ...latencies];
+  });
+  return [[levelName, 'contender', unit, ...(timed ? ['p50 ms', 'p99 ms'] : [])], ...rows];
 }
 
-function ratioRow({ level, name, spread: figure, goal }: Ratio): Row {
-  const row = [String(level), name, spread(figure, fixed(2))];
+function ratioRows({ case: { levelName = 'clients' }, ratios }: CaseResult): Row[] {
+  return [[levelName, 'ratio', 'median', 'goal', ''], ...ratios.map(ratioRow)];
+}
+
+function ratioRow({ level, name, spread: ratio, goal }: Ratio): Row {
+  const row = [level.toLocaleString('en'), name, spread(ratio, figure)];
   if (!goal) return [...row, '', ''];
-  const isMet = 'atLeast' in goal ? figure.median >= goal.atLeast : figure.median <= goal.atMost;
+  const isMet = 'atLeast' in goal ? ratio.median >= goal.atLeast : ratio.median <= goal.atMost;
   const wanted = 'atLeast' in goal ? `at least ${goal.atLeast}` : `at most ${goal.atMost}`;
   return [...row, wanted, isMet ? 'met' : 'missed'];
 }
 
-function processorRows(figures: readonly Figures[]): Row[] | undefined {
+function processorRows({ case: { levelName = 'clients' }, figures }: CaseResult): Row[] | undefined {
   const names = [...new Set(figures.flatMap(({ processor }) => Object.keys(processor ?? {})))];
   if (names.length === 0) return undefined;
   const rows = figures.map(({ level, contender, processor = {} }) => {
     const total = Object.values(processor).reduce((sum, each) => sum + each, 0);
     const cells = names.map((name) => (processor[name] === undefined ? '' : count(processor[name])));
-    return [String(level), contender, ...cells, count(total)];
+    return [level.toLocaleString('en'), contender, ...cells, count(total)];
   });
-  return [['clients', 'µs each', ...names, 'together'], ...rows];
+  return [[levelName, 'µs each', ...names, 'together'], ...rows];
 }
 
-function remarks({ figures, strangers }: CaseResult): string[] {
+function remarks({ figures, missing, strangers }: CaseResult): string[] {
   const lines = figures.flatMap(({ level, contender, aftermath }) =>
     aftermath && aftermath.median > AFTERMATH_MS
       ? `After each measurement of ${contender} at ${level} clients it took ${spread(aftermath, fixed(0))} ms until all that was logged was published.`
       : [],
   );
+  for (const [contender, reason] of Object.entries(missing)) lines.push(`${contender} took no part: ${reason}`);
   if (strangers) {
     const advice = strangers.median > BUSY ? ' Run it again on an idle machine.' : '';
     lines.push(`Other programs took ${spread(strangers, percent)} of the processors meanwhile.${advice}`);
@@ -107,6 +108,8 @@ function spread(figure: Spread | undefined, format: (value: number) => string): 
   return `${format(figure.median)} (${format(figure.min)}–${format(figure.max)})`;
 }
 
+/** Three digits that say something, and no more. */
+const figure = (value: number) => (value < 100 ? String(Number(value.toPrecision(3))) : count(value));
 const count = (value: number) => Math.round(value).toLocaleString('en');
 const percent = (value: number) => `${Math.round(value * 100)} %`;
 const fixed = (digits: number) => (value: number) => value.toFixed(digits);

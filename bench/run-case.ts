@@ -1,18 +1,12 @@
+import type { Bench, Pace } from './bench.js';
 import type { Case, Comparison, Contender, Sample } from './case.js';
-import type { Stage } from './stage.js';
 import { type Spread, spreadOf } from './statistics.js';
-
-export interface Pace {
-  readonly rounds: number;
-  /** How long one measurement lasts. */
-  readonly milliseconds: number;
-}
 
 /** The medians of a contender's rounds. */
 export interface Figures {
   readonly contender: string;
   readonly level: number;
-  readonly rate: Spread;
+  readonly value: Spread;
   readonly p50?: Spread;
   readonly p99?: Spread;
   readonly processor?: Readonly<Record<string, number>>;
@@ -31,6 +25,7 @@ export interface CaseResult {
   readonly pace: Pace;
   readonly figures: readonly Figures[];
   readonly ratios: readonly Ratio[];
+  readonly missing: Readonly<Record<string, string>>;
   /** Of the machine's processors, what other programs took. */
   readonly strangers?: Spread;
 }
@@ -39,17 +34,14 @@ export interface CaseResult {
  * Measures a case in rounds. Each round measures every contender once at every level, those of one level right after
  * each other, beginning with another one each time: a slow minute of the machine meets all of them alike.
  */
-export async function runCase(
-  subject: Case,
-  stage: Stage,
-  pace: Pace,
-  progress: (line: string) => void,
-): Promise<CaseResult> {
+export async function runCase(subject: Case, bench: Bench): Promise<CaseResult> {
+  const { pace, progress, signal } = bench;
   progress(`${subject.name}: preparing`);
-  const { contenders, comparisons, end } = await subject.prepare(stage);
+  const { contenders, comparisons, missing = {}, end } = await subject.prepare(bench);
   try {
     progress(`${subject.name}: warming up`);
     for (const { contender, level } of oneRound(subject, contenders, 0)) {
+      signal.throwIfAborted();
       await contender.measure(level, Math.min(pace.milliseconds, 1_000));
     }
     const rounds: Map<string, Sample>[] = [];
@@ -57,6 +49,7 @@ export async function runCase(
       progress(`${subject.name}: round ${round + 1} of ${pace.rounds}`);
       const samples = new Map<string, Sample>();
       for (const { contender, level } of oneRound(subject, contenders, round)) {
+        signal.throwIfAborted();
         samples.set(key(contender.name, level), await contender.measure(level, pace.milliseconds));
       }
       rounds.push(samples);
@@ -74,7 +67,14 @@ export async function runCase(
       return { name, level, spread: spreadOf(rounds.map(ofRound)), ...(goal && { goal }) };
     });
     const strangers = rounds.flatMap((samples) => [...samples.values()].flatMap((sample) => sample.strangers ?? []));
-    return { case: subject, pace, figures, ratios, ...(strangers.length > 0 && { strangers: spreadOf(strangers) }) };
+    return {
+      case: subject,
+      pace,
+      figures,
+      ratios,
+      missing,
+      ...(strangers.length > 0 && { strangers: spreadOf(strangers) }),
+    };
   } finally {
     await end();
   }
@@ -99,7 +99,7 @@ function figuresOf(contender: string, level: number, samples: readonly Sample[])
   return {
     contender,
     level,
-    rate: spreadOf(samples.map(({ rate }) => rate)),
+    value: spreadOf(samples.map(({ value }) => value)),
     ...spread('p50'),
     ...spread('p99'),
     ...spread('aftermath'),

@@ -7,7 +7,7 @@ import { generateSecret } from '../tools/secrets.js';
 import { type System, startSystem } from '../tools/system.js';
 import type { Sample } from './case.js';
 import { Load, type LoadTask } from './load.js';
-import { machineTime, processorTimes } from './processor-time.js';
+import { measure } from './measure.js';
 import { type SeededToken, seedTokens } from './seed-tokens.js';
 
 export interface StageOptions {
@@ -68,39 +68,21 @@ export class Stage {
     }
   }
 
-  /**
-   * One measurement: the load, then the wait until everything that it caused is done. The processor time counts both;
-   * `servers` are those that take part beside the clients and NATS.
-   */
-  async measure(task: LoadTask, servers: Readonly<Record<string, number | undefined>>): Promise<Sample> {
-    const processes: Record<string, number> = { clients: this.load.pid };
-    for (const [name, pid] of Object.entries({ ...servers, 'nats-server': this.system.pid('nats') })) {
-      if (pid !== undefined) processes[name] = pid;
-    }
-    const before = { processes: processorTimes(processes), machine: machineTime() };
-    const { count, rate, p50, p99 } = await this.load.run(task);
-    const aftermath = await this.settle(SETTLE_MS);
-    const after = { processes: processorTimes(processes), machine: machineTime() };
-    const sample = { rate, p50, p99, aftermath };
-    if (!before.processes || !after.processes || !before.machine || !after.machine) return sample;
-    const spent: Record<string, number> = {};
-    for (const name of Object.keys(processes)) {
-      spent[name] = (after.processes[name] ?? 0) - (before.processes[name] ?? 0);
-    }
-    const ours = Object.values(spent).reduce((sum, each) => sum + each, 0);
-    const used = after.machine.used - before.machine.used;
-    const strangers = Math.max(0, used - ours) / (after.machine.available - before.machine.available);
-    const processor = Object.fromEntries(
-      Object.entries(spent).map(([name, seconds]) => [name, (seconds / count) * 1e6]),
+  /** One measurement of requests over NATS. `servers` are those that take part beside the clients and NATS. */
+  measure(task: LoadTask, servers: Readonly<Record<string, number | undefined>>): Promise<Sample> {
+    const processes = { clients: this.load.pid, ...servers, 'nats-server': this.system.pid('nats') };
+    return measure(
+      processes,
+      () => this.load.run(task),
+      () => this.settle(),
     );
-    return { ...sample, processor, strangers };
   }
 
   /**
    * Waits until the log is published, so that one measurement's work is not done during the next.
    * @returns how long it took, in ms
    */
-  async settle(limitMs: number): Promise<number> {
+  async settle(limitMs = SETTLE_MS): Promise<number> {
     const begun = performance.now();
     while (performance.now() - begun < limitMs) {
       if (await this.isPublished()) return performance.now() - begun;

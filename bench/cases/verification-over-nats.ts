@@ -29,7 +29,8 @@ clients and from NATS as well.
 `,
   levels: LEVELS,
 
-  async prepare(stage) {
+  async prepare(bench) {
+    const stage = await bench.stage();
     const { natsUrls } = stage.system;
     const requests = stage.tokens.map(({ id, proof }): VerifyRequest => {
       return { id, proof, scopes: ['rest'], service: 'bench', ip: '192.0.2.7' };
@@ -99,13 +100,13 @@ function comparisonsAt(level: number): Comparison[] {
     {
       name: 'rate: verification / Nest echo',
       level,
-      figure: (of) => of('verification').rate / of('Nest echo').rate,
+      figure: (of) => of('verification').value / of('Nest echo').value,
       ...(many && { goal: { atLeast: 0.7 } }),
     },
     {
       name: 'rate: verification / NATS echo',
       level,
-      figure: (of) => of('verification').rate / of('NATS echo').rate,
+      figure: (of) => of('verification').value / of('NATS echo').value,
     },
     {
       name: 'p99: verification / Nest echo',
