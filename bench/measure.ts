@@ -1,6 +1,6 @@
-import type { Sample } from './case.js';
 import type { LoadResult } from './load.js';
 import { machineTime, processorTimes } from './processor-time.js';
+import type { Sample } from './sample.js';
 
 /**
  * One measurement: a load, then the wait until all that it caused is done. The processor time of the named processes, by

@@ -1,5 +1,6 @@
 import type { Bench, Pace } from './bench.js';
-import type { Case, Comparison, Contender, Sample } from './case.js';
+import type { Case, Comparison, Contender } from './case.js';
+import type { Sample } from './sample.js';
 import { type Spread, spreadOf } from './statistics.js';
 
 /** The medians of a contender's rounds. */

@@ -5,9 +5,9 @@ import { readTokensConfig } from '../apps/tokens/config.js';
 import { TOKENS_DATABASE } from '../apps/tokens/migrations.js';
 import { generateSecret } from '../tools/secrets.js';
 import { type System, startSystem } from '../tools/system.js';
-import type { Sample } from './case.js';
 import { Load, type LoadTask } from './load.js';
 import { measure } from './measure.js';
+import type { Sample } from './sample.js';
 import { type SeededToken, seedTokens } from './seed-tokens.js';
 
 export interface StageOptions {
