@@ -27,6 +27,9 @@ export interface Prepared {
   readonly end: () => Promise<void>;
 }
 
+/** Against the levels: what the values are, how the latencies are distributed; or the cost in processor time. */
+export type Picture = 'rate' | 'latencies' | 'cost by contender';
+
 /** One question that the bench answers. */
 export interface Case {
   /** As in `--case <name>`. */
@@ -39,5 +42,7 @@ export interface Case {
   /** What a level says, as the head of its column; default: how many `clients` ask at once. */
   readonly levelName?: string;
   readonly levels: readonly number[];
+  /** What is drawn of it; default: nothing. */
+  readonly pictures?: readonly Picture[];
   readonly prepare: (bench: Bench) => Promise<Prepared>;
 }

@@ -13,7 +13,7 @@ const nats = await connect({ ...natsOptions(natsUrl, 'guard', 'bench'), noAsyncT
 const payloads = new Map<string, Uint8Array[]>();
 
 const expected: Record<LoadTask['expect'], (reply: Msg) => boolean> = {
-  'active token': (reply) => reply.json<{ active?: boolean }>().active === true,
+  active: (reply) => reply.json<{ active?: boolean }>().active === true,
   'what was sent': (reply) => reply.json<{ id?: string }>().id !== undefined,
   'what was sent, in an envelope': (reply) => reply.json<{ response?: { id?: string } }>().response?.id !== undefined,
 };

@@ -8,7 +8,7 @@ export interface LoadTask {
   readonly clients: number;
   readonly milliseconds: number;
   /** Any other reply makes the measurement fail. */
-  readonly expect: 'active token' | 'what was sent' | 'what was sent, in an envelope';
+  readonly expect: 'active' | 'what was sent' | 'what was sent, in an envelope';
 }
 
 export interface LoadResult {

@@ -5,13 +5,23 @@ import { root } from '../tools/paths.js';
 import { StartError } from '../tools/system.js';
 import { Bench } from './bench.js';
 import type { Case } from './case.js';
+import { durableUse } from './cases/durable-use.js';
+import { verificationBySize } from './cases/verification-by-size.js';
+import { verificationBySpread } from './cases/verification-by-spread.js';
+import { verificationOneAtATime } from './cases/verification-one-at-a-time.js';
 import { verificationOverNats } from './cases/verification-over-nats.js';
 import { describeMachine, isInMemory } from './machine.js';
 import { asMarkdown, asText } from './report.js';
 import { type CaseResult, runCase } from './run-case.js';
 
 /** Every case, in the order of the report. */
-const cases: readonly Case[] = [verificationOverNats];
+const cases: readonly Case[] = [
+  verificationOverNats,
+  verificationOneAtATime,
+  verificationBySpread,
+  verificationBySize,
+  durableUse,
+];
 
 const thorough = { rounds: 5, milliseconds: 1_500, tokens: 100_000, users: 1_000 };
 const quick = { rounds: 2, milliseconds: 200, tokens: 1_000, users: 10 };

@@ -1,4 +1,4 @@
-import { generateSecret, proofOf } from '@tokenlog/contracts/credential.js';
+import { formatCredential, generateSecret, proofOf } from '@tokenlog/contracts/credential.js';
 import { append } from '@tokenlog/event-store/append.js';
 import pg from 'pg';
 import { v7 } from 'uuid';
@@ -19,7 +19,14 @@ export interface SeedOptions {
 
 export interface SeededToken {
   readonly id: string;
+  readonly secret: string;
   readonly proof: string;
+  readonly owner: Owner;
+}
+
+/** The text that was handed out for a token. */
+export function textOf({ id, secret }: SeededToken): string {
+  return formatCredential({ prefix: 'tkl', id, secret });
 }
 
 const BATCH = 1_000;
@@ -27,33 +34,69 @@ const BATCH = 1_000;
 /**
  * Fills the token service's database as its commands would have: users as identity's events tell of them, each token's
  * creation in the log, and the table from the log by its projection. Only faster: a thousand tokens a transaction.
- * Statistics are up to date at the end, as they are on any database a minute after a change.
  */
 export async function seedTokens({ databaseUrl, pepper, users, tokens }: SeedOptions): Promise<SeededToken[]> {
+  return asService(databaseUrl, async (client) => {
+    const owners = await seedUsers(client, users);
+    const wanted = Array.from({ length: tokens }, (_, index) => owners[index % owners.length] as Owner);
+    return inBatches(client, wanted, async (batch) => {
+      const made = batch.map((owner) => {
+        const secret = generateSecret();
+        return { id: v7(), secret, proof: proofOf(secret), owner };
+      });
+      await createTokens(client, made);
+      await keepSecrets(client, pepper, made);
+      return made;
+    });
+  });
+}
+
+/**
+ * Works on the token service's tables as the service does. Statistics are up to date at the end, as they are on any
+ * database a minute after a change.
+ */
+export async function asService<Result>(databaseUrl: string, work: (client: pg.Client) => Promise<Result>) {
   const { role, schema } = TOKENS_DATABASE;
   const client = new pg.Client({ connectionString: databaseUrl });
   await client.connect();
   try {
     await client.query(`SET search_path = ${schema}`);
     await client.query(`SET role = ${role}`);
-    const owners = await seedUsers(client, users);
-    const seeded: SeededToken[] = [];
-    while (seeded.length < tokens) {
-      const batch = Array.from({ length: Math.min(BATCH, tokens - seeded.length) }, (_, index) => {
-        const owner = owners[(seeded.length + index) % owners.length] as Owner;
-        return { id: v7(), proof: proofOf(generateSecret()), owner };
-      });
-      await client.query('BEGIN');
-      await createTokens(client, pepper, batch);
-      await client.query('COMMIT');
-      seeded.push(...batch.map(({ id, proof }) => ({ id, proof })));
-    }
+    const result = await work(client);
     await client.query('RESET role');
     await client.query('VACUUM ANALYZE');
-    return seeded;
+    return result;
   } finally {
     await client.end();
   }
+}
+
+/** A transaction for each batch. */
+export async function inBatches<Item, Made>(
+  client: pg.Client,
+  items: readonly Item[],
+  make: (batch: readonly Item[]) => Promise<Made[]>,
+): Promise<Made[]> {
+  const made: Made[] = [];
+  for (let from = 0; from < items.length; from += BATCH) {
+    await client.query('BEGIN');
+    made.push(...(await make(items.slice(from, from + BATCH))));
+    await client.query('COMMIT');
+  }
+  return made;
+}
+
+/** The keyed hash of each secret, the first of its owner: a token or a session. */
+export async function keepSecrets(
+  client: pg.Client,
+  pepper: Pepper,
+  owners: readonly { readonly id: string; readonly proof: string }[],
+): Promise<void> {
+  await client.query(
+    `INSERT INTO secrets (owner, generation, hash, pepper)
+     SELECT owner, 1, hash, $3 FROM unnest($1::uuid[], $2::bytea[]) AS new(owner, hash)`,
+    [owners.map(({ id }) => id), owners.map(({ proof }) => keyedHash(pepper, proof)), pepper.id],
+  );
 }
 
 interface Owner {
@@ -62,7 +105,10 @@ interface Owner {
 }
 
 async function seedUsers(client: pg.Client, count: number): Promise<Owner[]> {
-  const owners = Array.from({ length: count }, (_, index) => ({ id: v7(), username: `bench-${index + 1}` }));
+  const owners = Array.from({ length: count }, () => {
+    const id = v7();
+    return { id, username: `bench-${id.slice(-12)}` };
+  });
   await client.query('BEGIN');
   for (const { id, username } of owners) {
     const facts = { kind: 'person' as const, roles: ['operator'], hasPassword: true, hasLoggedIn: true };
@@ -77,11 +123,7 @@ async function seedUsers(client: pg.Client, count: number): Promise<Owner[]> {
   return owners;
 }
 
-async function createTokens(
-  client: pg.Client,
-  pepper: Pepper,
-  tokens: readonly (SeededToken & { owner: Owner })[],
-): Promise<void> {
+async function createTokens(client: pg.Client, tokens: readonly SeededToken[]): Promise<void> {
   const recorded = await append(
     client,
     tokens.map(({ id, owner }) => {
@@ -101,9 +143,4 @@ async function createTokens(
     }),
   );
   await tokenTable.project(client, recorded);
-  await client.query(
-    `INSERT INTO secrets (owner, generation, hash, pepper)
-     SELECT owner, 1, hash, $3 FROM unnest($1::uuid[], $2::bytea[]) AS new(owner, hash)`,
-    [tokens.map(({ id }) => id), tokens.map(({ proof }) => keyedHash(pepper, proof)), pepper.id],
-  );
 }

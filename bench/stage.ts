@@ -1,14 +1,16 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { readCheckpoint } from '@tokenlog/event-store/subscription.js';
 import pg from 'pg';
-import { readTokensConfig } from '../apps/tokens/config.js';
+import { type Pepper, readTokensConfig } from '../apps/tokens/config.js';
 import { TOKENS_DATABASE } from '../apps/tokens/migrations.js';
 import { generateSecret } from '../tools/secrets.js';
 import { type System, startSystem } from '../tools/system.js';
 import { Load, type LoadTask } from './load.js';
 import { measure } from './measure.js';
 import type { Sample } from './sample.js';
+import { seedSessions } from './seed-sessions.js';
 import { type SeededToken, seedTokens } from './seed-tokens.js';
+import type { Provable } from './verify-request.js';
 
 export interface StageOptions {
   readonly dataDir: string;
@@ -31,15 +33,16 @@ export class Stage {
     readonly load: Load,
     /** As the database's owner, for looking on. */
     private readonly observer: pg.Client,
+    private readonly pepper: Pepper,
   ) {}
 
   static async set({ dataDir, tokens, users, signal, progress }: StageOptions): Promise<Stage> {
     progress('Starting PostgreSQL, NATS and the services');
-    const pepper = generateSecret();
+    const secret = generateSecret();
     const system = await startSystem({
       dataDir,
       ports: 'free',
-      env: { ...process.env, DATABASE_URL: '', NATS_URL: '', TOKEN_PEPPER: pepper, TOKEN_PEPPERS_RETIRED: '' },
+      env: { ...process.env, DATABASE_URL: '', NATS_URL: '', TOKEN_PEPPER: secret, TOKEN_PEPPERS_RETIRED: '' },
       output: progress,
       signal,
     });
@@ -47,17 +50,18 @@ export class Stage {
     const observer = new pg.Client(databaseUrl);
     let load: Load | undefined;
     try {
-      progress(`Making ${tokens} tokens of ${users} users`);
+      progress(`Making ${tokens.toLocaleString('en')} tokens of ${users.toLocaleString('en')} users`);
       const { peppers } = readTokensConfig({
         DATABASE_URL: databaseUrl,
         NATS_URL: natsUrls.tokens,
-        TOKEN_PEPPER: pepper,
+        TOKEN_PEPPER: secret,
       });
-      const seeded = await seedTokens({ databaseUrl, pepper: peppers[0], users, tokens });
+      const [pepper] = peppers;
+      const seeded = await seedTokens({ databaseUrl, pepper, users, tokens });
       await observer.connect();
       await observer.query(`SET search_path = ${TOKENS_DATABASE.schema}`);
       load = await Load.start(natsUrls.guard);
-      const stage = new Stage(system, seeded, load, observer);
+      const stage = new Stage(system, seeded, load, observer, pepper);
       await stage.settle(SETTLE_SEED_MS);
       return stage;
     } catch (error) {
@@ -66,6 +70,21 @@ export class Stage {
       await system.stop();
       throw error;
     }
+  }
+
+  /** More tokens, of other users. */
+  async seed(wanted: { readonly users: number; readonly tokens: number }): Promise<SeededToken[]> {
+    const { system, pepper } = this;
+    const seeded = await seedTokens({ databaseUrl: system.databaseUrl, pepper, ...wanted });
+    await this.settle(SETTLE_SEED_MS);
+    return seeded;
+  }
+
+  /** A session of each token. */
+  async seedSessions(): Promise<Provable[]> {
+    const sessions = await seedSessions(this.system.databaseUrl, this.pepper, this.tokens);
+    await this.settle(SETTLE_SEED_MS);
+    return sessions;
   }
 
   /** One measurement of requests over NATS. `servers` are those that take part beside the clients and NATS. */

@@ -1,18 +1,16 @@
-import { type VerifyRequest, verify } from '@tokenlog/contracts/tokens/verify.js';
-import type { Case, Comparison, Contender } from '../case.js';
-import { startChild } from '../child.js';
-import type { Stage } from '../stage.js';
+import type { Case, Comparison } from '../case.js';
+import { natsEcho, nestEcho } from '../echo.js';
+import { verification } from '../verification.js';
 
-/** The server lets the clients' user ask below this, and the token service's user answer. */
-const NATS_ECHO = 'tokens.guard.bench-nats-echo';
-const NEST_ECHO = 'tokens.guard.bench-nest-echo';
-const LEVELS = [1, 64, 256];
+const LEVELS = [1, 4, 16, 64, 256];
+/** The goal is set for these. */
+const MANY = [64, 256];
 
 export const verificationOverNats: Case = {
   name: 'verification-over-nats',
   title: 'Verification over NATS',
   explanation: `
-How many tokens a second one token service verifies, asked over NATS by 1, 64 and 256 clients that each wait for a reply
+How many tokens a second one token service verifies, asked over NATS by clients that each wait for a reply
 before they ask again. Each request names another token, all of them in turn. Nothing is cached: the
 service looks the token, its secret and its user up in PostgreSQL, and **each verification is a use that is
 committed to the log, on the disk, before its reply goes out**. Every reply is checked to accept the token.
@@ -28,85 +26,30 @@ what verification adds to the service's own time alone: PostgreSQL's work takes 
 clients and from NATS as well.
 `,
   levels: LEVELS,
+  pictures: ['rate', 'latencies'],
 
   async prepare(bench) {
     const stage = await bench.stage();
-    const { natsUrls } = stage.system;
-    const requests = stage.tokens.map(({ id, proof }): VerifyRequest => {
-      return { id, proof, scopes: ['rest'], service: 'bench', ip: '192.0.2.7' };
-    });
-    await stage.load.prepare(
-      'requests',
-      requests.map((request) => JSON.stringify(request)),
-    );
-    await stage.load.prepare(
-      'nest requests',
-      requests.map((data, id) => JSON.stringify({ pattern: NEST_ECHO, data, id: String(id) })),
-    );
-    const natsEcho = await startChild('nats-echo.js', { natsUrl: natsUrls.tokens, subject: NATS_ECHO });
-    const nestEcho = await startChild('nest-echo.js', { natsUrl: natsUrls.tokens, subject: NEST_ECHO });
-
+    const verified = await verification(stage, 'verification', stage.tokens);
+    const echoes = [await natsEcho(stage, stage.tokens), await nestEcho(stage, stage.tokens)];
     return {
-      contenders: [verification(stage), ...echoes(stage, natsEcho.pid, nestEcho.pid)],
+      contenders: [verified, ...echoes],
       comparisons: LEVELS.flatMap(comparisonsAt),
       end: async () => {
-        await Promise.all([natsEcho.stop(), nestEcho.stop()]);
+        for (const { stop } of echoes) await stop();
       },
     };
   },
 };
 
-function verification(stage: Stage): Contender {
-  return {
-    name: 'verification',
-    measure: (clients, milliseconds) =>
-      stage.measure(
-        { subject: verify.subject, payloads: 'requests', clients, milliseconds, expect: 'active token' },
-        { service: stage.system.pid('tokens'), PostgreSQL: stage.system.pid('postgres') },
-      ),
-  };
-}
-
-function echoes(stage: Stage, natsEcho: number, nestEcho: number): Contender[] {
-  return [
-    {
-      name: 'NATS echo',
-      measure: (clients, milliseconds) =>
-        stage.measure(
-          { subject: NATS_ECHO, payloads: 'requests', clients, milliseconds, expect: 'what was sent' },
-          { service: natsEcho },
-        ),
-    },
-    {
-      name: 'Nest echo',
-      measure: (clients, milliseconds) =>
-        stage.measure(
-          {
-            subject: NEST_ECHO,
-            payloads: 'nest requests',
-            clients,
-            milliseconds,
-            expect: 'what was sent, in an envelope',
-          },
-          { service: nestEcho },
-        ),
-    },
-  ];
-}
-
 function comparisonsAt(level: number): Comparison[] {
-  const many = level > 1;
+  const many = MANY.includes(level);
   return [
     {
       name: 'rate: verification / Nest echo',
       level,
       figure: (of) => of('verification').value / of('Nest echo').value,
       ...(many && { goal: { atLeast: 0.7 } }),
-    },
-    {
-      name: 'rate: verification / NATS echo',
-      level,
-      figure: (of) => of('verification').value / of('NATS echo').value,
     },
     {
       name: 'p99: verification / Nest echo',

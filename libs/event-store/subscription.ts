@@ -1,3 +1,4 @@
+import { setTimeout as delay } from 'node:timers/promises';
 import { Logger } from '@nestjs/common';
 import type { PoolClient } from 'pg';
 import { LOG_START, type LogCursor, type RecordedEvent } from './event.js';
@@ -20,6 +21,8 @@ export interface Subscriber {
 }
 
 const BATCH = 500;
+/** After a batch that was not full: what is appended in a trickle is then read, delivered and noted together. */
+const GATHER_MS = 20;
 /** How long an append of another process may go unnoticed. */
 const POLL_MS = 100;
 const CHECK_MS = 1000;
@@ -121,6 +124,7 @@ export class Subscription {
       await this.subscriber.deliver?.(events);
       await this.advance(client, events, cursorOf(last));
       cursor = cursorOf(last);
+      if (events.length < BATCH) await delay(GATHER_MS);
     }
   }
 

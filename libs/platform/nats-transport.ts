@@ -1,10 +1,11 @@
-import { randomUUID } from 'node:crypto';
-import type { Msg } from '@nats-io/transport-node';
+import { setTimeout as delay } from 'node:timers/promises';
+import type { Msg, NatsConnection, Subscription } from '@nats-io/transport-node';
 import { Logger } from '@nestjs/common';
-import { type Deserializer, type MicroserviceOptions, type Serializer, Transport } from '@nestjs/microservices';
+import { type CustomTransportStrategy, type MessageHandler, NatsContext, Server } from '@nestjs/microservices';
 import type { RequestContract, RequestError } from '@tokenlog/contracts/message.js';
+import { isObservable, lastValueFrom } from 'rxjs';
 import type { z } from 'zod';
-import { type NatsUser, natsOptions } from './nats.js';
+import { closeNats, connectNats, type NatsUser } from './nats.js';
 import { Problem } from './problem.js';
 
 /** How long a service that shuts down goes on answering. */
@@ -16,52 +17,87 @@ const GRACE_MS = 250;
  */
 const INBOX = /^_INBOX[._]/;
 
-/** A request that came bare, not in Nest's envelope, has an id with this prefix: its reply goes out bare too. */
-const BARE = 'bare:';
-
-/**
- * Plain JSON in and out: a bare NATS client sends `{…}` and gets `{…}`; a Nest `ClientProxy` sends and gets its envelope
- * around the same content. What is not JSON reaches the handler as `undefined`, so that it is answered too.
- */
-class PlainJsonDeserializer implements Deserializer {
-  deserialize(message: Msg, options?: Record<string, unknown>) {
-    const isAnswerable = INBOX.test(message.reply ?? '');
-    const body = parse(message);
-    if (isEnvelope(body)) return isAnswerable ? body : { ...body, data: undefined, id: undefined };
-    return {
-      pattern: options?.channel,
-      data: isAnswerable ? body : undefined,
-      id: isAnswerable ? BARE + randomUUID() : undefined,
-    };
-  }
-}
-
-class PlainJsonSerializer implements Serializer {
-  serialize(packet: { id?: string; response?: unknown; err?: unknown; isDisposed?: boolean }) {
-    if (!packet.id?.startsWith(BARE)) return { data: JSON.stringify(packet) };
-    if (packet.err) return { data: JSON.stringify(isTold(packet.err) ? { error: packet.err } : internalError) };
-    return { data: JSON.stringify(packet.response) };
-  }
-}
-
 const internalError: RequestError = {
   error: { code: 'internal-error', detail: 'The service failed to answer; the failure is in its log.' },
 };
 
-/** Nest's NATS transport for a service whose replicas share the work of one queue group. */
-export function natsTransport(url: string, user: NatsUser, name: string): MicroserviceOptions {
-  return {
-    transport: Transport.NATS,
-    options: {
-      ...natsOptions(url, user, name),
-      queue: user,
-      // What was asked before a shutdown is still answered.
-      gracefulShutdown: true,
-      gracePeriod: GRACE_MS,
-      serializer: new PlainJsonSerializer(),
-      deserializer: new PlainJsonDeserializer(),
-    } as never,
-  };
+/**
+ * Nest's message handlers behind plain JSON, for a service whose replicas share the work of one queue group: a bare NATS
+ * client sends `{…}` and gets `{…}`; a Nest `ClientProxy` sends and gets its envelope around the same content. What is not
+ * JSON reaches the handler as `undefined`, so that it is answered too.
+ *
+ * Beside Nest's own NATS server it costs a third: a reply goes out as soon as its handler has it, so that those of one batch
+ * leave in one write instead of one each.
+ */
+export class NatsRequestServer extends Server implements CustomTransportStrategy {
+  private nats: NatsConnection | undefined;
+  private readonly subscriptions: Subscription[] = [];
+
+  constructor(
+    private readonly url: string,
+    private readonly user: NatsUser,
+  ) {
+    super();
+  }
+
+  listen(callback: (error?: unknown) => void): void {
+    this.subscribe().then(() => callback(), callback);
+  }
+
+  /** What was asked before is still answered. */
+  async close(): Promise<void> {
+    for (const subscription of this.subscriptions) subscription.unsubscribe();
+    if (!this.nats) return;
+    await delay(GRACE_MS);
+    await closeNats(this.nats);
+  }
+
+  on(): void {
+    throw new Error('The connection tells its own log what happens to it.');
+  }
+
+  unwrap<Connection = NatsConnection>(): Connection {
+    return this.nats as Connection;
+  }
+
+  private async subscribe(): Promise<void> {
+    this.nats = await connectNats(this.url, this.user, `${this.user}-requests`);
+    for (const [subject, handler] of this.messageHandlers) {
+      const callback = (error: Error | null, message: Msg) => {
+        if (error) this.logger.error(`${subject}: ${error.message}`);
+        else if (INBOX.test(message.reply ?? '')) void this.respond(handler, message);
+      };
+      this.subscriptions.push(this.nats.subscribe(subject, { queue: this.user, callback }));
+    }
+    // The server knows the subscriptions only once it has read them.
+    await this.nats.flush();
+  }
+
+  private async respond(handler: MessageHandler, message: Msg): Promise<void> {
+    const body = parse(message);
+    const envelope = isEnvelope(body) ? body : undefined;
+    let answered: { response: unknown } | { err: unknown };
+    try {
+      const result = await handler(
+        envelope ? envelope.data : body,
+        new NatsContext([message.subject, message.headers]),
+      );
+      answered = { response: isObservable(result) ? await lastValueFrom(result) : result };
+    } catch (err) {
+      answered = { err };
+    }
+    try {
+      message.respond(JSON.stringify(envelope ? { ...answered, isDisposed: true, id: envelope.id } : bare(answered)));
+    } catch (error) {
+      this.logger.error(`${message.subject}: ${(error as Error).message}`);
+    }
+  }
+}
+
+/** What a client outside Nest gets. */
+function bare(answered: { response: unknown } | { err: unknown }): unknown {
+  if ('response' in answered) return answered.response;
+  return isTold(answered.err) ? { error: answered.err } : internalError;
 }
 
 /**

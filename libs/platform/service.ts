@@ -1,5 +1,4 @@
 import 'reflect-metadata';
-import type { NatsConnection } from '@nats-io/transport-node';
 import { ConsoleLogger, type DynamicModule, type INestApplication, Logger, type LogLevel } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
 import type { NestExpressApplication } from '@nestjs/platform-express';
@@ -7,7 +6,7 @@ import { DocumentBuilder, SwaggerModule } from '@nestjs/swagger';
 import { plainAddress } from '@tokenlog/contracts/address.js';
 import type { NextFunction, Request, Response } from 'express';
 import { ConfigError } from './config.js';
-import { natsTransport } from './nats-transport.js';
+import { NatsRequestServer } from './nats-transport.js';
 import { ProblemFilter, validationPipe } from './problem.js';
 
 /** What `runService` needs to know of a service. */
@@ -49,9 +48,10 @@ export async function createService(service: ServiceDefinition): Promise<INestAp
   app.useGlobalPipes(validationPipe);
   app.useGlobalFilters(new ProblemFilter());
   app.enableShutdownHooks();
-  const requests = app.connectMicroservice(natsTransport(service.natsUrl, service.name, `${service.name}-requests`), {
-    inheritAppConfig: false,
-  });
+  app.connectMicroservice(
+    { strategy: new NatsRequestServer(service.natsUrl, service.name) },
+    { inheritAppConfig: false },
+  );
   const document = SwaggerModule.createDocument(
     app,
     new DocumentBuilder()
@@ -67,8 +67,6 @@ export async function createService(service: ServiceDefinition): Promise<INestAp
   SwaggerModule.setup('docs', app, document, { jsonDocumentUrl: 'openapi.json' });
   await app.init();
   await app.startAllMicroservices();
-  // The server knows the subscriptions only once it has read them.
-  await requests.unwrap<NatsConnection>().flush();
   await service.start?.(app);
   return app;
 }
