@@ -27,8 +27,14 @@ export interface Prepared {
   readonly end: () => Promise<void>;
 }
 
-/** Against the levels: what the values are, how the latencies are distributed; or the cost in processor time. */
-export type Picture = 'rate' | 'latencies' | 'cost by contender';
+/** Something to draw of a case: a line or a bar for each contender. */
+export interface Picture {
+  /** Its file is named after the case and this. */
+  readonly of: 'rate' | 'latencies' | 'cost';
+  readonly title: string;
+  /** Where the latencies or the cost are taken; the rate is drawn against all levels. */
+  readonly level?: number;
+}
 
 /** One question that the bench answers. */
 export interface Case {

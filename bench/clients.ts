@@ -3,6 +3,7 @@ import { percentile } from './statistics.js';
 
 /** Prime, and so larger than any common step of the requests: consecutive ones lie far apart. */
 const STRIDE = 7_919;
+const PERCENTILES = [50, 75, 90, 95, 99, 99.9];
 /** Where each list of requests goes on with the next measurement. */
 const places = new Map<string, number>();
 
@@ -36,5 +37,6 @@ export async function askInTurn<Request>(
     rate: sorted.length / seconds,
     p50: percentile(sorted, 0.5),
     p99: percentile(sorted, 0.99),
+    percentiles: Object.fromEntries(PERCENTILES.map((each) => [each, percentile(sorted, each / 100)])),
   };
 }

@@ -14,8 +14,10 @@ export interface LoadTask {
 export interface LoadResult {
   readonly count: number;
   readonly rate: number;
+  /** Latencies in ms. */
   readonly p50: number;
   readonly p99: number;
+  readonly percentiles: Readonly<Record<string, number>>;
 }
 
 /** What the clients' process is told. */

@@ -11,7 +11,8 @@ import { verificationBySpread } from './cases/verification-by-spread.js';
 import { verificationOneAtATime } from './cases/verification-one-at-a-time.js';
 import { verificationOverNats } from './cases/verification-over-nats.js';
 import { describeMachine, isInMemory } from './machine.js';
-import { asMarkdown, asText } from './report.js';
+import { draw, fileOf } from './picture.js';
+import { asMarkdown, asText, PICTURES } from './report.js';
 import { type CaseResult, runCase } from './run-case.js';
 
 /** Every case, in the order of the report. */
@@ -82,6 +83,14 @@ async function measure(bench: Bench): Promise<void> {
   const machine = describeMachine(await (await bench.stage()).versions());
   const date = new Date().toISOString().slice(0, 10);
   const dataset = `In the database: ${pace.tokens.toLocaleString('en')} tokens of ${pace.users.toLocaleString('en')} users.`;
+  const folder = join(root, 'bench', PICTURES);
+  await rm(folder, { recursive: true, force: true });
+  await mkdir(folder, { recursive: true });
+  for (const result of results) {
+    for (const picture of result.case.pictures ?? []) {
+      await writeFile(join(folder, fileOf(picture, result)), draw(picture, result));
+    }
+  }
   await writeFile(join(root, 'bench', 'RESULTS.md'), asMarkdown(results, { machine, date, dataset }));
   say('Written to bench/RESULTS.md.');
 }

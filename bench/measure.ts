@@ -15,10 +15,10 @@ export async function measure(
   const pids = Object.entries(processes).filter((entry): entry is [string, number] => entry[1] !== undefined);
   const look = () => ({ processes: processorTimes(Object.fromEntries(pids)), machine: machineTime() });
   const before = look();
-  const { count, rate, p50, p99 } = await load();
+  const { count, rate, p50, p99, percentiles } = await load();
   const aftermath = await settle?.();
   const after = look();
-  const sample = { value: rate, p50, p99, ...(aftermath !== undefined && { aftermath }) };
+  const sample = { value: rate, p50, p99, percentiles, ...(aftermath !== undefined && { aftermath }) };
   if (!before.processes || !after.processes || !before.machine || !after.machine) return sample;
   const spent: Record<string, number> = {};
   for (const [name] of pids) spent[name] = (after.processes[name] ?? 0) - (before.processes[name] ?? 0);

@@ -1,8 +1,11 @@
+import { fileOf } from './picture.js';
 import type { CaseResult, Ratio } from './run-case.js';
 import type { Spread } from './statistics.js';
 
 type Row = readonly string[];
 
+/** Beside the report. */
+export const PICTURES = 'pictures';
 /** How long after a load its consequences must go on to be worth a line; in ms. */
 const AFTERMATH_MS = 100;
 /** More than this of the processors taken by others, and the figures say more of them than of us. */
@@ -32,6 +35,7 @@ in a hundred, took no longer.`,
     ['## The machine', '', ...markdownTable([['', ''], ...Object.entries(machine)])].join('\n'),
     `Real servers with their data on a real disk, set up as by \`npm start\`: PostgreSQL with \`fsync\` and
 \`synchronous_commit\` on. ${dataset}`,
+    ['## The goals', '', ...markdownTable(goalRows(results))].join('\n'),
     ...results.map(caseAsMarkdown),
   ];
   return `${parts.map((part) => part.trim()).join('\n\n')}\n`;
@@ -54,7 +58,32 @@ consequence is worked off: here, until the log is published to JetStream.`,
       markdownTable(processor).join('\n'),
     );
   }
-  return [...parts, ...remarks(result)].join('\n\n');
+  const pictures = (result.case.pictures ?? []).map(
+    (picture) => `![${picture.title}](${PICTURES}/${fileOf(picture, result)})`,
+  );
+  return [...parts, ...pictures, ...remarks(result)].join('\n\n');
+}
+
+/** Every goal at a glance. */
+function goalRows(results: readonly CaseResult[]): Row[] {
+  const rows = results.flatMap((result) =>
+    ratioRows(result)
+      .slice(1)
+      .filter(([, , , goal]) => goal)
+      .map(([level = '', ...rest]) => [
+        `[${result.case.title}](#${anchorOf(result.case.title)})`,
+        `${level} ${result.case.levelName ?? 'clients'}`,
+        ...rest,
+      ]),
+  );
+  return [['case', 'at', 'ratio', 'median', 'goal', ''], ...rows];
+}
+
+function anchorOf(title: string): string {
+  return title
+    .toLowerCase()
+    .replace(/[^\p{L}\p{N} -]/gu, '')
+    .replaceAll(' ', '-');
 }
 
 function figureRows({ case: { unit = 'a second', levelName = 'clients' }, figures }: CaseResult): Row[] {

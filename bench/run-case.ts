@@ -10,6 +10,7 @@ export interface Figures {
   readonly value: Spread;
   readonly p50?: Spread;
   readonly p99?: Spread;
+  readonly percentiles?: Readonly<Record<string, number>>;
   readonly processor?: Readonly<Record<string, number>>;
   readonly aftermath?: Spread;
 }
@@ -93,10 +94,15 @@ function figuresOf(contender: string, level: number, samples: readonly Sample[])
     const figures = samples.flatMap((sample) => sample[figure] ?? []);
     return figures.length > 0 ? { [figure]: spreadOf(figures) } : {};
   };
-  const processes = Object.keys(samples[0]?.processor ?? {});
-  const processor = Object.fromEntries(
-    processes.map((name) => [name, spreadOf(samples.map((sample) => sample.processor?.[name] ?? 0)).median]),
-  );
+  const medians = (figures: 'processor' | 'percentiles') =>
+    samples[0]?.[figures] && {
+      [figures]: Object.fromEntries(
+        Object.keys(samples[0][figures]).map((name) => [
+          name,
+          spreadOf(samples.map((sample) => sample[figures]?.[name] ?? 0)).median,
+        ]),
+      ),
+    };
   return {
     contender,
     level,
@@ -104,7 +110,8 @@ function figuresOf(contender: string, level: number, samples: readonly Sample[])
     ...spread('p50'),
     ...spread('p99'),
     ...spread('aftermath'),
-    ...(processes.length > 0 && { processor }),
+    ...medians('percentiles'),
+    ...medians('processor'),
   };
 }
 

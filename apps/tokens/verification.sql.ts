@@ -4,11 +4,12 @@ const HASH_BYTES = 32;
  * One statement verifies a whole batch: look up, decide, append the uses, move the counts, return. It takes the snapshot
  * of its start: a revocation that was answered before a verification was sent is seen by it.
  *
- * Parameters, one entry a verification: $1 number in the batch, $2 id of a token or session, $3 scopes asked for (comma-
- * separated, null: none asked), $4 service, $5 address, $6 when it arrived (RFC 3339, as the event has it), $7 the keyed hashes that its secret would have
- * under each pepper, one behind the other, $8 the account name that was presented with it (null: none). Then the policy:
- * $9 owner roles (null: any), $10 whether admins may hold tokens, $11 scopes that may be given (null: any); and $12 the
- * stream of uses, $13 its version so far, $14 its period.
+ * Parameters, one entry a question; the same one asked many times in a batch is one: $1 number in the batch, $2 id of a
+ * token or session, $3 scopes asked for (comma-separated, null: none asked), $4 service, $5 address, $6 and $7 when it
+ * arrived first and last (RFC 3339, as the event has it), $8 how often, $9 the keyed hashes that its secret would have under each pepper, one behind
+ * the other, $10 the account name that was presented with it (null: none). Then the policy: $11 owner roles (null: any), $12
+ * whether admins may hold tokens, $13 scopes that may be given (null: any); and $14 the stream of uses, $15 its version so
+ * far, $16 its period.
  *
  * The order of the reasons is from what the holder should learn first. Without a hash that matches it is `unknown`,
  * whatever else is true; the work is the same for an id that does not exist. Every row is found by a primary key: no step
@@ -17,7 +18,7 @@ const HASH_BYTES = 32;
  */
 export const VERIFY_BATCH = `
 WITH facts AS (
-  SELECT asked.n, string_to_array(asked.scopes, ',') AS scopes, asked.service, asked.ip, asked.at,
+  SELECT asked.n, string_to_array(asked.scopes, ',') AS scopes, asked.service, asked.ip, asked.first_at, asked.last_at, asked.count,
     lower(asked.presented_as) AS presented_as, proved.generation AS proved_generation, proved.pepper,
     s.id AS session_id, s.token_id AS session_token, s.expires_at AS session_expires_at,
     s.ended_at IS NOT NULL OR s.expires_at < statement_timestamp() AS session_over,
@@ -27,8 +28,8 @@ WITH facts AS (
     t.grace_generation, t.grace_ends_at,
     u.id AS user_id, u.username, u.roles, u.disabled, u.deleted, u.must_change_password,
     u.roles @> '{admin}' AS is_admin
-  FROM unnest($1::int[], $2::uuid[], $3::text[], $4::text[], $5::text[], $6::text[], $7::bytea[], $8::text[])
-    AS asked(n, id, scopes, service, ip, at, hashes, presented_as)
+  FROM unnest($1::int[], $2::uuid[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[], $8::int[], $9::bytea[],
+    $10::text[]) AS asked(n, id, scopes, service, ip, first_at, last_at, count, hashes, presented_as)
   LEFT JOIN LATERAL (
     SELECT generation, pepper FROM secrets
     WHERE owner = asked.id AND position(hash IN asked.hashes) % ${HASH_BYTES} = 1
@@ -59,24 +60,22 @@ decided AS (
       WHEN status = 'invalid' OR user_id IS NULL OR deleted THEN 'invalid'
       WHEN expires_at < statement_timestamp() THEN 'expired'
       WHEN disabled THEN 'user-disabled'
-      WHEN token_id IS NOT NULL AND NOT (($9::text[] IS NULL OR roles && $9::text[]) AND ($10::boolean OR NOT is_admin)) THEN 'role-lost'
+      WHEN token_id IS NOT NULL AND NOT (($11::text[] IS NULL OR roles && $11::text[]) AND ($12::boolean OR NOT is_admin)) THEN 'role-lost'
       WHEN scopes IS NULL THEN NULL
       WHEN token_id IS NOT NULL AND NOT scopes && granted THEN 'scope'
       WHEN token_id IS NULL AND NOT EXISTS (
         SELECT FROM unnest(scopes) AS wanted
         WHERE CASE WHEN wanted IN ('admin', 'introspect') THEN is_admin
-          ELSE wanted = 'tokens' OR $11::text[] IS NULL OR wanted = ANY ($11::text[]) END
+          ELSE wanted = 'tokens' OR $13::text[] IS NULL OR wanted = ANY ($13::text[]) END
       ) THEN 'scope'
     END AS reason
   FROM entitled
 ),
 uses AS (
-  SELECT token_id, user_id, username, sum(c)::bigint AS count, min(first_at) AS first_at, max(last_at) AS last_at,
-    jsonb_agg(jsonb_build_object('service', service, 'ip', ip, 'count', c)) AS breakdown
-  FROM (
-    SELECT token_id, user_id, username, service, ip, count(*) AS c, min(at COLLATE "C") AS first_at, max(at COLLATE "C") AS last_at
-    FROM decided WHERE reason IS NULL AND session_id IS NULL GROUP BY token_id, user_id, username, service, ip
-  ) AS parts
+  SELECT token_id, user_id, username, min(n) AS n, sum(count) AS count, min(first_at COLLATE "C") AS first_at,
+    max(last_at COLLATE "C") AS last_at,
+    jsonb_agg(jsonb_build_object('service', service, 'ip', ip, 'count', count)) AS breakdown
+  FROM decided WHERE reason IS NULL AND session_id IS NULL
   GROUP BY token_id, user_id, username
 ),
 counted AS (
@@ -85,27 +84,12 @@ counted AS (
   ON CONFLICT (token_id) DO UPDATE SET use_count = token_usage.use_count + excluded.use_count,
     last_used_at = greatest(token_usage.last_used_at, excluded.last_used_at)
 ),
-refused AS (
-  INSERT INTO token_refusals (token_id, reason, recorded_at)
-  SELECT DISTINCT token_id, reason, statement_timestamp() FROM decided
-  WHERE reason <> 'unknown' AND token_id IS NOT NULL AND session_id IS NULL ORDER BY token_id, reason
-  ON CONFLICT (token_id, reason) DO UPDATE SET recorded_at = excluded.recorded_at
-  WHERE token_refusals.recorded_at < excluded.recorded_at - interval '1 minute'
-  RETURNING token_id, reason
-),
-noted AS (
-  SELECT 'token-used' AS type, token_id, jsonb_build_object('count', count, 'firstAt', first_at, 'lastAt', last_at,
-    'breakdown', breakdown) AS data, jsonb_build_object('kind', 'user', 'id', user_id, 'username', username) AS by
-  FROM uses
-  UNION ALL
-  SELECT 'token-refused', token_id, (
-    SELECT jsonb_build_object('reason', refused.reason, 'service', d.service, 'ip', d.ip)
-    FROM decided d WHERE d.token_id = refused.token_id AND d.reason = refused.reason LIMIT 1
-  ), '{"kind":"system"}' FROM refused
-),
 appended AS (
   INSERT INTO events (stream, version, type, entity, data, metadata, period)
-  SELECT $12::text, $13::int + row_number() OVER (), type, token_id, data, jsonb_build_object('by', by), $14::date FROM noted
+  SELECT $14::text, $15::int + 1 + n, 'token-used', token_id,
+    jsonb_build_object('count', count, 'firstAt', first_at, 'lastAt', last_at, 'breakdown', breakdown),
+    jsonb_build_object('by', jsonb_build_object('kind', 'user', 'id', user_id, 'username', username)), $16::date
+  FROM uses
 )
 SELECT n, reason, proved_generation AS generation, pepper, session_id AS "sessionId", session_token AS "sessionToken",
   session_expires_at AS "sessionExpiresAt", token_id AS "tokenId", description, expires_at AS "expiresAt", granted,
@@ -115,6 +99,28 @@ SELECT n, reason, proved_generation AS generation, pepper, session_id AS "sessio
   least(expires_at, session_expires_at, CASE WHEN generation <> secret_generation THEN grace_ends_at END)
     AS "validUntil"
 FROM decided`;
+
+/**
+ * Notes in the histories of tokens that their credentials were refused: the first time, and then once a minute at most for
+ * each token and reason, so that who goes on with a dead one does not fill the log.
+ *
+ * Parameters, one entry for each token and reason: $1 id of the token, $2 reason, $3 service, $4 address. Then $5 the stream
+ * of uses, $6 its version so far, $7 its period.
+ */
+export const NOTE_REFUSALS = `
+WITH noted AS (
+  INSERT INTO token_refusals (token_id, reason, recorded_at)
+  SELECT token_id, reason, statement_timestamp() FROM unnest($1::uuid[], $2::text[]) AS refused(token_id, reason)
+  ORDER BY token_id, reason
+  ON CONFLICT (token_id, reason) DO UPDATE SET recorded_at = excluded.recorded_at
+  WHERE token_refusals.recorded_at < excluded.recorded_at - interval '1 minute'
+  RETURNING token_id, reason
+)
+INSERT INTO events (stream, version, type, entity, data, metadata, period)
+SELECT $5::text, $6::int + n, 'token-refused', token_id,
+  jsonb_build_object('reason', reason, 'service', service, 'ip', ip), '{"by":{"kind":"system"}}', $7::date
+FROM unnest($1::uuid[], $2::text[], $3::text[], $4::text[]) WITH ORDINALITY AS refused(token_id, reason, service, ip, n)
+JOIN noted USING (token_id, reason)`;
 
 /** A row of what `VERIFY_BATCH` returns. */
 export interface DecidedRow {

@@ -8,26 +8,27 @@ import { CONFIG, type Config } from './config.js';
 import { TOKENS_DATABASE } from './migrations.js';
 import { keyedHash } from './secrets.js';
 import { StaticKeys } from './static-keys.js';
-import { type DecidedRow, VERIFY_BATCH } from './verification.sql.js';
+import { type DecidedRow, NOTE_REFUSALS, VERIFY_BATCH } from './verification.sql.js';
 
-/** The largest batch that one statement takes; what waits beyond it goes with the next. */
+/** The most questions that one statement takes; what waits beyond them goes with the next. */
 const MAX_BATCH = 512;
 /** Batches under way at once: while the database works on one, the next is hashed and sent. */
 const MAX_UNDER_WAY = 2;
 /** A version is a 32-bit integer; a stream of uses that comes near starts another. */
 const MAX_VERSION = 2_000_000_000;
 /** The one plan is kept: made while the tables were small, it must not scan them when they have grown. */
-const BY_KEYS = '-c enable_seqscan=off -c enable_hashjoin=off -c enable_mergejoin=off';
+const BY_KEYS = '-c enable_seqscan=off -c enable_hashjoin=off -c enable_mergejoin=off -c enable_material=off';
 const RETRIED = new Set(['40001', '40P01']);
 const NO_PARTITION = '23514';
 
-interface Waiting {
+/** One question, and everyone who has asked it since the last batch. */
+interface Question {
   readonly id: string;
   readonly proof: string;
   readonly request: VerifyRequest;
-  readonly arrivedAt: string;
-  readonly resolve: (reply: VerifyReply) => void;
-  readonly reject: (error: unknown) => void;
+  readonly firstAt: string;
+  lastAt: string;
+  readonly waiting: { readonly resolve: (reply: VerifyReply) => void; readonly reject: (error: unknown) => void }[];
 }
 
 /**
@@ -39,7 +40,7 @@ export class Verifier implements OnApplicationShutdown {
   private readonly logger = new Logger(Verifier.name);
   /** A pool of its own: no list or report keeps a verification waiting. Its one statement is planned once. */
   private readonly pool: Pool;
-  private queue: Waiting[] = [];
+  private queue = new Map<string, Question>();
   private scheduled = false;
   private underWay = 0;
   private uses = new UseStream(new Date());
@@ -62,8 +63,14 @@ export class Verifier implements OnApplicationShutdown {
   verify(request: VerifyRequest): Promise<VerifyReply> {
     const proven = this.provenBy(request);
     if (!proven) return Promise.resolve({ active: false, reason: 'malformed' });
+    const { id, proof } = proven;
+    const key = JSON.stringify([id, proof, request.scopes, request.service, request.ip, request.username]);
     return new Promise((resolve, reject) => {
-      this.queue.push({ ...proven, request, arrivedAt: new Date().toISOString(), resolve, reject });
+      const lastAt = new Date().toISOString();
+      const question = this.queue.get(key) ?? { id, proof, request, firstAt: lastAt, lastAt, waiting: [] };
+      question.lastAt = lastAt;
+      question.waiting.push({ resolve, reject });
+      this.queue.set(key, question);
       this.schedule();
     });
   }
@@ -90,50 +97,80 @@ export class Verifier implements OnApplicationShutdown {
     this.scheduled = true;
     setImmediate(() => {
       this.scheduled = false;
-      if (this.queue.length > 0) void this.run(this.queue.splice(0, MAX_BATCH));
+      const batch = this.take();
+      if (batch.length > 0) void this.run(batch);
     });
   }
 
-  private async run(batch: Waiting[]): Promise<void> {
+  private take(): Question[] {
+    const batch: Question[] = [];
+    for (const [key, question] of this.queue) {
+      if (batch.length === MAX_BATCH) break;
+      batch.push(question);
+      this.queue.delete(key);
+    }
+    return batch;
+  }
+
+  private async run(batch: Question[]): Promise<void> {
     this.underWay++;
     try {
-      const rows = await this.execute(batch);
-      for (const row of rows) batch[row.n]?.resolve(replyOf(row));
-      if (rows.some(({ reason }) => reason !== 'unknown')) this.store.appended();
+      const rows = await this.verifyBatch(batch);
+      const refused = rows.filter(isNoted);
+      for (const row of rows) if (!isNoted(row)) answer(batch, row);
+      if (refused.length > 0) await this.noteRefusals(batch, refused);
+      for (const row of refused) answer(batch, row);
+      if (refused.length > 0 || rows.some(isUse)) this.store.appended();
       await this.rehash(batch, rows);
     } catch (error) {
-      for (const waiting of batch) waiting.reject(error);
+      for (const { waiting } of batch) for (const { reject } of waiting) reject(error);
     } finally {
       this.underWay--;
       this.schedule();
     }
   }
 
-  private async execute(batch: Waiting[]): Promise<DecidedRow[]> {
+  private verifyBatch(batch: Question[]): Promise<DecidedRow[]> {
     const { peppers, policy } = this.config;
+    return this.execute<DecidedRow>('verify-batch', VERIFY_BATCH, batch.length, [
+      batch.map((_, n) => n),
+      batch.map(({ id }) => id),
+      batch.map(({ request }) => request.scopes?.join(',') ?? null),
+      batch.map(({ request }) => request.service ?? null),
+      batch.map(({ request }) => request.ip ?? null),
+      batch.map(({ firstAt }) => firstAt),
+      batch.map(({ lastAt }) => lastAt),
+      batch.map(({ waiting }) => waiting.length),
+      batch.map(({ proof }) => Buffer.concat(peppers.map((pepper) => keyedHash(pepper, proof)))),
+      batch.map(({ request }) => request.username ?? null),
+      policy.ownerRoles,
+      policy.allowAdminTokens,
+      policy.scopes,
+    ]);
+  }
+
+  private async noteRefusals(batch: Question[], rows: DecidedRow[]): Promise<void> {
+    const refusals = [...new Map(rows.map((row) => [`${row.tokenId} ${row.reason}`, row])).values()];
+    const requests = refusals.map(({ n }) => batch[n]?.request);
+    await this.execute('note-refusals', NOTE_REFUSALS, refusals.length, [
+      refusals.map(({ tokenId }) => tokenId),
+      refusals.map(({ reason }) => reason),
+      requests.map((request) => request?.service ?? null),
+      requests.map((request) => request?.ip ?? null),
+    ]);
+  }
+
+  /** Runs a statement that may append so many events to the stream of uses, whose place are its last parameters. */
+  private async execute<Row extends object>(
+    name: string,
+    text: string,
+    events: number,
+    values: unknown[],
+  ): Promise<Row[]> {
     for (let attempt = 1; ; attempt++) {
-      const uses = this.uses.take(batch.length * 2);
+      const { stream, version, period } = this.uses.take(events);
       try {
-        const { rows } = await this.pool.query<DecidedRow>({
-          name: 'verify-batch',
-          text: VERIFY_BATCH,
-          values: [
-            batch.map((_, n) => n),
-            batch.map(({ id }) => id),
-            batch.map(({ request }) => request.scopes?.join(',') ?? null),
-            batch.map(({ request }) => request.service ?? null),
-            batch.map(({ request }) => request.ip ?? null),
-            batch.map(({ arrivedAt }) => arrivedAt),
-            batch.map(({ proof }) => Buffer.concat(peppers.map((pepper) => keyedHash(pepper, proof)))),
-            batch.map(({ request }) => request.username ?? null),
-            policy.ownerRoles,
-            policy.allowAdminTokens,
-            policy.scopes,
-            uses.stream,
-            uses.version,
-            uses.period,
-          ],
-        });
+        const { rows } = await this.pool.query<Row>({ name, text, values: [...values, stream, version, period] });
         return rows;
       } catch (error) {
         const { code } = error as { code?: string };
@@ -145,11 +182,11 @@ export class Verifier implements OnApplicationShutdown {
   }
 
   /** Moves secrets that were proved under a retired pepper to the current one. */
-  private async rehash(batch: Waiting[], rows: DecidedRow[]): Promise<void> {
+  private async rehash(batch: Question[], rows: DecidedRow[]): Promise<void> {
     const [current] = this.config.peppers;
     const old = rows.filter((row) => row.reason === null && row.pepper !== current.id);
     if (old.length === 0) return;
-    const owners = old.map(({ n }) => batch[n] as Waiting);
+    const owners = old.map(({ n }) => batch[n] as Question);
     await this.pool
       .query(
         `UPDATE secrets SET hash = new.hash, pepper = $4
@@ -189,6 +226,20 @@ class UseStream {
 
 function monthOf(now: Date): string {
   return now.toISOString().slice(0, 7);
+}
+
+/** Whether the history of a token tells of it: a token of which some secret was proved was refused. */
+function isNoted({ reason, tokenId, sessionId }: DecidedRow): boolean {
+  return reason !== null && reason !== 'unknown' && tokenId !== null && sessionId === null;
+}
+
+function isUse({ reason, sessionId }: DecidedRow): boolean {
+  return reason === null && sessionId === null;
+}
+
+function answer(batch: readonly Question[], row: DecidedRow): void {
+  const reply = replyOf(row);
+  for (const { resolve } of batch[row.n]?.waiting ?? []) resolve(reply);
 }
 
 function replyOf(row: DecidedRow): VerifyReply {

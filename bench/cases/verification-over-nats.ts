@@ -26,7 +26,10 @@ what verification adds to the service's own time alone: PostgreSQL's work takes 
 clients and from NATS as well.
 `,
   levels: LEVELS,
-  pictures: ['rate', 'latencies'],
+  pictures: [
+    { of: 'rate', title: 'Requests a second, by concurrent clients' },
+    { of: 'latencies', title: 'Latency in ms, by percentile, 64 concurrent clients', level: 64 },
+  ],
 
   async prepare(bench) {
     const stage = await bench.stage();

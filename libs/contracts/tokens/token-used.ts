@@ -2,7 +2,10 @@ import { z } from 'zod';
 import { defineEvent, eventBase, instant } from '../message.js';
 import { exampleToken } from './example-token.js';
 
-/** The token was accepted `count` times; a batch of verifications is one event per token. */
+/**
+ * The token was accepted `count` times; a batch of verifications is one event per token. The counts of `breakdown` add up to
+ * `count`; a service and address that asked different questions, for other scopes say, stand there once for each.
+ */
 export const tokenUsed = defineEvent({
   subject: 'tokens.token-used',
   schema: eventBase.extend({
