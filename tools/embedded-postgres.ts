@@ -2,6 +2,7 @@ import { spawnSync } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { closeSync, existsSync, openSync, readFileSync } from 'node:fs';
 import { chown, mkdir, readFile, realpath, rename, rm, stat, writeFile } from 'node:fs/promises';
+import { totalmem } from 'node:os';
 import { basename, dirname, join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import pg from 'pg';
@@ -61,6 +62,7 @@ export async function startPostgres(options: PostgresOptions): Promise<Postgres>
     listen_addresses: '127.0.0.1',
     unix_socket_directories: '',
     max_connections: options.maxConnections ?? 200,
+    shared_buffers: `${bufferMebibytes()}MB`,
     fsync: options.fsync === false ? 'off' : 'on',
     full_page_writes: options.fsync === false ? 'off' : 'on',
   };
@@ -193,6 +195,12 @@ function runInitdb(file: string, args: string[], user: Command['user']): Promise
       code === 0 ? resolve() : reject(new Error(`The PostgreSQL cluster cannot be made: ${errors.trim()}`)),
     );
   });
+}
+
+/** An eighth of the memory: a million tokens fit into one GiB, and more serves nobody here. */
+function bufferMebibytes(): number {
+  const MEBIBYTE = 1024 ** 2;
+  return Math.min(1024, Math.max(128, Math.floor(totalmem() / MEBIBYTE / 8)));
 }
 
 /** PG* variables of the caller's shell would otherwise become the server's settings. */

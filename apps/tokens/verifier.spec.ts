@@ -3,16 +3,21 @@ import { ClientProxyFactory, Transport } from '@nestjs/microservices';
 import { formatCredential, generateSecret, parseCredential, proofOf } from '@tokenlog/contracts/credential.js';
 import { refusalReason } from '@tokenlog/contracts/tokens/verify.js';
 import { natsOptions } from '@tokenlog/platform/nats.js';
+import { Client } from 'pg';
 import { firstValueFrom } from 'rxjs';
+import { testDatabase } from '../../test/support/database.js';
 import { eventually } from '../../test/support/eventually.js';
 import { CreateToken } from './create-token.js';
 import { DeleteToken } from './delete-token.js';
 import { EditToken } from './edit-token.js';
 import { EndSession } from './end-session.js';
+import { migrate } from './migrate.js';
+import { TOKENS_DATABASE } from './migrations.js';
 import { RefreshToken } from './refresh-token.js';
 import { RevokeToken } from './revoke-token.js';
 import { StartSession } from './start-session.js';
 import { startTokenService, type TestTokenService, type TestUser } from './testing/token-service.js';
+import { VERIFIER_SETTINGS, VERIFY_BATCH } from './verification.sql.js';
 
 describe('verification', () => {
   let service: TestTokenService;
@@ -352,4 +357,30 @@ describe('verification', () => {
     }
     for (const { tokenId } of tokens) expect((await usageOf(tokenId)).use_count).toBe(75);
   });
+
+  it('finds every row by a key, with a plan that was made while the tables were empty too', async () => {
+    const empty = await testDatabase();
+    await migrate(empty.url);
+    const client = new Client({
+      connectionString: empty.url,
+      options: `-c search_path=${TOKENS_DATABASE.schema} ${VERIFIER_SETTINGS}`,
+    });
+    await client.connect();
+    await client.query('VACUUM ANALYZE');
+    const { rows } = await client.query(`EXPLAIN (GENERIC_PLAN, FORMAT JSON) ${VERIFY_BATCH}`);
+    await client.end();
+
+    const nodes = nodesOf(rows[0]['QUERY PLAN'][0].Plan);
+    const scans = nodes.filter((node) => node['Relation Name'] && node['Node Type'] !== 'ModifyTable');
+    expect(new Set(scans.map((node) => node['Relation Name']))).toEqual(
+      new Set(['secrets', 'sessions', 'tokens', 'users']),
+    );
+    for (const scan of scans) expect(scan).toMatchObject({ 'Index Cond': expect.any(String) });
+  });
 });
+
+type PlanNode = Record<string, unknown> & { Plans?: PlanNode[] };
+
+function nodesOf(node: PlanNode): PlanNode[] {
+  return [node, ...(node.Plans ?? []).flatMap(nodesOf)];
+}

@@ -8,7 +8,7 @@ import { CONFIG, type Config } from './config.js';
 import { TOKENS_DATABASE } from './migrations.js';
 import { keyedHash } from './secrets.js';
 import { StaticKeys } from './static-keys.js';
-import { type DecidedRow, NOTE_REFUSALS, VERIFY_BATCH } from './verification.sql.js';
+import { type DecidedRow, NOTE_REFUSALS, VERIFIER_SETTINGS, VERIFY_BATCH } from './verification.sql.js';
 
 /** The most questions that one statement takes; what waits beyond them goes with the next. */
 const MAX_BATCH = 512;
@@ -16,8 +16,6 @@ const MAX_BATCH = 512;
 const MAX_UNDER_WAY = 2;
 /** A version is a 32-bit integer; a stream of uses that comes near starts another. */
 const MAX_VERSION = 2_000_000_000;
-/** The one plan is kept: made while the tables were small, it must not scan them when they have grown. */
-const BY_KEYS = '-c enable_seqscan=off -c enable_hashjoin=off -c enable_mergejoin=off -c enable_material=off';
 const RETRIED = new Set(['40001', '40P01']);
 const NO_PARTITION = '23514';
 
@@ -54,7 +52,7 @@ export class Verifier implements OnApplicationShutdown {
       connectionString: config.databaseUrl,
       max: MAX_UNDER_WAY,
       application_name: 'tokenlog-verifier',
-      options: `-c role=${TOKENS_DATABASE.role} -c search_path=${TOKENS_DATABASE.schema} -c plan_cache_mode=force_generic_plan ${BY_KEYS}`,
+      options: `-c role=${TOKENS_DATABASE.role} -c search_path=${TOKENS_DATABASE.schema} ${VERIFIER_SETTINGS}`,
     });
     this.pool.on('error', (error) => this.logger.warn(`idle connection lost: ${error.message}`));
   }
