@@ -26,8 +26,8 @@ const internalError: RequestError = {
  * client sends `{…}` and gets `{…}`; a Nest `ClientProxy` sends and gets its envelope around the same content. What is not
  * JSON reaches the handler as `undefined`, so that it is answered too.
  *
- * Beside Nest's own NATS server it costs a third: a reply goes out as soon as its handler has it, so that those of one batch
- * leave in one write instead of one each.
+ * Nest's own server for NATS sends each reply from a tick of its own, in a write of its own. Here those of one batch leave
+ * together.
  */
 export class NatsRequestServer extends Server implements CustomTransportStrategy {
   private nats: NatsConnection | undefined;
