@@ -18,6 +18,8 @@ export type PostgresOptions = {
   /** False for tests only: a crash of the machine would ruin the cluster. */
   fsync?: boolean;
   maxConnections?: number;
+  /** Further settings of the server, by name. */
+  settings?: Readonly<Record<string, string>>;
   /** Where the server's own log goes. Default: `<dataDir>.log`. */
   logFile?: string;
   /** Told what is being done when it may take a while. */
@@ -63,6 +65,7 @@ export async function startPostgres(options: PostgresOptions): Promise<Postgres>
     max_connections: options.maxConnections ?? 200,
     fsync: options.fsync === false ? 'off' : 'on',
     full_page_writes: options.fsync === false ? 'off' : 'on',
+    ...options.settings,
   };
   const args = ['-D', dataDir, '-p', String(port)];
   for (const [name, value] of Object.entries(settings)) args.push('-c', `${name}=${value}`);

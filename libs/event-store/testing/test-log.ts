@@ -23,6 +23,7 @@ export async function testLog() {
   return {
     pool,
     owner,
+    databaseUrl: database.url,
     async drop() {
       await Promise.all([pool.end(), owner.end()]);
       await database.drop();
