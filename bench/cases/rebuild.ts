@@ -68,15 +68,15 @@ meanwhile. Every rebuild must find that no row differed.
 
 async function makeLog(bench: Bench, eventsEach: number) {
   const database = await makeDatabase(await bench.stage());
-  const events = bench.pace.tokens * EVENTS_A_TOKEN_OF_THE_RUN;
+  const count = Math.ceil((bench.pace.tokens * EVENTS_A_TOKEN_OF_THE_RUN) / eventsEach);
   await migrate(database.url);
   const tokens = await seedTokens({
     databaseUrl: database.url,
     pepper: { id: 'bench', key: generateSecret() },
     users: bench.pace.users,
-    tokens: events / eventsEach,
+    tokens: count,
   });
   await liveOn({ databaseUrl: database.url, tokens: tokens.map(({ id }) => id), eventsEach });
   const child = await startChild('rebuild-process.js', { databaseUrl: database.url });
-  return { database, child, events };
+  return { database, child, events: count * eventsEach };
 }
