@@ -1,5 +1,7 @@
 import { testFolder } from '../test/support/folder.js';
 import { Bench } from './bench.js';
+import { appendInBatches } from './cases/append.js';
+import { rebuildOfTheTokenTable } from './cases/rebuild.js';
 import { verificationOverNats } from './cases/verification-over-nats.js';
 import { asMarkdown, asText } from './report.js';
 import { runCase } from './run-case.js';
@@ -25,6 +27,12 @@ test('a case yields every figure, and a report that names neither this machine n
       for (const figure of [value, p50, p99]) expect(figure?.median).toBeGreaterThan(0);
     }
     for (const { spread } of result.ratios) expect(spread.median).toBeGreaterThan(0);
+
+    for (const other of [appendInBatches, rebuildOfTheTokenTable]) {
+      const { figures, ratios } = await runCase(other, bench);
+      for (const { value } of figures) expect(value.median).toBeGreaterThan(0);
+      expect(ratios).toHaveLength(other.levels.length);
+    }
 
     const machine = await (await bench.stage()).versions();
     expect(machine).toEqual({ PostgreSQL: expect.stringMatching(/^18/), 'nats-server': expect.stringMatching(/^2/) });

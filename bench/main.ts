@@ -5,7 +5,9 @@ import { root } from '../tools/paths.js';
 import { StartError } from '../tools/system.js';
 import { Bench } from './bench.js';
 import type { Case } from './case.js';
+import { appendInBatches } from './cases/append.js';
 import { durableUse } from './cases/durable-use.js';
+import { rebuildOfTheTokenTable } from './cases/rebuild.js';
 import { verificationBySize } from './cases/verification-by-size.js';
 import { verificationBySpread } from './cases/verification-by-spread.js';
 import { verificationOneAtATime } from './cases/verification-one-at-a-time.js';
@@ -22,6 +24,8 @@ const cases: readonly Case[] = [
   verificationBySpread,
   verificationBySize,
   durableUse,
+  appendInBatches,
+  rebuildOfTheTokenTable,
 ];
 
 const thorough = { rounds: 5, milliseconds: 1_500, tokens: 100_000, users: 1_000 };

@@ -19,6 +19,8 @@ export type PostgresOptions = {
   /** False for tests only: a crash of the machine would ruin the cluster. */
   fsync?: boolean;
   maxConnections?: number;
+  /** Further settings of the server, by name. */
+  settings?: Readonly<Record<string, string>>;
   /** Where the server's own log goes. Default: `<dataDir>.log`. */
   logFile?: string;
   /** Told what is being done when it may take a while. */
@@ -65,6 +67,7 @@ export async function startPostgres(options: PostgresOptions): Promise<Postgres>
     shared_buffers: `${bufferMebibytes()}MB`,
     fsync: options.fsync === false ? 'off' : 'on',
     full_page_writes: options.fsync === false ? 'off' : 'on',
+    ...options.settings,
   };
   const args = ['-D', dataDir, '-p', String(port)];
   for (const [name, value] of Object.entries(settings)) args.push('-c', `${name}=${value}`);

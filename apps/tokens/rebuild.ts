@@ -23,7 +23,7 @@ export async function rebuildProjection(
     const names = projections.map((each) => each.name).join(', ');
     throw new Error(`There is no projection ${JSON.stringify(name)}; there are: ${names}.`);
   }
-  const owner = new Pool({ connectionString: databaseUrl, max: 1 });
+  const owner = new Pool({ connectionString: databaseUrl, max: 2 });
   try {
     const { schema, role } = TOKENS_DATABASE;
     return await rebuild(owner, schema, role, projection, progress);

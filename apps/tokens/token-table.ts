@@ -3,7 +3,13 @@ import type { Projection } from '@tokenlog/event-store/event-store.js';
 import { batchesByType } from '@tokenlog/event-store/projection.js';
 import type { TokenEvent } from './token.js';
 
-type Handled = Exclude<TokenEvent['type'], 'token-expiring'> | 'token-used';
+type Handled = Exclude<TokenEvent['type'], 'token-expiring'>;
+
+interface Uses {
+  readonly count: number;
+  /** RFC 3339 in UTC with milliseconds, so that texts compare as times do. */
+  readonly lastAt: string;
+}
 
 /** One statement a type: `$1` is the batch as JSON, a row an event: its data, and `id`, `at`, `by`. */
 const STATEMENTS: Record<Handled, string> = {
@@ -40,13 +46,14 @@ const STATEMENTS: Record<Handled, string> = {
   'token-deleted': `
     UPDATE tokens SET status = 'deleted', updated_at = e.at, updated_by = e.by
     FROM jsonb_to_recordset($1) AS e(id uuid, at timestamptz, by text) WHERE tokens.id = e.id`,
-  'token-used': `
-    INSERT INTO token_usage (token_id, use_count, last_used_at)
-    SELECT id, count, "lastAt" FROM jsonb_to_recordset($1) AS e(id uuid, count bigint, "lastAt" timestamptz)
-    ORDER BY id
-    ON CONFLICT (token_id) DO UPDATE SET use_count = token_usage.use_count + excluded.use_count,
-      last_used_at = greatest(token_usage.last_used_at, excluded.last_used_at)`,
 };
+
+/** `$1` tokens, `$2` how often each was used, `$3` when last. */
+const COUNT_USES = `
+  INSERT INTO token_usage (token_id, use_count, last_used_at)
+  SELECT * FROM unnest($1::uuid[], $2::bigint[], $3::timestamptz[]) AS used(id, count, last_at) ORDER BY id
+  ON CONFLICT (token_id) DO UPDATE SET use_count = token_usage.use_count + excluded.use_count,
+    last_used_at = greatest(token_usage.last_used_at, excluded.last_used_at)`;
 
 /** The admin table (S36), one row a token, and the counts of its uses. */
 export const tokenTable: Projection = {
@@ -56,8 +63,29 @@ export const tokenTable: Projection = {
     for (const batch of batchesByType(events, STATEMENTS)) {
       await sql.query(STATEMENTS[batch.type], [JSON.stringify(batch.events.map(rowOf))]);
     }
+    const uses = usesOf(events);
+    if (uses.size === 0) return;
+    const counts = [...uses.values()];
+    await sql.query(COUNT_USES, [
+      [...uses.keys()],
+      counts.map(({ count }) => count),
+      counts.map(({ lastAt }) => lastAt),
+    ]);
   },
 };
+
+/** What the uses among some events come to, by token: each row is written once, however often its token was used. */
+function usesOf(events: readonly RecordedEvent[]): Map<string, Uses> {
+  const uses = new Map<string, Uses>();
+  for (const { type, entity, data } of events) {
+    if (type !== 'token-used') continue;
+    const { count, lastAt } = data as Uses;
+    const before = uses.get(entity);
+    const last = before && before.lastAt > lastAt ? before.lastAt : lastAt;
+    uses.set(entity, { count: count + (before?.count ?? 0), lastAt: last });
+  }
+  return uses;
+}
 
 /** The name of who did it, as the table shows it: `<system>` for what no user did (S37). */
 export function nameOf({ metadata: { by } }: RecordedEvent): string {

@@ -4,7 +4,8 @@ import { LOG_START, type LogCursor, type RecordedEvent } from './event.js';
 import type { Projection } from './event-store.js';
 import { cursorOf, readLog } from './read.js';
 
-const BATCH = 5000;
+/** Events that are read, and projected, at once. */
+export const REBUILD_BATCH = 5000;
 
 /** What a rebuild found. */
 export interface RebuildReport {
@@ -16,7 +17,7 @@ export interface RebuildReport {
 /**
  * Fills a projection's tables anew from the log, beside the live ones, and puts them in their place. Readers see the old
  * tables until the new ones are whole; everybody waits only while the last events are caught up with.
- * @param owner connections of whoever owns `schema`; the services' role may not make tables
+ * @param owner two connections of whoever owns `schema`; the services' role may not make tables
  * @param role the services' role, which keeps its grants
  */
 export async function rebuild(
@@ -26,7 +27,7 @@ export async function rebuild(
   projection: Projection,
   progress: (events: number) => void = () => undefined,
 ): Promise<RebuildReport> {
-  const client = await owner.connect();
+  const client = await connect(owner);
   const shadow = `${schema}_rebuild`;
   try {
     await client.query(`DROP SCHEMA IF EXISTS ${shadow} CASCADE`);
@@ -36,7 +37,7 @@ export async function rebuild(
     }
     // The projection's unqualified names now mean the shadows; the log is found behind them.
     await client.query(`SET search_path = ${shadow}, ${schema}`);
-    const { cursor, events } = await catchUp(client, projection, progress);
+    const { cursor, events } = await catchUp(owner, client, schema, projection, progress);
 
     const { differences, compared } = await compare(client, schema, shadow, projection, cursor);
     const last = await swap(client, schema, shadow, role, projection, cursor, compared);
@@ -51,20 +52,48 @@ export async function rebuild(
   }
 }
 
-async function catchUp(client: PoolClient, projection: Projection, progress: (events: number) => void) {
-  let cursor: LogCursor = LOG_START;
-  let events = 0;
-  for (;;) {
-    const batch = await readLog(client, cursor, BATCH);
-    const last = batch.at(-1);
-    if (!last) return { cursor, events };
-    await client.query('BEGIN');
-    await projection.project(client, batch);
-    await client.query('COMMIT');
-    cursor = cursorOf(last);
-    events += batch.length;
-    progress(events);
-    if (batch.length < BATCH) return { cursor, events };
+/** A connection whose loss is told by the query that fails: unheard, its event would end the process. */
+async function connect(owner: Pool): Promise<PoolClient> {
+  const client = await owner.connect();
+  return client.on('error', () => undefined);
+}
+
+/**
+ * Projects one batch while the next is read on a connection of its own. Nothing holds a batch together or waits for the
+ * disk: of a rebuild that is broken off nobody reads anything.
+ */
+async function catchUp(
+  owner: Pool,
+  client: PoolClient,
+  schema: string,
+  projection: Projection,
+  progress: (events: number) => void,
+) {
+  const reader = await connect(owner);
+  try {
+    await reader.query(`SET search_path = ${schema}`);
+    await client.query('SET synchronous_commit = off');
+    let cursor: LogCursor = LOG_START;
+    let events = 0;
+    let batch = await readLog(reader, cursor, REBUILD_BATCH);
+    for (let last = batch.at(-1); last; last = batch.at(-1)) {
+      cursor = cursorOf(last);
+      const whole = batch.length === REBUILD_BATCH;
+      // Both are waited for, whichever fails: without the shadows, the statements of the other would mean the live tables.
+      const [projected, next] = await Promise.allSettled([
+        projection.project(client, batch),
+        whole ? readLog(reader, cursor, REBUILD_BATCH) : [],
+      ]);
+      if (projected.status === 'rejected') throw projected.reason;
+      if (next.status === 'rejected') throw next.reason;
+      events += batch.length;
+      progress(events);
+      batch = next.value;
+    }
+    await client.query('RESET synchronous_commit');
+    return { cursor, events };
+  } finally {
+    reader.release(true);
   }
 }
 

@@ -21,6 +21,8 @@ export default async function setUp() {
       password: generateSecret(),
       fsync: false,
       maxConnections: 300,
+      // For statements.ts. More than all specs together run, so that none is forgotten while it is counted.
+      settings: { shared_preload_libraries: 'pg_stat_statements', 'pg_stat_statements.max': '50000' },
     }),
     findNatsServer({ output }),
   ]);

@@ -3,8 +3,8 @@ import { testDatabase } from '../../../test/support/database.js';
 import type { Aggregate } from '../event.js';
 import { createLog, createRole } from '../log.sql.js';
 
-const SCHEMA = 'log';
-const ROLE = 'tokenlog_test_log';
+export const SCHEMA = 'log';
+export const ROLE = 'tokenlog_test_log';
 
 /** A log on a database of its own: `pool` acts as the service's role, `owner` as who made it. */
 export async function testLog() {
@@ -23,6 +23,7 @@ export async function testLog() {
   return {
     pool,
     owner,
+    databaseUrl: database.url,
     async drop() {
       await Promise.all([pool.end(), owner.end()]);
       await database.drop();
