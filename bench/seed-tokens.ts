@@ -1,4 +1,4 @@
-import { generateSecret, proofOf } from '@tokenlog/contracts/credential.js';
+import { formatCredential, generateSecret, proofOf } from '@tokenlog/contracts/credential.js';
 import { append } from '@tokenlog/event-store/append.js';
 import pg from 'pg';
 import { v7 } from 'uuid';
@@ -19,6 +19,8 @@ export interface SeedOptions {
 
 export interface SeededToken {
   readonly id: string;
+  /** The text that its owner presents. */
+  readonly credential: string;
   readonly proof: string;
 }
 
@@ -41,12 +43,13 @@ export async function seedTokens({ databaseUrl, pepper, users, tokens }: SeedOpt
     while (seeded.length < tokens) {
       const batch = Array.from({ length: Math.min(BATCH, tokens - seeded.length) }, (_, index) => {
         const owner = owners[(seeded.length + index) % owners.length] as Owner;
-        return { id: v7(), proof: proofOf(generateSecret()), owner };
+        const [id, secret] = [v7(), generateSecret()];
+        return { id, credential: formatCredential({ prefix: 'tkl', id, secret }), proof: proofOf(secret), owner };
       });
       await client.query('BEGIN');
       await createTokens(client, pepper, batch);
       await client.query('COMMIT');
-      seeded.push(...batch.map(({ id, proof }) => ({ id, proof })));
+      seeded.push(...batch.map(({ id, credential, proof }) => ({ id, credential, proof })));
     }
     await client.query('RESET role');
     await client.query('VACUUM ANALYZE');

@@ -15,6 +15,8 @@ export interface StageOptions {
   /** How many tokens, and users to own them, a case finds in the database. */
   readonly tokens: number;
   readonly users: number;
+  /** Settings of PostgreSQL beside those of `npm start`. */
+  readonly settings?: Readonly<Record<string, string>>;
   readonly signal: AbortSignal;
   readonly progress: (line: string) => void;
 }
@@ -33,7 +35,7 @@ export class Stage {
     private readonly observer: pg.Client,
   ) {}
 
-  static async set({ dataDir, tokens, users, signal, progress }: StageOptions): Promise<Stage> {
+  static async set({ dataDir, tokens, users, settings = {}, signal, progress }: StageOptions): Promise<Stage> {
     progress('Starting PostgreSQL, NATS and the services');
     const pepper = generateSecret();
     const system = await startSystem({
@@ -54,6 +56,7 @@ export class Stage {
         TOKEN_PEPPER: pepper,
       });
       const seeded = await seedTokens({ databaseUrl, pepper: peppers[0], users, tokens });
+      if (Object.keys(settings).length > 0) await configure(system, settings);
       await observer.connect();
       await observer.query(`SET search_path = ${TOKENS_DATABASE.schema}`);
       load = await Load.start(natsUrls.guard);
@@ -113,4 +116,15 @@ export class Stage {
     await this.observer.end();
     await this.system.stop();
   }
+}
+
+/** Changes settings of PostgreSQL, those too that need a restart. */
+async function configure(system: System, settings: Readonly<Record<string, string>>): Promise<void> {
+  const client = new pg.Client(system.databaseUrl);
+  await client.connect();
+  for (const [name, value] of Object.entries(settings)) {
+    await client.query(`ALTER SYSTEM SET ${client.escapeIdentifier(name)} = ${client.escapeLiteral(value)}`);
+  }
+  await client.end();
+  await system.restart('postgres');
 }
