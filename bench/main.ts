@@ -5,13 +5,14 @@ import { root } from '../tools/paths.js';
 import { StartError } from '../tools/system.js';
 import { Bench } from './bench.js';
 import type { Case } from './case.js';
+import { revocation } from './cases/revocation.js';
 import { verificationOverNats } from './cases/verification-over-nats.js';
 import { describeMachine, isInMemory } from './machine.js';
 import { asMarkdown, asText } from './report.js';
 import { type CaseResult, runCase } from './run-case.js';
 
 /** Every case, in the order of the report. */
-const cases: readonly Case[] = [verificationOverNats];
+const cases: readonly Case[] = [verificationOverNats, revocation];
 
 const thorough = { rounds: 5, milliseconds: 1_500, tokens: 100_000, users: 1_000 };
 const quick = { rounds: 2, milliseconds: 200, tokens: 1_000, users: 10 };
