@@ -31,9 +31,9 @@ export class Bench {
   }
 
   /** A system of a case's own, which the case ends. */
-  async setStage(dataset: Pick<StageOptions, 'tokens' | 'users'>): Promise<Stage> {
+  async setStage(options: Pick<StageOptions, 'tokens' | 'users' | 'settings'>): Promise<Stage> {
     this.signal.throwIfAborted();
-    return Stage.set({ dataDir: await this.makeFolder(), ...dataset, signal: this.signal, progress: this.progress });
+    return Stage.set({ dataDir: await this.makeFolder(), ...options, signal: this.signal, progress: this.progress });
   }
 
   /** A new folder that is removed at the end of the run. */

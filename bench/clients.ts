@@ -29,12 +29,16 @@ export async function askInTurn<Request>(
   };
   await Promise.all(Array.from({ length: clients }, client));
 
-  const seconds = (performance.now() - begun) / 1_000;
   places.set(name, place);
+  return resultOf(latencies, performance.now() - begun);
+}
+
+/** What operations come to that took so long each, and so long together, in ms. */
+export function resultOf(latencies: readonly number[], milliseconds: number): LoadResult {
   const sorted = Float64Array.from(latencies).sort();
   return {
     count: sorted.length,
-    rate: sorted.length / seconds,
+    rate: (sorted.length / milliseconds) * 1_000,
     p50: percentile(sorted, 0.5),
     p99: percentile(sorted, 0.99),
     percentiles: Object.fromEntries(PERCENTILES.map((each) => [each, percentile(sorted, each / 100)])),

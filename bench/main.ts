@@ -8,6 +8,7 @@ import type { Case } from './case.js';
 import { appendInBatches } from './cases/append.js';
 import { durableUse } from './cases/durable-use.js';
 import { rebuildOfTheTokenTable } from './cases/rebuild.js';
+import { revocation } from './cases/revocation.js';
 import { verificationBySize } from './cases/verification-by-size.js';
 import { verificationBySpread } from './cases/verification-by-spread.js';
 import { verificationOneAtATime } from './cases/verification-one-at-a-time.js';
@@ -26,6 +27,7 @@ const cases: readonly Case[] = [
   durableUse,
   appendInBatches,
   rebuildOfTheTokenTable,
+  revocation,
 ];
 
 const thorough = { rounds: 5, milliseconds: 1_500, tokens: 100_000, users: 1_000 };

@@ -110,10 +110,11 @@ function ratioRow({ level, name, spread: ratio, goal }: Ratio): Row {
 function processorRows({ case: { levelName = 'clients' }, figures }: CaseResult): Row[] | undefined {
   const names = [...new Set(figures.flatMap(({ processor }) => Object.keys(processor ?? {})))];
   if (names.length === 0) return undefined;
-  const rows = figures.map(({ level, contender, processor = {} }) => {
+  const rows = figures.flatMap(({ level, contender, processor }) => {
+    if (!processor) return [];
     const total = Object.values(processor).reduce((sum, each) => sum + each, 0);
     const cells = names.map((name) => (processor[name] === undefined ? '' : count(processor[name])));
-    return [level.toLocaleString('en'), contender, ...cells, count(total)];
+    return [[level.toLocaleString('en'), contender, ...cells, count(total)]];
   });
   return [[levelName, 'µs each', ...names, 'together'], ...rows];
 }

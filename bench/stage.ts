@@ -17,6 +17,8 @@ export interface StageOptions {
   /** How many tokens, and users to own them, a case finds in the database. */
   readonly tokens: number;
   readonly users: number;
+  /** Settings of PostgreSQL beside those of `npm start`. */
+  readonly settings?: Readonly<Record<string, string>>;
   readonly signal: AbortSignal;
   readonly progress: (line: string) => void;
 }
@@ -36,7 +38,7 @@ export class Stage {
     private readonly pepper: Pepper,
   ) {}
 
-  static async set({ dataDir, tokens, users, signal, progress }: StageOptions): Promise<Stage> {
+  static async set({ dataDir, tokens, users, settings = {}, signal, progress }: StageOptions): Promise<Stage> {
     progress('Starting PostgreSQL, NATS and the services');
     const secret = generateSecret();
     const system = await startSystem({
@@ -58,6 +60,7 @@ export class Stage {
       });
       const [pepper] = peppers;
       const seeded = await seedTokens({ databaseUrl, pepper, users, tokens });
+      if (Object.keys(settings).length > 0) await configure(system, settings);
       await observer.connect();
       await observer.query(`SET search_path = ${TOKENS_DATABASE.schema}`);
       load = await Load.start(natsUrls.guard);
@@ -132,4 +135,15 @@ export class Stage {
     await this.observer.end();
     await this.system.stop();
   }
+}
+
+/** Changes settings of PostgreSQL, those too that need a restart. */
+async function configure(system: System, settings: Readonly<Record<string, string>>): Promise<void> {
+  const client = new pg.Client(system.databaseUrl);
+  await client.connect();
+  for (const [name, value] of Object.entries(settings)) {
+    await client.query(`ALTER SYSTEM SET ${client.escapeIdentifier(name)} = ${client.escapeLiteral(value)}`);
+  }
+  await client.end();
+  await system.restart('postgres');
 }

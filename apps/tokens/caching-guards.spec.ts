@@ -1,3 +1,4 @@
+import { invalidate } from '@tokenlog/contracts/guard/invalidate.js';
 import { connectNats } from '@tokenlog/platform/nats.js';
 import { resolveAuthOptions } from '../../libs/auth/auth-options.js';
 import { NatsLink } from '../../libs/auth/nats-link.js';
@@ -243,6 +244,34 @@ describe('caching guards', () => {
     const remove = () => service.commands.execute(new DeleteToken(service.caller(ada), deleted.tokenId, 'anyone'));
     await again(deleted.secret, remove);
     await expect(remove()).rejects.toMatchObject({ code: 'token-not-found' });
+  });
+
+  it('are told before the leases are read, and no answer comes before that', async () => {
+    const guard = await startGuard();
+    const { tokenId, secret } = await issue();
+    await warm(guard, secret);
+    const told: string[] = [];
+    const listener = await connectNats(service.nats.urls.guard, 'guard', 'listener');
+    listener.subscribe(invalidate.subject, { callback: (_, message) => void told.push(message.string()) });
+    await listener.flush();
+    const holder = await service.store.pool.connect();
+    try {
+      await holder.query('BEGIN');
+      await holder.query('LOCK TABLE guard_leases IN ACCESS EXCLUSIVE MODE');
+      let hasAnswered = false;
+      const command = new RevokeToken(service.caller(ada), tokenId, 'anyone', { password: 'right' });
+      const revoked = service.commands.execute(command).then(() => {
+        hasAnswered = true;
+      });
+      await eventually(() => expect(told.join()).toContain(tokenId));
+      await eventually(async () => expect(await outcome(guard, secret)).toBe('revoked'));
+      expect(hasAnswered).toBe(false);
+      await holder.query('ROLLBACK');
+      await revoked;
+    } finally {
+      holder.release(true);
+      await listener.close();
+    }
   });
 
   it('that left do not keep a revocation waiting', async () => {

@@ -19,8 +19,11 @@ export type Forgotten = Partial<Omit<Invalidate, 'id'>>;
 
 /** An invalidation that waits for acknowledgements. */
 interface Waiting {
-  readonly guards: Set<string>;
-  readonly wake: () => void;
+  /** Who has acknowledged, until it is known whom to wait for: the broadcast does not wait for the leases to be read. */
+  readonly acknowledged: Set<string>;
+  /** Who has not. */
+  guards: Set<string> | undefined;
+  wake: () => void;
 }
 
 /** Tells caching guards what to forget, and waits until none of them can still answer by it. */
@@ -54,47 +57,55 @@ export class CachingGuards implements OnApplicationBootstrap {
    * out: from then on no verification that starts anywhere is answered by what was before. At most two leases.
    */
   async forget(what: Forgotten): Promise<void> {
-    const guards = new Set(await liveLeases(this.pool));
-    if (guards.size === 0) return;
     const message: Invalidate = { id: randomUUID(), all: false, tokens: [], sessions: [], users: [], ...what };
-    const started = performance.now();
-    let fenced = false;
+    const waiting: Waiting = { acknowledged: new Set(), guards: undefined, wake: () => undefined };
+    this.waiting.set(message.id, waiting);
     try {
+      this.tell(message);
+      const live = await liveLeases(this.pool);
+      const guards = new Set(live.filter((guard) => !waiting.acknowledged.has(guard)));
+      waiting.guards = guards;
+      const started = performance.now();
+      let fenced = false;
       while (guards.size > 0) {
-        await this.tell(message, guards);
+        await untilAcknowledged(waiting);
         if (guards.size === 0) return;
         if (!fenced && performance.now() - started > LEASE_MS) {
           fenced = true;
           this.logger.warn(`guards ${[...guards].join(', ')} do not acknowledge; their leases are not renewed`);
           await fence(this.pool, [...guards]);
         }
-        const live = new Set(await liveLeases(this.pool, [...guards]));
-        for (const guard of guards) if (!live.has(guard)) guards.delete(guard);
+        const stillLive = new Set(await liveLeases(this.pool, [...guards]));
+        for (const guard of guards) if (!stillLive.has(guard)) guards.delete(guard);
+        if (guards.size > 0) this.tell(message);
       }
     } finally {
       this.waiting.delete(message.id);
     }
   }
 
-  /** Tells it once, and waits until all have acknowledged or it is time to tell it again. */
-  private tell(message: Invalidate, guards: Set<string>): Promise<void> {
-    return new Promise((resolve) => {
-      const timer = setTimeout(resolve, REPEAT_MS);
-      const wake = () => {
-        clearTimeout(timer);
-        resolve();
-      };
-      this.waiting.set(message.id, { guards, wake });
-      // A service that is cut off waits for the leases to run out instead.
-      if (!this.nats.isClosed()) this.nats.publish(invalidate.subject, JSON.stringify(message));
-    });
+  private tell(message: Invalidate): void {
+    // A service that is cut off waits for the leases to run out instead.
+    if (!this.nats.isClosed()) this.nats.publish(invalidate.subject, JSON.stringify(message));
   }
 
   private onAcknowledged(invalidation: string, guard: string): void {
     const waiting = this.waiting.get(invalidation);
-    waiting?.guards.delete(guard);
-    if (waiting?.guards.size === 0) waiting.wake();
+    if (!waiting) return;
+    if (waiting.guards === undefined) waiting.acknowledged.add(guard);
+    else if (waiting.guards.delete(guard) && waiting.guards.size === 0) waiting.wake();
   }
+}
+
+/** Resolves when all have acknowledged, or it is time to tell them again. */
+function untilAcknowledged(waiting: Waiting): Promise<void> {
+  return new Promise((resolve) => {
+    const timer = setTimeout(resolve, REPEAT_MS);
+    waiting.wake = () => {
+      clearTimeout(timer);
+      resolve();
+    };
+  });
 }
 
 /** What guards are to forget when these streams were appended to. Whatever a command found done already counts too. */

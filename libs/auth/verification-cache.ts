@@ -24,11 +24,11 @@ const CREDENTIAL = /^tk[ls]_/;
 /** What is known of credentials, by the id that stands in their text: bounded, the least recently used goes first. */
 export class VerificationCache {
   private readonly entries: LRUCache<string, Entry>;
-  /** A token's sessions go with it. */
-  private readonly sessionsOf = new Map<string, Set<string>>();
+  /** Of a token, the keys that are not its own id: those of its sessions, and of an access key (S37). They go with it. */
+  private readonly otherKeysOf = new Map<string, Set<string>>();
 
   constructor(max: number) {
-    this.entries = new LRUCache({ max, dispose: (entry, key) => this.forgetSession(entry, key) });
+    this.entries = new LRUCache({ max, dispose: (entry, key) => this.forgetOtherKey(entry, key) });
   }
 
   get size(): number {
@@ -51,9 +51,9 @@ export class VerificationCache {
     const granted = every ? new Set(before?.digest === digest ? before.granted : undefined) : null;
     if (scopes) granted?.add(scopes.join(','));
     this.entries.set(key, { digest, reply, until, granted, uses: null });
-    if (reply.session && reply.token) {
-      const sessions = this.sessionsOf.get(reply.token.id) ?? new Set();
-      this.sessionsOf.set(reply.token.id, sessions.add(key));
+    if (reply.token && hasOtherKey(reply, key)) {
+      const keys = this.otherKeysOf.get(reply.token.id) ?? new Set();
+      this.otherKeysOf.set(reply.token.id, keys.add(key));
     }
   }
 
@@ -62,29 +62,30 @@ export class VerificationCache {
     if (all) this.clear();
     for (const id of tokens) {
       this.entries.delete(keyOfId(id));
-      for (const session of this.sessionsOf.get(id) ?? []) this.entries.delete(session);
+      for (const key of this.otherKeysOf.get(id) ?? []) this.entries.delete(key);
     }
     for (const id of sessions) this.entries.delete(keyOfId(id));
-    // Entries without an id of their own (S37), and those of users, are found by looking at each.
-    if (users.length === 0 && tokens.length === 0) return;
-    for (const [key, { reply }] of this.entries) {
-      const ofUser = users.includes(reply.user.id);
-      if (ofUser || (key.length !== ID_LENGTH && reply.token && tokens.includes(reply.token.id)))
-        this.entries.delete(key);
-    }
+    // Those of users are found by looking at each.
+    if (users.length === 0) return;
+    for (const [key, { reply }] of this.entries) if (users.includes(reply.user.id)) this.entries.delete(key);
   }
 
   clear(): void {
     this.entries.clear();
-    this.sessionsOf.clear();
+    this.otherKeysOf.clear();
   }
 
-  private forgetSession({ reply }: Entry, key: string): void {
-    if (!reply.session || !reply.token) return;
-    const sessions = this.sessionsOf.get(reply.token.id);
-    sessions?.delete(key);
-    if (sessions?.size === 0) this.sessionsOf.delete(reply.token.id);
+  private forgetOtherKey({ reply }: Entry, key: string): void {
+    if (!reply.token || !hasOtherKey(reply, key)) return;
+    const keys = this.otherKeysOf.get(reply.token.id);
+    keys?.delete(key);
+    if (keys?.size === 0) this.otherKeysOf.delete(reply.token.id);
   }
+}
+
+/** Whether an answer is held under another key than its token's id. */
+function hasOtherKey(reply: ActiveReply, key: string): boolean {
+  return reply.session !== undefined || key.length !== ID_LENGTH;
 }
 
 /** Whether an invalidation names what an answer is about. */

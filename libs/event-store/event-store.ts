@@ -70,7 +70,12 @@ export class EventStore {
       } finally {
         client.release();
       }
-      if (unit.touched.length > 0) await this.committed(unit.touched);
+      try {
+        if (unit.touched.length > 0) await this.committed(unit.touched);
+      } finally {
+        // Last: the listeners find it by polling too, and what they do would delay whoever waits for this answer.
+        if (unit.appends.some(({ events }) => events.length > 0)) this.appended();
+      }
       return result;
     }
   }
@@ -99,7 +104,6 @@ export class EventStore {
         for (const projection of this.inline) await projection.project(client, recorded);
       }
       await client.query('COMMIT');
-      if (recorded.length > 0) this.appended();
       return result;
     } catch (error) {
       await client.query('ROLLBACK');

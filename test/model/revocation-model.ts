@@ -56,7 +56,9 @@ enum Service {
   /** Has begun, and not committed: only without `readsLeasesAfterCommit` or `invalidatesAfterCommit`. */
   Prepared,
   Committed,
-  /** Has read the leases and invalidates, again and again. */
+  /** Invalidates, again and again, and has not read the leases yet. */
+  Told,
+  /** Has read the leases too. */
   Waiting,
   Answered,
   KilledBeforeInvalidating,
@@ -307,7 +309,7 @@ export class RevocationModel implements Machine<State> {
   /** An invalidation that has been sent once may come at any time, and again. */
   private isInvalidating(service: Service): boolean {
     if (service === Service.Prepared) return !this.has.invalidatesAfterCommit;
-    return service === Service.Waiting || service === Service.Answered || service === Service.KilledWhileWaiting;
+    return [Service.Told, Service.Waiting, Service.Answered, Service.KilledWhileWaiting].includes(service);
   }
 
   private serviceSteps(state: State, service: 0 | 1, take: (label: Label, next: State) => void): void {
@@ -324,26 +326,23 @@ export class RevocationModel implements Machine<State> {
         } else if (!this.has.readsLeasesAfterCommit) {
           become('service # reads the leases', Service.Prepared, this.readLeases(state, service));
         } else if (!this.has.invalidatesAfterCommit) {
-          become('service # sends its invalidation', Service.Prepared, {
-            ...state,
-            guards: guards.map((guard) => waitFor(guard, service, Wait.Unacknowledged)),
-          });
+          become('service # sends its invalidation', Service.Prepared, tellAll(state, service));
         } else if (isRevoked(services)) {
-          const label = 'service # finds the token revoked, reads the leases and sends its invalidation';
-          become(label, Service.Waiting, this.readLeases(withoutTwin(state), service));
+          const label = 'service # finds the token revoked and sends its invalidation';
+          become(label, Service.Told, tellAll(withoutTwin(state), service));
         } else become('service # commits the revocation', Service.Committed);
         return;
       case Service.Prepared:
         if (!this.has.readsLeasesAfterCommit) become('service # commits the revocation', Service.Waiting);
-        else become('service # commits the revocation', Service.Committed);
+        else become('service # commits the revocation', Service.Told);
         return;
       case Service.Committed:
-        become(
-          'service # reads the leases and sends its invalidation',
-          Service.Waiting,
-          this.readLeases(state, service),
-        );
+        become('service # sends its invalidation', Service.Told, tellAll(state, service));
         this.killStep(state, service, Service.KilledBeforeInvalidating, become);
+        return;
+      case Service.Told:
+        become('service # reads the leases', Service.Waiting, this.readLeases(state, service));
+        this.killStep(state, service, Service.KilledWhileWaiting, become);
         return;
       case Service.Waiting:
         for (const [g, guard] of guards.entries()) {
@@ -376,7 +375,7 @@ export class RevocationModel implements Machine<State> {
     become('service # is killed', next, noWaits(state, service));
   }
 
-  /** One reading of the table: which guards must be waited for. Without `invalidatesAfterCommit` some have acknowledged. */
+  /** One reading of the table: which guards must be waited for. Some have acknowledged already. */
   private readLeases(state: State, service: 0 | 1): State {
     return {
       ...state,
@@ -514,6 +513,11 @@ function waitFor(guard: GuardState, service: 0 | 1, wait: Wait): GuardState {
   return { ...guard, waits: guard.waits.with(service, wait) as [Wait, Wait] };
 }
 
+/** An invalidation that goes out before it is known whom to wait for: whoever acknowledges it is noted. */
+function tellAll(state: State, service: 0 | 1): State {
+  return { ...state, guards: state.guards.map((guard) => waitFor(guard, service, Wait.Unacknowledged)) };
+}
+
 function noWaits(state: State, service: 0 | 1): State {
   return {
     ...state,
@@ -529,7 +533,7 @@ function followOnly(guard: number, state: State): State {
   return { ...state, guards: state.guards.map((each, g) => (g === guard ? each : LEFT_OUT)) };
 }
 
-/** A service that has committed and one that has not begun do the same next, once the token is revoked: read the leases. */
+/** A service that has committed and one that has not begun do the same next, once the token is revoked: invalidate. */
 function withoutTwin(state: State): State {
   const services = state.services.map((each) => (each === Service.Committed ? Service.Idle : each));
   return { ...state, services: services as [Service, Service] };
