@@ -48,7 +48,8 @@ class OwnVerification implements Pick<TokenVerifier, 'verify'> {
 }
 
 function inTime<Answer>(answer: Promise<Answer>): Promise<Answer> {
-  const limit = Promise.withResolvers<never>();
-  const timer = setTimeout(limit.reject, LIMIT_MS, new Error(`no answer within ${LIMIT_MS} ms`));
-  return Promise.race([answer, limit.promise]).finally(() => clearTimeout(timer));
+  return new Promise((resolve, reject) => {
+    const timer = setTimeout(() => reject(new Error(`no answer within ${LIMIT_MS} ms`)), LIMIT_MS);
+    answer.then(resolve, reject).finally(() => clearTimeout(timer));
+  });
 }
