@@ -7,11 +7,13 @@ import { Bench } from './bench.js';
 import type { Case } from './case.js';
 import { appendInBatches } from './cases/append.js';
 import { durableUse } from './cases/durable-use.js';
+import { introspectionOverHttp } from './cases/introspection-over-http.js';
 import { rebuildOfTheTokenTable } from './cases/rebuild.js';
 import { revocation } from './cases/revocation.js';
 import { verificationBySize } from './cases/verification-by-size.js';
 import { verificationBySpread } from './cases/verification-by-spread.js';
 import { verificationOneAtATime } from './cases/verification-one-at-a-time.js';
+import { verificationOverHttp } from './cases/verification-over-http.js';
 import { verificationOverNats } from './cases/verification-over-nats.js';
 import { describeMachine, isInMemory } from './machine.js';
 import { draw, fileOf } from './picture.js';
@@ -28,6 +30,8 @@ const cases: readonly Case[] = [
   appendInBatches,
   rebuildOfTheTokenTable,
   revocation,
+  verificationOverHttp,
+  introspectionOverHttp,
 ];
 
 const thorough = { rounds: 5, milliseconds: 1_500, tokens: 100_000, users: 1_000 };

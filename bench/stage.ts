@@ -44,7 +44,15 @@ export class Stage {
     const system = await startSystem({
       dataDir,
       ports: 'free',
-      env: { ...process.env, DATABASE_URL: '', NATS_URL: '', TOKEN_PEPPER: secret, TOKEN_PEPPERS_RETIRED: '' },
+      env: {
+        ...process.env,
+        DATABASE_URL: '',
+        NATS_URL: '',
+        TOKEN_PEPPER: secret,
+        TOKEN_PEPPERS_RETIRED: '',
+        // Given, so that it need not be changed before the first token.
+        ADMIN_PASSWORD: generateSecret(),
+      },
       output: progress,
       signal,
     });
@@ -88,6 +96,15 @@ export class Stage {
     const sessions = await seedSessions(this.system.databaseUrl, this.pepper, this.tokens);
     await this.settle(SETTLE_SEED_MS);
     return sessions;
+  }
+
+  /** The text of a new token of the admin's, made as a person makes one. */
+  async createAdminToken(scopes: readonly string[]): Promise<string> {
+    const { identity, tokens, firstAdmin } = this.system;
+    const { session } = await post<{ session: { credential: string } }>(`${identity.url}/login`, { ...firstAdmin });
+    const wish = { description: 'bench', scopes, password: firstAdmin?.password };
+    const headers = { authorization: `Bearer ${session.credential}` };
+    return (await post<{ secret: string }>(`${tokens.url}/tokens`, wish, headers)).secret;
   }
 
   /** One measurement of requests over NATS. `servers` are those that take part beside the clients and NATS. */
@@ -146,4 +163,14 @@ async function configure(system: System, settings: Readonly<Record<string, strin
   }
   await client.end();
   await system.restart('postgres');
+}
+
+async function post<Reply>(url: string, body: object, headers: Readonly<Record<string, string>> = {}): Promise<Reply> {
+  const response = await fetch(url, {
+    method: 'POST',
+    headers: { 'content-type': 'application/json', ...headers },
+    body: JSON.stringify(body),
+  });
+  if (!response.ok) throw new Error(`${new URL(url).pathname} answers ${response.status}`);
+  return (await response.json()) as Reply;
 }

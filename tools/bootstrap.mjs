@@ -1,11 +1,11 @@
 // Runs on whatever Node npm runs on (20 or newer): installs and builds what is missing, then hands over to the pinned
-// Node. Usage: node tools/bootstrap.mjs install | build | run <file of dist> [arguments] | jest [arguments]
+// Node. Usage: node tools/bootstrap.mjs install [folder] | build | run <file of dist> [arguments] | jest [arguments]
 import { spawn } from 'node:child_process';
 import { existsSync, readFileSync } from 'node:fs';
 import { constants } from 'node:os';
 import { join } from 'node:path';
 import { build, root } from './build.mjs';
-import { install, pinnedNode } from './install.mjs';
+import { install, installFolder, pinnedNode } from './install.mjs';
 
 const [task, ...args] = process.argv.slice(2);
 try {
@@ -13,6 +13,7 @@ try {
     throw new Error(`Tokenlog needs Node 20 or newer to start; this is ${process.version}.`);
   }
   await install();
+  if (task === 'install' && args[0]) await installFolder(args[0]);
   if (task !== 'install') await build();
   if (task === 'run')
     process.exitCode = await run(['--enable-source-maps', join(root, 'dist', args[0]), ...args.slice(1)]);

@@ -2,6 +2,7 @@ import type { ExecutionContext } from '@nestjs/common';
 import { ExecutionContextHost } from '@nestjs/core/helpers/execution-context-host.js';
 import { type Authentication, authenticationOf, RequireRoles, RequireScopes, type TokenGuard } from '@tokenlog/auth';
 import type { Request, Response } from 'express';
+import { LRUCache } from 'lru-cache';
 
 /** What a caller must have; any one of each list is enough, and an empty list asks for nothing. */
 export interface Asked {
@@ -20,25 +21,34 @@ export async function askGuard(
   response: Response,
   asked: Asked,
 ): Promise<Authentication> {
-  const handler = () => undefined;
-  const [scope, ...scopes] = asked.scopes ?? [];
-  const [role, ...roles] = asked.roles ?? [];
-  if (scope !== undefined) RequireScopes(scope, ...scopes)(handler);
-  if (role !== undefined) RequireRoles(role, ...roles)(handler);
-  const context: ExecutionContext = new ExecutionContextHost([request, response], Route, handler);
+  const context: ExecutionContext = new ExecutionContextHost([request, response], Route, handlerThatRequires(asked));
   await guard.canActivate(context);
   const authentication = authenticationOf(context);
   if (!authentication) throw new Error('the guard let a request through without a verification');
   return authentication;
 }
 
-/**
- * The same request, but for some of its properties; the one that came stays as it is. Prototypes do it, because Express
- * computes the address of the caller from properties that a copy would not have.
- */
+/** The same request, but for some of its properties; the one that came stays as it is. */
 export function requestAs(request: Request, differing: Partial<Pick<Request, 'method' | 'headers' | 'host'>>): Request {
-  const properties = Object.entries(differing).map(([name, value]) => [name, { value, enumerable: true }] as const);
-  return Object.create(request, Object.fromEntries(properties));
+  const { method, headers, host, url, originalUrl, ip, body, query } = request;
+  // All that a guard looks at. As the prototype of another object, the request would be slow for everybody after that.
+  return { method, headers, host, url, originalUrl, ip, body, query, ...differing } as Request;
+}
+
+/** Proxies ask the same again and again, and a decorator costs as much as all else here. */
+const handlers = new LRUCache<string, () => void>({ max: 100 });
+
+function handlerThatRequires({ scopes = [], roles = [] }: Asked): () => void {
+  const key = JSON.stringify([scopes, roles]);
+  const known = handlers.get(key);
+  if (known) return known;
+  const handler = () => undefined;
+  const [scope, ...otherScopes] = scopes;
+  const [role, ...otherRoles] = roles;
+  if (scope !== undefined) RequireScopes(scope, ...otherScopes)(handler);
+  if (role !== undefined) RequireRoles(role, ...otherRoles)(handler);
+  handlers.set(key, handler);
+  return handler;
 }
 
 /** Stands for the controller, without decorators of its own. */

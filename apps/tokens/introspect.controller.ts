@@ -2,8 +2,6 @@ import { Body, Controller, HttpCode, Post, UseFilters, UseGuards } from '@nestjs
 import { ApiConsumes, ApiOkResponse, ApiOperation, ApiTags } from '@nestjs/swagger';
 import { type Authentication, CurrentAuthentication, Public } from '@tokenlog/auth';
 import type { ActiveReply } from '@tokenlog/contracts/tokens/verify.js';
-import { EventStore } from '@tokenlog/event-store/event-store.js';
-import type { Sql } from '@tokenlog/event-store/sql.js';
 import { z } from 'zod';
 import { OAuthClientGuard } from './oauth-client.guard.js';
 import { OAuthErrorFilter } from './oauth-error.filter.js';
@@ -42,10 +40,7 @@ const LONGEST_SERVICE = 128;
 @UseFilters(OAuthErrorFilter)
 @Controller('oauth2/introspect')
 export class IntrospectController {
-  constructor(
-    private readonly verifier: Verifier,
-    private readonly store: EventStore,
-  ) {}
+  constructor(private readonly verifier: Verifier) {}
 
   @ApiOperation({
     summary: 'What a token is good for (RFC 7662). The caller needs the scope `introspect`.',
@@ -64,11 +59,12 @@ export class IntrospectController {
     const reply = await this.verifier.verify({ credential: token, service });
     // Such a session may do nothing but change its password (S12), which is not the resource server's to do.
     if (!reply.active || reply.session?.mustChangePassword) return { active: false };
-    return introspectionOf(reply, await issuedAt(this.store.pool, reply));
+    return introspectionOf(reply);
   }
 }
 
-function introspectionOf({ token, session, user, scopes, validUntil }: ActiveReply, issued: Date): Introspection {
+function introspectionOf({ token, session, user, scopes, validUntil }: ActiveReply): Introspection {
+  const id = session?.id ?? token?.id ?? user.id;
   return {
     active: true,
     scope: scopes.join(' '),
@@ -76,21 +72,16 @@ function introspectionOf({ token, session, user, scopes, validUntil }: ActiveRep
     username: user.username,
     token_type: 'Bearer',
     ...(validUntil && { exp: seconds(Date.parse(validUntil)) }),
-    iat: seconds(issued.getTime()),
+    iat: seconds(madeAt(id)),
     sub: user.id,
-    jti: session?.id ?? token?.id ?? user.id,
+    jti: id,
     roles: user.roles,
   };
 }
 
-async function issuedAt(sql: Sql, { token, session }: ActiveReply): Promise<Date> {
-  const { rows } = await sql.query<{ at: string | Date }>(
-    session
-      ? 'SELECT started_at AS at FROM sessions WHERE id = $1'
-      : 'SELECT created_at AS at FROM tokens WHERE id = $1',
-    [session?.id ?? token?.id],
-  );
-  return new Date(rows[0]?.at ?? Number.NaN);
+/** When an id was made, in ms: the first 48 bits of a UUIDv7 (RFC 9562, 5.7). It saves a query. */
+function madeAt(id: string): number {
+  return Number.parseInt(id.slice(0, 8) + id.slice(9, 13), 16);
 }
 
 /** Down: what caches by it never believes in a token for longer than it lives. */

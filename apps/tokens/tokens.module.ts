@@ -45,6 +45,7 @@ import { ListTokensHandler } from './list-tokens.js';
 import { TOKENS_DATABASE } from './migrations.js';
 import { OAuthRevokeController } from './oauth-revoke.controller.js';
 import { OwnTokensController } from './own-tokens.controller.js';
+import { askingItself, SERVICE } from './own-verification.js';
 import { PolicyController } from './policy.controller.js';
 import { publishTokenEvents } from './publish-token-events.js';
 import { ReassignTokenHandler } from './reassign-token.js';
@@ -131,10 +132,12 @@ export class TokensModule implements OnApplicationBootstrap, BeforeApplicationSh
         CqrsModule.forRoot(),
         DatabaseModule.forRoot(config.databaseUrl, TOKENS_DATABASE),
         NatsModule.forRoot(config.natsUrl, 'tokens'),
-        AuthModule.forRootAsync({
-          inject: [NATS],
-          useFactory: (nats: NatsConnection) => ({ nats, service: 'tokens', natsUser: 'tokens' }),
-        }),
+        askingItself(
+          AuthModule.forRootAsync({
+            inject: [NATS],
+            useFactory: (nats: NatsConnection) => ({ nats, service: SERVICE, natsUser: 'tokens' }),
+          }),
+        ),
         HealthModule.forRootAsync({
           inject: [EventStore, NATS],
           useFactory: (store: EventStore, nats: NatsConnection) => ({
@@ -174,7 +177,7 @@ export class TokensModule implements OnApplicationBootstrap, BeforeApplicationSh
         ...reactions,
         ...queryHandlers,
       ],
-      exports: [EventStore],
+      exports: [EventStore, Verifier],
       global: true,
     };
   }

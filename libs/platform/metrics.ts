@@ -1,19 +1,8 @@
-import {
-  type CallHandler,
-  Controller,
-  type ExecutionContext,
-  Get,
-  Header,
-  Injectable,
-  Module,
-  type NestInterceptor,
-} from '@nestjs/common';
-import { APP_INTERCEPTOR } from '@nestjs/core';
+import { Controller, Get, Header, type MiddlewareConsumer, Module, type NestModule } from '@nestjs/common';
 import { ApiOperation, ApiTags } from '@nestjs/swagger';
 import { Public } from '@tokenlog/auth';
-import type { Request, Response } from 'express';
+import type { NextFunction, Request, Response } from 'express';
 import { collectDefaultMetrics, Histogram, register } from 'prom-client';
-import type { Observable } from 'rxjs';
 
 collectDefaultMetrics();
 
@@ -24,20 +13,16 @@ const requests = new Histogram({
   buckets: [0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1, 3],
 });
 
-/** Times every HTTP request by its route's pattern: a path could carry an id or a credential. */
-@Injectable()
-class HttpMetrics implements NestInterceptor {
-  intercept(context: ExecutionContext, next: CallHandler): Observable<unknown> {
-    if (context.getType() === 'http') {
-      const request = context.switchToHttp().getRequest<Request>();
-      const response = context.switchToHttp().getResponse<Response>();
-      const stop = requests.startTimer();
-      response.once('finish', () =>
-        stop({ method: request.method, route: request.route?.path ?? 'unknown', status: String(response.statusCode) }),
-      );
-    }
-    return next.handle();
-  }
+/**
+ * Times every HTTP request by its route's pattern: a path could carry an id or a credential. A middleware, because one
+ * interceptor in an application costs each of its requests more than this does.
+ */
+function timeRequest(request: Request, response: Response, next: NextFunction): void {
+  const stop = requests.startTimer();
+  response.once('finish', () =>
+    stop({ method: request.method, route: request.route?.path ?? 'unknown', status: String(response.statusCode) }),
+  );
+  next();
 }
 
 @ApiTags('metrics')
@@ -53,5 +38,9 @@ class MetricsController {
 }
 
 /** `GET /metrics`. */
-@Module({ controllers: [MetricsController], providers: [{ provide: APP_INTERCEPTOR, useClass: HttpMetrics }] })
-export class MetricsModule {}
+@Module({ controllers: [MetricsController] })
+export class MetricsModule implements NestModule {
+  configure(consumer: MiddlewareConsumer): void {
+    consumer.apply(timeRequest).forRoutes('{*path}');
+  }
+}
