@@ -6,7 +6,7 @@ import { totalmem } from 'node:os';
 import { basename, dirname, join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import pg from 'pg';
-import { choosePort } from './ports.js';
+import { choosePort, isFree } from './ports.js';
 import { type Command, end, identify, processesIn, start } from './processes.js';
 
 export type PostgresOptions = {
@@ -14,8 +14,9 @@ export type PostgresOptions = {
   dataDir: string;
   /** The superuser's password, letters and digits. */
   password: string;
-  /** Default: any free one. */
+  /** Default: the first free one of `wantedPorts`, else any, chosen right before the server takes it. */
   port?: number;
+  wantedPorts?: number[];
   /** False for tests only: a crash of the machine would ruin the cluster. */
   fsync?: boolean;
   maxConnections?: number;
@@ -59,7 +60,7 @@ export async function startPostgres(options: PostgresOptions): Promise<Postgres>
   await endLeftovers(dataDir);
   await prepare(dataDir, binaries.initdb, user, options);
 
-  const port = options.port ?? (await choosePort());
+  const port = options.port ?? (await choosePort(options.wantedPorts));
   const settings = {
     listen_addresses: '127.0.0.1',
     unix_socket_directories: '',
@@ -88,10 +89,15 @@ export async function startPostgres(options: PostgresOptions): Promise<Postgres>
     child.once('error', gone);
   });
 
-  await waitUntilReady(dataDir, child.pid, () => running).catch(async (error: Error) => {
+  try {
+    await waitUntilReady(dataDir, child.pid, () => running);
+  } catch (error) {
     child.kill('SIGKILL');
-    throw new Error(`The embedded PostgreSQL does not start: ${error.message}\n${lastLines(logFile)}`);
-  });
+    await exited;
+    // Taken by another program since it was chosen.
+    if (options.port === undefined && !(await isFree(port))) return startPostgres(options);
+    throw new Error(`The embedded PostgreSQL does not start: ${(error as Error).message}\n${lastLines(logFile)}`);
+  }
 
   const url = (database: string) => `postgres://${USER}:${options.password}@127.0.0.1:${port}/${database}`;
   return {

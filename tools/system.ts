@@ -232,21 +232,24 @@ async function checkDatabase(url: string): Promise<void> {
 async function usePostgres(context: Context, env: NodeJS.ProcessEnv): Promise<string> {
   if (env.DATABASE_URL) return env.DATABASE_URL;
   const { dataDir, secrets, logDir, output } = context;
-  let port: number | undefined = await rememberedPort(dataDir.path, 'postgres');
+  const remembered = await rememberedPort(dataDir.path, 'postgres');
+  let port: number | undefined;
   const supervised = new Supervised<Postgres>({
     name: 'PostgreSQL',
     output,
     onGiveUp: context.giveUp,
     launch: async () => {
-      port ??= await choosePort(context.ports === 'free' ? [] : [POSTGRES_PORT]);
-      return startPostgres({
+      const launched = await startPostgres({
         dataDir: join(dataDir.path, 'postgres'),
         logFile: join(logDir, 'postgres.log'),
         password: secrets.postgresPassword,
         fsync: context.fsync,
         port,
+        wantedPorts: remembered ? [remembered] : context.ports === 'free' ? [] : [POSTGRES_PORT],
         output,
       });
+      port = launched.port;
+      return launched;
     },
   });
   context.parts.set('postgres', supervised);
