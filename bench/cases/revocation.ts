@@ -164,7 +164,7 @@ class Revocations {
 async function sessionOfOwner({ system, tokens }: Stage): Promise<string> {
   const nats = await connectNats(system.natsUrls.identity, 'identity', 'bench');
   try {
-    const reply = await request(nats, verify, { credential: (tokens[0] as SeededToken).credential });
+    const reply = await request(nats, verify, { credential: textOf(tokens[0] as SeededToken) });
     if (!reply.active) throw new Error(`a token that was just made is ${reply.reason}`);
     const basis = { with: 'password', userId: reply.user.id, userVersion: 1, ip: null } as const;
     const session = await request(nats, startSession, basis);
