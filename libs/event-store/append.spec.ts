@@ -29,7 +29,7 @@ describe('an append', () => {
   it('answers the events as the log holds them, in the order in which they were given', async () => {
     const given = appends(20, 5);
     const recorded = await append(log.pool, given);
-    // Others' transactions on the same server hold the log's end back.
+    // A transaction of another database may still be under way.
     await eventually(async () => expect(await readLog(log.pool, LOG_START, 1_000)).toEqual(recorded));
     expect(recorded.map(({ stream, type }) => `${stream} ${type}`)).toEqual(
       given.flatMap(({ stream, events }) => events.map(({ type }) => `${stream} ${type}`)),

@@ -1,7 +1,10 @@
 import { randomUUID } from 'node:crypto';
+import { eventually } from '../../test/support/eventually.js';
 import { statementsDuring } from '../../test/support/statements.js';
 import { append } from './append.js';
+import { LOG_START } from './event.js';
 import type { Projection } from './event-store.js';
+import { readLog } from './read.js';
 import { REBUILD_BATCH, rebuild } from './rebuild.js';
 import { bySystem, Counter, ROLE, SCHEMA, testLog } from './testing/test-log.js';
 
@@ -35,6 +38,8 @@ describe('a rebuild', () => {
     await append(log.pool, [
       { stream: Counter.stream(id), entity: id, expectedVersion: 0, events, metadata: bySystem },
     ]);
+    // A transaction of another database may still be under way.
+    await eventually(async () => expect(await readLog(log.pool, LOG_START, 1)).toHaveLength(1));
     await log.owner.query('INSERT INTO totals VALUES ($1, $2)', [id, EVENTS]);
   });
   beforeEach(() => {
@@ -73,11 +78,12 @@ describe('a rebuild', () => {
 
   /** Ends the connection that reads the next batch, then projects when the failure of that has been noticed. */
   const cutReaderOff: Projection['project'] = async (sql, events) => {
-    const { rows } = await sql.query<{ ended: number }>(
-      `SELECT count(pg_terminate_backend(pid))::int AS ended FROM pg_stat_activity
-       WHERE datname = current_database() AND pid <> pg_backend_pid() AND query LIKE 'SELECT %FROM events%'`,
+    const { rows } = await sql.query<{ ended: boolean }>(
+      `SELECT pg_terminate_backend(pid) AS ended FROM pg_stat_activity
+       WHERE datname = current_database() AND pid <> pg_backend_pid() AND query LIKE 'SELECT %FROM events%'
+       ORDER BY query_start DESC LIMIT 1`,
     );
-    expect(rows[0]?.ended).toBe(1);
+    expect(rows[0]?.ended).toBe(true);
     await sql.query('SELECT pg_sleep(0.1)');
     await totals.project(sql, events);
   };
