@@ -1,4 +1,4 @@
-import { generateSecret, proofOf } from '@tokenlog/contracts/credential.js';
+import { formatCredential, generateSecret, proofOf } from '@tokenlog/contracts/credential.js';
 import { append } from '@tokenlog/event-store/append.js';
 import pg from 'pg';
 import { v7 } from 'uuid';
@@ -20,6 +20,8 @@ export interface SeedOptions {
 export interface SeededToken {
   readonly id: string;
   readonly proof: string;
+  /** The token's text, as its owner has it. */
+  readonly credential: string;
 }
 
 const BATCH = 1_000;
@@ -41,12 +43,12 @@ export async function seedTokens({ databaseUrl, pepper, users, tokens }: SeedOpt
     while (seeded.length < tokens) {
       const batch = Array.from({ length: Math.min(BATCH, tokens - seeded.length) }, (_, index) => {
         const owner = owners[(seeded.length + index) % owners.length] as Owner;
-        return { id: v7(), proof: proofOf(generateSecret()), owner };
+        return { ...makeToken(), owner };
       });
       await client.query('BEGIN');
       await createTokens(client, pepper, batch);
       await client.query('COMMIT');
-      seeded.push(...batch.map(({ id, proof }) => ({ id, proof })));
+      seeded.push(...batch.map(({ owner: _, ...token }) => token));
     }
     await client.query('RESET role');
     await client.query('VACUUM ANALYZE');
@@ -54,6 +56,12 @@ export async function seedTokens({ databaseUrl, pepper, users, tokens }: SeedOpt
   } finally {
     await client.end();
   }
+}
+
+function makeToken(): SeededToken {
+  const id = v7();
+  const secret = generateSecret();
+  return { id, proof: proofOf(secret), credential: formatCredential({ prefix: 'tkl', id, secret }) };
 }
 
 interface Owner {
