@@ -5,13 +5,16 @@ import { root } from '../tools/paths.js';
 import { StartError } from '../tools/system.js';
 import { Bench } from './bench.js';
 import type { Case } from './case.js';
+import { cachingGuardHit } from './cases/caching-guard-hit.js';
+import { guardMemory } from './cases/guard-memory.js';
+import { guardedRoute } from './cases/guarded-route.js';
 import { verificationOverNats } from './cases/verification-over-nats.js';
 import { describeMachine, isInMemory } from './machine.js';
 import { asMarkdown, asText } from './report.js';
 import { type CaseResult, runCase } from './run-case.js';
 
 /** Every case, in the order of the report. */
-const cases: readonly Case[] = [verificationOverNats];
+const cases: readonly Case[] = [verificationOverNats, cachingGuardHit, guardedRoute, guardMemory];
 
 const thorough = { rounds: 5, milliseconds: 1_500, tokens: 100_000, users: 1_000 };
 const quick = { rounds: 2, milliseconds: 200, tokens: 1_000, users: 10 };
