@@ -6,7 +6,10 @@ import { StartError } from '../tools/system.js';
 import { Bench } from './bench.js';
 import type { Case } from './case.js';
 import { appendInBatches } from './cases/append.js';
+import { cachingGuardHit } from './cases/caching-guard-hit.js';
 import { durableUse } from './cases/durable-use.js';
+import { guardMemory } from './cases/guard-memory.js';
+import { guardedRoute } from './cases/guarded-route.js';
 import { introspectionOverHttp } from './cases/introspection-over-http.js';
 import { rebuildOfTheTokenTable } from './cases/rebuild.js';
 import { revocation } from './cases/revocation.js';
@@ -32,6 +35,9 @@ const cases: readonly Case[] = [
   revocation,
   verificationOverHttp,
   introspectionOverHttp,
+  cachingGuardHit,
+  guardedRoute,
+  guardMemory,
 ];
 
 const thorough = { rounds: 5, milliseconds: 1_500, tokens: 100_000, users: 1_000 };

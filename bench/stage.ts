@@ -26,6 +26,7 @@ export interface StageOptions {
 /** How long the publisher may take to work off what a measurement left; in ms. */
 const SETTLE_MS = 15_000;
 const SETTLE_SEED_MS = 120_000;
+const SETTLE_USES_MS = 120_000;
 
 /** The whole system as `npm start` runs it, with tokens in it, and the clients' process. */
 export class Stage {
@@ -139,6 +140,31 @@ export class Stage {
       [done.transactionId, done.position],
     );
     return rowCount === 0;
+  }
+
+  /** The uses of all tokens, as far as they are in the log. */
+  async usesInLog(): Promise<number> {
+    const { rows } = await this.observer.query<{ uses: string }>(
+      'SELECT coalesce(sum(use_count), 0) AS uses FROM token_usage',
+    );
+    return Number(rows[0]?.uses);
+  }
+
+  /**
+   * Waits until so many uses are in the log, and published: what guards answered from memory comes there later.
+   * @returns how long it took, in ms
+   * @throws Error when they are not in time, or more are
+   */
+  async settleUses(expected: number): Promise<number> {
+    const begun = performance.now();
+    let uses = await this.usesInLog();
+    while (uses < expected && performance.now() - begun < SETTLE_USES_MS) {
+      await delay(50);
+      uses = await this.usesInLog();
+    }
+    if (uses !== expected) throw new Error(`${expected} uses were made, ${uses} are in the log.`);
+    await this.settle();
+    return performance.now() - begun;
   }
 
   /** What is under test, by version. */

@@ -10,6 +10,7 @@ import {
 import { APP_GUARD } from '@nestjs/core';
 import { CqrsModule } from '@nestjs/cqrs';
 import { AuthModule, TokenGuard } from '@tokenlog/auth';
+import type { VerifyRequest } from '@tokenlog/contracts/tokens/verify.js';
 import { EventStore, type Projection } from '@tokenlog/event-store/event-store.js';
 import { Subscription } from '@tokenlog/event-store/subscription.js';
 import { DatabaseModule, POOL } from '@tokenlog/platform/database.module.js';
@@ -45,7 +46,6 @@ import { ListTokensHandler } from './list-tokens.js';
 import { TOKENS_DATABASE } from './migrations.js';
 import { OAuthRevokeController } from './oauth-revoke.controller.js';
 import { OwnTokensController } from './own-tokens.controller.js';
-import { askingItself, SERVICE } from './own-verification.js';
 import { PolicyController } from './policy.controller.js';
 import { publishTokenEvents } from './publish-token-events.js';
 import { ReassignTokenHandler } from './reassign-token.js';
@@ -132,12 +132,15 @@ export class TokensModule implements OnApplicationBootstrap, BeforeApplicationSh
         CqrsModule.forRoot(),
         DatabaseModule.forRoot(config.databaseUrl, TOKENS_DATABASE),
         NatsModule.forRoot(config.natsUrl, 'tokens'),
-        askingItself(
-          AuthModule.forRootAsync({
-            inject: [NATS],
-            useFactory: (nats: NatsConnection) => ({ nats, service: SERVICE, natsUser: 'tokens' }),
+        AuthModule.forRootAsync({
+          inject: [NATS, Verifier],
+          useFactory: (nats: NatsConnection, verifier: Verifier) => ({
+            nats,
+            service: 'tokens',
+            natsUser: 'tokens',
+            verify: (request: VerifyRequest) => verifier.verify(request),
           }),
-        ),
+        }),
         HealthModule.forRootAsync({
           inject: [EventStore, NATS],
           useFactory: (store: EventStore, nats: NatsConnection) => ({

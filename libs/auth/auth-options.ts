@@ -1,4 +1,5 @@
 import type { NatsConnection } from '@nats-io/transport-node';
+import type { VerifyReply, VerifyRequest } from '@tokenlog/contracts/tokens/verify.js';
 import { z } from 'zod';
 
 /** What `AuthModule.forRoot` takes. */
@@ -21,12 +22,18 @@ export interface AuthOptions {
    * revocation still waits for this guard before it answers. `maxEntries` bounds the memory. Default false.
    */
   readonly cache?: boolean | { readonly maxEntries?: number };
+  /**
+   * Answers verifications in this process, instead of the token service over NATS: for the token service itself, which would
+   * ask itself. Default: asks over NATS.
+   */
+  readonly verify?: (request: VerifyRequest) => Promise<VerifyReply>;
   /** How long a verification may take, in milliseconds, before the request is refused with 503. Default 2000. */
   readonly requestTimeoutMs?: number;
 }
 
 /** Options with their defaults in place. */
-export type ResolvedAuthOptions = Required<Omit<AuthOptions, 'cache'>> & {
+export type ResolvedAuthOptions = Required<Omit<AuthOptions, 'cache' | 'verify'>> & {
+  readonly verify?: AuthOptions['verify'];
   readonly cache: { readonly maxEntries: number } | null;
 };
 
@@ -52,6 +59,9 @@ const schema = z.strictObject({
     .union([z.boolean(), z.strictObject({ maxEntries: z.int().min(1).max(10_000_000).default(MAX_ENTRIES) })])
     .default(false)
     .transform((cache) => (cache === true ? { maxEntries: MAX_ENTRIES } : cache === false ? null : cache)),
+  verify: z
+    .custom<NonNullable<AuthOptions['verify']>>((value) => typeof value === 'function', 'must be a function')
+    .optional(),
   requestTimeoutMs: z.int().min(1).max(60_000).default(2_000),
 });
 

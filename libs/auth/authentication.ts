@@ -1,5 +1,7 @@
 import type { ExecutionContext } from '@nestjs/common';
 import type { ActiveReply } from '@tokenlog/contracts/tokens/verify.js';
+import type { AuthProblem } from './auth-problem.js';
+import { type Requirements, requirementsOf } from './requirements.js';
 
 /** Where a request carried its credential. `body` and `url` are `auth_token` (S3); the last two are NATS messages. */
 export type CarriedBy =
@@ -26,26 +28,73 @@ export type AuthenticatedUser = ActiveReply['user'];
 /** An accepted verification: all of its reply, and where its credential was found. */
 export type Authentication = ActiveReply & { readonly carriedBy: CarriedBy };
 
-/** By request (HTTP) or by message context (NATS); gone with it. */
-const accepted = new WeakMap<object, Authentication>();
+/**
+ * What guards know of one request (HTTP) or message (NATS). It must not lead to the execution context or its arguments: what
+ * lives as long as a request may be allocated among what lives long, and then keeps whole requests until the next full
+ * garbage collection, which doubled the cost of each.
+ */
+export class GuardedRequest {
+  /** The decision, once it is asked for: what is in memory is there at once, and a refusal is always a promise's. */
+  decision: Authentication | Promise<Authentication> | undefined;
+  /** Set when the request is accepted. */
+  authentication: Authentication | undefined;
+  /** Of HTTP requests: has the application decide, for the passport strategy, which is one for all of them. */
+  decider: RequestDecider | undefined;
 
-/** Keeps what a guard found out for the rest of its request. */
-export function keepAuthentication(context: ExecutionContext, authentication: Authentication): void {
-  accepted.set(keyOf(context), authentication);
+  constructor(
+    /** Of the route that it goes to. */
+    public requirements: Requirements,
+    readonly response: object | undefined,
+  ) {}
+}
+
+/** Decides about the requests of one application, and answers those that nobody else can. */
+export interface RequestDecider {
+  authenticate(request: object, guarded: GuardedRequest): Promise<Authentication>;
+  refuse(guarded: GuardedRequest, problem: AuthProblem): void;
+}
+
+/** Where a request or a message's context keeps it. A `WeakMap` is slower, and collected later. */
+const KEPT = Symbol('tokenlog');
+
+interface Keeper {
+  [KEPT]?: GuardedRequest;
+}
+
+/** The one of this context's request, which goes to this context's route from now on. */
+export function guardedRequest(context: ExecutionContext): GuardedRequest {
+  const keeper = keeperOf(context);
+  const requirements = requirementsOf(context);
+  const known = guardedRequestOf(keeper);
+  if (known) {
+    known.requirements = requirements;
+    return known;
+  }
+  const response = context.getType() === 'http' ? context.getArgByIndex(1) : undefined;
+  const guarded = new GuardedRequest(requirements, response);
+  keeper[KEPT] = guarded;
+  return guarded;
+}
+
+/** The one of an HTTP request or a message's context, if a guard has seen it. */
+export function guardedRequestOf(keeper: Keeper): GuardedRequest | undefined {
+  // Not that of a request which is the prototype of this one.
+  return Object.hasOwn(keeper, KEPT) ? keeper[KEPT] : undefined;
 }
 
 /** What a guard found out about this request; `undefined` on a public route. */
 export function authenticationOf(context: ExecutionContext): Authentication | undefined {
-  return accepted.get(keyOf(context));
+  return guardedRequestOf(keeperOf(context))?.authentication;
 }
 
 /**
  * The object that stands for one request in every guard, interceptor and parameter decorator that sees it.
  * @throws Error for a transport that has neither requests nor messages
  */
-export function keyOf(context: ExecutionContext): object {
+function keeperOf(context: ExecutionContext): Keeper {
   const type = context.getType();
-  if (type === 'http') return context.switchToHttp().getRequest();
+  // `switchToHttp` would make three functions each time.
+  if (type === 'http') return context.getArgByIndex(0);
   if (type === 'rpc') return context.switchToRpc().getContext() ?? context.switchToRpc().getData();
   throw new Error(`@tokenlog/auth guards HTTP routes and message handlers, not "${type}".`);
 }

@@ -26,13 +26,19 @@ interface NodeRequest {
  * Takes `auth_token` out of the body and the URL in any case: handlers have strict schemas, and it must not be logged.
  */
 export function takeCredential(request: RequestWithCredential, urlParameter: boolean): PresentedCredential | undefined {
-  const parameters = request.method === 'POST' ? [takeFromBody(request), takeFromUrl(request, urlParameter)] : [];
-  return [
-    fromAuthorization(request.headers.authorization),
-    fromHeader(request.headers['auth-token']),
-    ...parameters,
-    fromCookie(request.headers.cookie),
-  ].find((presented) => presented !== undefined);
+  const { method, headers } = request;
+  const parameter = method === 'POST' ? takeParameter(request, urlParameter) : undefined;
+  return (
+    fromAuthorization(headers.authorization) ??
+    fromHeader(headers['auth-token']) ??
+    parameter ??
+    fromCookie(headers.cookie)
+  );
+}
+
+function takeParameter(request: RequestWithCredential, urlParameter: boolean): PresentedCredential | undefined {
+  const inUrl = takeFromUrl(request, urlParameter);
+  return takeFromBody(request) ?? inUrl;
 }
 
 /** `token X`, `Bearer X` or `Basic base64(user:X)`; another scheme is somebody else's. */

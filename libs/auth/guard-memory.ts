@@ -8,7 +8,7 @@ import { type Invalidate, invalidate } from '@tokenlog/contracts/guard/invalidat
 import { parseMessage } from '@tokenlog/contracts/parse-message.js';
 import type { ActiveReply } from '@tokenlog/contracts/tokens/verify.js';
 import { UseReports } from './use-reports.js';
-import { concerns, type Entry, VerificationCache } from './verification-cache.js';
+import { concerns, type Entry, replyOf, VerificationCache } from './verification-cache.js';
 
 const HEARTBEAT_EVERY_MS = 500;
 const HEARTBEAT_TIMEOUT_MS = 1000;
@@ -90,13 +90,9 @@ export class GuardMemory {
       return undefined;
     }
     this.hits++;
-    const { reply } = entry;
-    if (reply.kind === 'token' && reply.token) {
-      if (entry.uses === null || !this.reports.isOpen(reply.token.id, entry.uses))
-        entry.uses = this.reports.of(reply.token.id);
-      entry.uses.add(ip);
-    }
-    return reply;
+    const { tokenId, session } = entry;
+    if (session === null && tokenId !== null) entry.uses = this.reports.count(tokenId, entry.uses, ip, now);
+    return replyOf(entry);
   }
 
   /** To be taken before a verification is sent. */
@@ -181,11 +177,13 @@ export class GuardMemory {
 }
 
 /** Any one scope is enough (S25). What a session with every scope may do is the token service's to say, once for each. */
-function covers({ reply, granted }: Entry, scopes: readonly string[] | undefined): boolean {
+function covers({ terms, session }: Entry, scopes: readonly string[] | undefined): boolean {
   if (scopes === undefined) return true;
-  return granted ? granted.has(scopes.join(',')) : scopes.some((scope) => reply.scopes.includes(scope));
+  if (session?.granted) return session.granted.has(scopes.join(','));
+  for (const scope of scopes) if (terms.scopes.includes(scope)) return true;
+  return false;
 }
 
-function isNamed({ reply }: Entry, username: string | undefined): boolean {
-  return username === undefined || username === reply.user.username;
+function isNamed({ terms }: Entry, username: string | undefined): boolean {
+  return username === undefined || username === terms.user.username;
 }

@@ -42,7 +42,6 @@ test('installing the guard pulls in no database, no ORM and no application', () 
     '@nestjs/microservices',
     '@nestjs/passport',
     'cookie',
-    'lru-cache',
     'passport',
     'zod',
   ]);

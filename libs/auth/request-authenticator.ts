@@ -1,5 +1,6 @@
 import type { ExecutionContext } from '@nestjs/common';
 import { plainAddress } from '@tokenlog/contracts/address.js';
+import type { ActiveReply } from '@tokenlog/contracts/tokens/verify.js';
 import type { ResolvedAuthOptions } from './auth-options.js';
 import {
   credentialMissing,
@@ -9,84 +10,112 @@ import {
   roleMissing,
   verificationUnavailable,
 } from './auth-problem.js';
-import { type Authentication, keepAuthentication, keyOf, type PresentedCredential } from './authentication.js';
+import type { Authentication, GuardedRequest, PresentedCredential } from './authentication.js';
 import { type RequestWithCredential, takeCredential } from './extract-credential.js';
 import { takeMessageCredential } from './extract-message-credential.js';
-import { type Requirements, requirementsOf } from './requirements.js';
+import type { Requirements } from './requirements.js';
 import { isSafeOrSameOrigin, type OriginOfRequest } from './same-origin.js';
-import { type TokenVerifier, VerifierUnavailableError } from './token-verifier.js';
+import { type TokenVerifier, VerifierUnavailableError, type VerifyQuestion } from './token-verifier.js';
+
+/** What is read of an HTTP request, on Express and Fastify alike. */
+export type IncomingRequest = RequestWithCredential & OriginOfRequest & { readonly ip?: string };
+
+type RpcArguments = ReturnType<ExecutionContext['switchToRpc']>;
+
+interface Presented {
+  readonly presented: PresentedCredential | undefined;
+  readonly ip: string | undefined;
+}
 
 /** Decides about requests: finds their credential, has it verified, holds the answer against the route's requirements. */
 export class RequestAuthenticator {
-  /** One verification a request, which is one use (S34), however many guards stand before its handler. */
-  private readonly decisions = new WeakMap<object, Promise<Authentication>>();
-
   constructor(
     private readonly options: ResolvedAuthOptions,
     private readonly verifier: TokenVerifier,
   ) {}
 
   /**
-   * Who makes this request.
-   * @throws AuthProblem when the request is refused
+   * Who makes this request: at once where the answer is in memory. One verification a request, which is one use (S34),
+   * however many guards stand before its handler. Rejects with AuthProblem when the request is refused.
    */
-  authenticate(context: ExecutionContext): Promise<Authentication> {
-    const request = keyOf(context);
-    const decision = this.decisions.get(request) ?? this.decide(context);
-    this.decisions.set(request, decision);
-    return decision;
+  authenticateRequest(request: IncomingRequest, guarded: GuardedRequest): Authentication | Promise<Authentication> {
+    guarded.decision ??= this.decide(guarded, request, readRequest);
+    return guarded.decision;
   }
 
-  /** What the answer to an accepted request must carry: `Token-Expires-At` (S41) where it is asked for and there is an end. */
-  headersOf({ session, token }: Authentication): Record<string, string> {
+  /** The same of a message. */
+  authenticateMessage(message: RpcArguments, guarded: GuardedRequest): Authentication | Promise<Authentication> {
+    guarded.decision ??= this.decide(guarded, message, readMessage);
+    return guarded.decision;
+  }
+
+  /** What the answer to an accepted request says of its end (S41), where that is asked for and there is one. */
+  toldExpiry({ session, token }: Authentication): string | undefined {
+    if (!this.options.expiresHeader) return undefined;
     const ends = [session?.expiresAt, token?.expiresAt].filter((end) => typeof end === 'string').map(Date.parse);
-    if (!this.options.expiresHeader || ends.length === 0) return {};
     // A session does not outlive its token, whose expiry may have been moved since.
-    return { 'Token-Expires-At': new Date(Math.min(...ends)).toISOString() };
+    return ends.length > 0 ? new Date(Math.min(...ends)).toISOString() : undefined;
   }
 
-  private async decide(context: ExecutionContext): Promise<Authentication> {
-    const requirements = requirementsOf(context);
-    const { presented, ip } = context.getType() === 'http' ? this.readRequest(context) : readMessage(context);
-    if (!presented) throw credentialMissing(this.options.service);
-    const authentication = await this.verify(presented, requirements, ip);
-    if (authentication.session?.mustChangePassword && !requirements.whilePasswordChangeRequired) {
-      throw passwordChangeRequired();
+  private decide<From>(
+    guarded: GuardedRequest,
+    from: From,
+    read: (from: From, options: ResolvedAuthOptions) => Presented,
+  ): Authentication | Promise<Authentication> {
+    try {
+      const { presented, ip } = read(from, this.options);
+      if (!presented) throw credentialMissing(this.options.service);
+      const { text: credential, username } = presented;
+      const { requirements } = guarded;
+      const question = { credential, scopes: requirements.scopes, username, ip };
+      const held = this.verifier.recall(question);
+      if (held) return accept(guarded, requirements, presented, held);
+      return this.ask(guarded, requirements, presented, question);
+    } catch (error) {
+      return refusal(error);
     }
-    const { roles } = requirements;
-    if (roles && !roles.some((role) => authentication.user.roles.includes(role))) throw roleMissing(roles);
-    keepAuthentication(context, authentication);
-    return authentication;
   }
 
-  private readRequest(context: ExecutionContext) {
-    const request = context.switchToHttp().getRequest<RequestWithCredential & OriginOfRequest & { ip?: string }>();
-    const presented = takeCredential(request, this.options.urlParameter);
-    if (presented?.by === 'cookie' && !isSafeOrSameOrigin(request)) throw crossOrigin();
-    return { presented, ...(request.ip && { ip: plainAddress(request.ip) }) };
-  }
-
-  private async verify(
+  private async ask(
+    guarded: GuardedRequest,
+    requirements: Requirements,
     presented: PresentedCredential,
-    { scopes }: Requirements,
-    ip: string | undefined,
+    question: VerifyQuestion,
   ): Promise<Authentication> {
-    const reply = await this.verifier
-      .verify({ credential: presented.text, scopes, ip, ...named(presented) })
-      .catch((error: unknown) => {
-        throw error instanceof VerifierUnavailableError ? verificationUnavailable() : error;
-      });
-    if (!reply.active) throw credentialRefused(this.options.service, reply.reason, scopes);
-    return { ...reply, carriedBy: presented.by };
+    const reply = await this.verifier.ask(question).catch((error: unknown) => {
+      throw error instanceof VerifierUnavailableError ? verificationUnavailable() : error;
+    });
+    if (!reply.active) throw credentialRefused(this.options.service, reply.reason, requirements.scopes);
+    return accept(guarded, requirements, presented, reply);
   }
 }
 
-/** S4: the user name of HTTP Basic. */
-function named({ username }: PresentedCredential): { username?: string } {
-  return username === undefined ? {} : { username };
+/** Holds an accepted credential against the rest of what its route requires. */
+function accept(
+  guarded: GuardedRequest,
+  { roles, whilePasswordChangeRequired }: Requirements,
+  { by }: PresentedCredential,
+  reply: ActiveReply,
+): Authentication {
+  if (reply.session?.mustChangePassword && !whilePasswordChangeRequired) throw passwordChangeRequired();
+  if (roles && !roles.some((role) => reply.user.roles.includes(role))) throw roleMissing(roles);
+  const authentication = { ...reply, carriedBy: by };
+  guarded.authentication = authentication;
+  return authentication;
 }
 
-function readMessage(context: ExecutionContext): { presented: PresentedCredential | undefined; ip?: string } {
-  const message = context.switchToRpc();
-  return { presented: takeMessageCredential(message.getData(), message.getContext()) };
+/** Whoever asked takes it up a little later, by way of passport. */
+async function refusal(error: unknown): Promise<never> {
+  throw error;
+}
+
+function readRequest(request: IncomingRequest, { urlParameter }: ResolvedAuthOptions): Presented {
+  const presented = takeCredential(request, urlParameter);
+  if (presented?.by === 'cookie' && !isSafeOrSameOrigin(request)) throw crossOrigin();
+  const { ip } = request;
+  return { presented, ip: ip ? plainAddress(ip) : undefined };
+}
+
+function readMessage(message: RpcArguments): Presented {
+  return { presented: takeMessageCredential(message.getData(), message.getContext()), ip: undefined };
 }

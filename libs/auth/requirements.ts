@@ -45,9 +45,22 @@ export function AllowWhilePasswordChangeRequired(): CustomDecorator {
 
 const reflector = new Reflector();
 
+/** By class and handler, which it may have inherited. Decorators are done when the first request comes. */
+const known = new WeakMap<object, WeakMap<object, Requirements>>();
+
 /** What the decorators of a handler and of its class come to. */
 export function requirementsOf(context: ExecutionContext): Requirements {
-  const targets = [context.getHandler(), context.getClass()];
+  const handler = context.getHandler();
+  const subject = context.getClass();
+  const ofClass = known.get(subject) ?? new WeakMap<object, Requirements>();
+  const before = ofClass.get(handler);
+  if (before) return before;
+  const requirements = readRequirements([handler, subject]);
+  known.set(subject, ofClass.set(handler, requirements));
+  return requirements;
+}
+
+function readRequirements(targets: Parameters<typeof reflector.get>[1][]): Requirements {
   return {
     public: isPublic(targets),
     scopes: reflector.getAllAndOverride<string[] | undefined>(SCOPES, targets),

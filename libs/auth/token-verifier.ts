@@ -1,7 +1,13 @@
 import { type BeforeApplicationShutdown, Logger, type OnModuleInit } from '@nestjs/common';
 import { parseCredential, proofOf } from '@tokenlog/contracts/credential.js';
 import { requestError } from '@tokenlog/contracts/message.js';
-import { presentedName, type VerifyReply, type VerifyRequest, verify } from '@tokenlog/contracts/tokens/verify.js';
+import {
+  type ActiveReply,
+  presentedName,
+  type VerifyReply,
+  type VerifyRequest,
+  verify,
+} from '@tokenlog/contracts/tokens/verify.js';
 import type { z } from 'zod';
 import type { ResolvedAuthOptions } from './auth-options.js';
 import { GuardMemory } from './guard-memory.js';
@@ -59,9 +65,24 @@ export class TokenVerifier implements OnModuleInit, BeforeApplicationShutdown {
    * @throws VerifierUnavailableError after `requestTimeoutMs` at the latest
    */
   async verify(question: VerifyQuestion): Promise<VerifyReply> {
+    return this.recall(question) ?? this.ask(question);
+  }
+
+  /**
+   * What `verify` answers from memory, at once, and counts as a use; `undefined` where it has to ask, and for every question
+   * without `cache: true`.
+   */
+  recall(question: VerifyQuestion): ActiveReply | undefined {
+    if (this.memory === null || !('credential' in question)) return undefined;
+    return this.memory.answer(question.credential, question.scopes, question.username, addressIn(question));
+  }
+
+  /**
+   * The rest of `verify`: asks the token service, and holds the answer.
+   * @throws VerifierUnavailableError after `requestTimeoutMs` at the latest
+   */
+  async ask(question: VerifyQuestion): Promise<VerifyReply> {
     const text = 'credential' in question ? question.credential : null;
-    const held = text === null ? undefined : this.memory?.answer(text, question.scopes, question.username, question.ip);
-    if (held) return held;
     const proof = 'credential' in question ? prove(question.credential) : { id: question.id, proof: question.proof };
     if (!proof) return { active: false, reason: 'malformed' };
     // No account has such a name; the token service would refuse the question itself.
@@ -69,18 +90,36 @@ export class TokenVerifier implements OnModuleInit, BeforeApplicationShutdown {
       return { active: false, reason: 'unknown' };
     }
     const ticket = this.memory?.ticket();
-    const reply = await this.ask({
+    const ip = addressIn(question);
+    const reply = await this.request({
       ...proof,
       ...(question.scopes && { scopes: [...question.scopes] }),
       ...(question.username !== undefined && { username: question.username }),
       service: this.options.service,
-      ...(question.ip && { ip: question.ip.slice(0, LONGEST_ADDRESS) }),
+      ...(ip !== undefined && { ip }),
     });
     if (text !== null && ticket && reply.active) this.memory?.install(ticket, text, question.scopes, reply);
     return reply;
   }
 
-  private async ask(request: VerifyRequest): Promise<VerifyReply> {
+  private async request(request: VerifyRequest): Promise<VerifyReply> {
+    const reply = this.options.verify
+      ? await this.requestHere(request, this.options.verify)
+      : await this.requestOverNats(request);
+    this.lastFailure = '';
+    return reply;
+  }
+
+  private async requestHere(request: VerifyRequest, answer: NonNullable<ResolvedAuthOptions['verify']>) {
+    const { requestTimeoutMs } = this.options;
+    try {
+      return await inTime(answer(request), requestTimeoutMs);
+    } catch (error) {
+      throw this.unavailable((error as Error).message);
+    }
+  }
+
+  private async requestOverNats(request: VerifyRequest): Promise<VerifyReply> {
     const connection = this.link.connection;
     if (!connection) throw this.unavailable('not connected to NATS');
     let body: unknown;
@@ -94,7 +133,6 @@ export class TokenVerifier implements OnModuleInit, BeforeApplicationShutdown {
     }
     const reply = verify.reply.safeParse(body);
     if (!reply.success) throw this.unavailable(`not an answer to ${verify.subject}: ${describe(body, reply.error)}`);
-    this.lastFailure = '';
     return reply.data;
   }
 
@@ -104,6 +142,18 @@ export class TokenVerifier implements OnModuleInit, BeforeApplicationShutdown {
     this.lastFailure = message;
     return new VerifierUnavailableError(message);
   }
+}
+
+function addressIn({ ip }: VerifyQuestion): string | undefined {
+  if (!ip) return undefined;
+  return ip.length > LONGEST_ADDRESS ? ip.slice(0, LONGEST_ADDRESS) : ip;
+}
+
+function inTime<Answer>(answer: Promise<Answer>, milliseconds: number): Promise<Answer> {
+  return new Promise((resolve, reject) => {
+    const timer = setTimeout(() => reject(new Error(`no answer within ${milliseconds} ms`)), milliseconds);
+    answer.then(resolve, reject).finally(() => clearTimeout(timer));
+  });
 }
 
 /** What the token service says went wrong, or else what is wrong with its answer. */

@@ -2,43 +2,66 @@ import { type CanActivate, type ExecutionContext, Injectable } from '@nestjs/com
 import { HttpAdapterHost } from '@nestjs/core';
 import { AuthGuard } from '@nestjs/passport';
 import { AuthProblem, type AuthProblemBody } from './auth-problem.js';
-import { RequestAuthenticator } from './request-authenticator.js';
+import {
+  type AuthenticatedUser,
+  type Authentication,
+  type GuardedRequest,
+  guardedRequest,
+  type RequestDecider,
+} from './authentication.js';
+import { type IncomingRequest, RequestAuthenticator } from './request-authenticator.js';
 import { requirementsOf } from './requirements.js';
-import { decideBy, STRATEGY } from './tokenlog.strategy.js';
+import { STRATEGY } from './tokenlog.strategy.js';
 
 /**
  * Runs before every guard of the application: the strategy is given a bare request, and must know whose it is and which
  * route it goes to, in a plain `AuthGuard('tokenlog')` too.
  */
 @Injectable()
-export class RequestMarker implements CanActivate {
+export class RequestMarker implements CanActivate, RequestDecider {
   constructor(
     private readonly authenticator: RequestAuthenticator,
     private readonly adapter: HttpAdapterHost,
   ) {}
 
   canActivate(context: ExecutionContext): true {
-    if (context.getType() !== 'http') return true;
-    decideBy(context.switchToHttp().getRequest(), {
-      authenticate: async () => {
-        const authentication = await this.authenticator.authenticate(context);
-        this.setHeaders(context, this.authenticator.headersOf(authentication));
-        return authentication;
-      },
-      refuse: (problem) => this.refuse(context, problem),
-    });
+    if (context.getType() === 'http') this.mark(context);
     return true;
   }
 
-  /** The headers of a refusal, on the response itself: no filter of the application has to know of them. */
-  refuse(context: ExecutionContext, problem: AuthProblem): void {
-    this.setHeaders(context, { 'Content-Type': 'application/problem+json', ...problem.headers });
+  /** Has the strategy ask here about this context's request. */
+  mark(context: ExecutionContext): GuardedRequest {
+    const request = guardedRequest(context);
+    request.decider = this;
+    return request;
   }
 
-  private setHeaders(context: ExecutionContext, headers: Readonly<Record<string, string>>): void {
-    const response = context.switchToHttp().getResponse();
+  async authenticate(request: IncomingRequest, guarded: GuardedRequest): Promise<Authentication> {
+    const authentication = await this.authenticator.authenticateRequest(request, guarded);
+    this.accept(guarded, authentication);
+    return authentication;
+  }
+
+  /** The header of an accepted request. */
+  accept(guarded: GuardedRequest, authentication: Authentication): void {
+    const expiresAt = this.authenticator.toldExpiry(authentication);
+    if (expiresAt !== undefined) this.setHeaders(guarded, { 'Token-Expires-At': expiresAt });
+  }
+
+  /** The headers of a refusal, on the response itself: no filter of the application has to know of them. */
+  refuse(guarded: GuardedRequest, problem: AuthProblem): void {
+    this.setHeaders(guarded, { 'Content-Type': 'application/problem+json', ...problem.headers });
+  }
+
+  private setHeaders({ response }: GuardedRequest, headers: Readonly<Record<string, string>>): void {
     for (const [name, value] of Object.entries(headers)) this.adapter.httpAdapter.setHeader(response, name, value);
   }
+}
+
+/** What passport leaves on a request. */
+interface Authenticated {
+  user?: AuthenticatedUser;
+  authInfo?: Authentication;
 }
 
 /**
@@ -56,9 +79,19 @@ export class TokenGuard extends AuthGuard(STRATEGY) {
     super();
   }
 
-  override async canActivate(context: ExecutionContext): Promise<boolean> {
+  /** Answers at once what is in memory. */
+  override canActivate(context: ExecutionContext): true | Promise<boolean> {
     if (requirementsOf(context).public) return true;
-    return context.getType() === 'http' ? this.guardRequest(context) : this.guardMessage(context);
+    if (context.getType() !== 'http') return this.guardMessage(context);
+    const request = context.getArgByIndex<IncomingRequest & Authenticated>(0);
+    const guarded = this.marker.mark(context);
+    const decision = this.authenticator.authenticateRequest(request, guarded);
+    if (decision instanceof Promise) return this.guardThroughPassport(context, guarded);
+    this.marker.accept(guarded, decision);
+    // As passport does, which would take longer than the decision.
+    request.user = decision.user;
+    request.authInfo = decision;
+    return true;
   }
 
   /** Passport's answer: a user, an error, or what the strategy failed with. */
@@ -67,19 +100,18 @@ export class TokenGuard extends AuthGuard(STRATEGY) {
     throw error ?? problem;
   }
 
-  private async guardRequest(context: ExecutionContext): Promise<boolean> {
-    this.marker.canActivate(context);
+  private async guardThroughPassport(context: ExecutionContext, guarded: GuardedRequest): Promise<boolean> {
     try {
       return (await super.canActivate(context)) as boolean;
     } catch (error) {
-      if (error instanceof AuthProblem) this.marker.refuse(context, error);
+      if (error instanceof AuthProblem) this.marker.refuse(guarded, error);
       throw error;
     }
   }
 
   private async guardMessage(context: ExecutionContext): Promise<boolean> {
     try {
-      await this.authenticator.authenticate(context);
+      await this.authenticator.authenticateMessage(context.switchToRpc(), guardedRequest(context));
       return true;
     } catch (error) {
       if (!(error instanceof AuthProblem)) throw error;

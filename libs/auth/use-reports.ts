@@ -7,29 +7,60 @@ import { ADDRESSES_PER_TOKEN, type GuardUses, guardUses, USES_PER_REPORT } from 
 const REPORT_EVERY_MS = 500;
 const ACK_TIMEOUT_MS = 2000;
 
-/** The uses of one token that are not reported yet. */
+/** The uses of one token that are not reported yet. Times are of the monotonic clock, in milliseconds. */
 export class Uses {
-  private readonly firstAt = Date.now();
-  private lastAt = this.firstAt;
-  private readonly counts = new Map<string | undefined, number>();
+  private lastAt: number;
+  /** Of the first address: most tokens are used from one only. */
+  private count = 0;
+  private others: Map<string | undefined, number> | undefined;
 
-  constructor(private readonly tokenId: string) {}
+  constructor(
+    private readonly tokenId: string,
+    private readonly ip: string | undefined,
+    private readonly firstAt: number,
+    /** Which of the guard's half seconds they belong to. */
+    readonly period: number,
+  ) {
+    this.lastAt = firstAt;
+  }
 
   /** Counts one. */
-  add(ip: string | undefined): void {
-    this.lastAt = Date.now();
-    const key = this.counts.has(ip) || this.counts.size < ADDRESSES_PER_TOKEN ? ip : undefined;
-    this.counts.set(key, (this.counts.get(key) ?? 0) + 1);
+  add(ip: string | undefined, at: number): void {
+    this.lastAt = at;
+    if (ip === this.ip) this.count++;
+    else this.addOther(ip);
   }
 
-  toReport(): GuardUses['uses'][number] {
+  /** `timeOfDay`: of a time on the monotonic clock. */
+  toReport(timeOfDay: (at: number) => string): GuardUses['uses'][number] {
+    const breakdown = [{ ip: this.ip ?? null, count: this.count }];
+    for (const [ip, count] of this.others ?? []) breakdown.push({ ip: ip ?? null, count });
     return {
       tokenId: this.tokenId,
-      firstAt: new Date(this.firstAt).toISOString(),
-      lastAt: new Date(this.lastAt).toISOString(),
-      breakdown: [...this.counts].map(([ip, count]) => ({ ip: ip ?? null, count })),
+      firstAt: timeOfDay(this.firstAt),
+      lastAt: timeOfDay(this.lastAt),
+      breakdown,
     };
   }
+
+  private addOther(ip: string | undefined): void {
+    this.others ??= new Map();
+    const isTold = this.others.has(ip) || this.others.size < ADDRESSES_PER_TOKEN - 1;
+    if (!isTold && this.ip === undefined) {
+      this.count++;
+      return;
+    }
+    const key = isTold ? ip : undefined;
+    this.others.set(key, (this.others.get(key) ?? 0) + 1);
+  }
+}
+
+/** A part of a period's uses. Made into the same message each time that it is sent. */
+interface Report {
+  readonly number: number;
+  readonly uses: readonly Uses[];
+  /** How far the time of day was ahead of the monotonic clock. */
+  readonly clock: number;
 }
 
 /**
@@ -38,9 +69,10 @@ export class Uses {
  */
 export class UseReports {
   private readonly guard = randomUUID();
+  private period = 0;
   private open = new Map<string, Uses>();
-  private readonly unsent: GuardUses[] = [];
-  private report = 0;
+  private readonly unsent: Report[] = [];
+  private reports = 0;
   private readonly ending = new AbortController();
   private running: Promise<void> = Promise.resolve();
 
@@ -60,16 +92,20 @@ export class UseReports {
     await this.send();
   }
 
-  /** Where to count the uses of a token until the next report. */
-  of(tokenId: string): Uses {
-    const uses = this.open.get(tokenId) ?? new Uses(tokenId);
-    this.open.set(tokenId, uses);
+  /**
+   * Counts a use of a token. `last`: where the one before it was counted, as this method returned it.
+   * @returns where it is counted
+   */
+  count(tokenId: string, last: Uses | null, ip: string | undefined, at: number): Uses {
+    const uses = last?.period === this.period ? last : this.openFor(tokenId, ip, at);
+    uses.add(ip, at);
     return uses;
   }
 
-  /** Whether these have been closed for a report: the next use opens others. */
-  isOpen(tokenId: string, uses: Uses): boolean {
-    return this.open.get(tokenId) === uses;
+  private openFor(tokenId: string, ip: string | undefined, at: number): Uses {
+    const uses = this.open.get(tokenId) ?? new Uses(tokenId, ip, at, this.period);
+    this.open.set(tokenId, uses);
+    return uses;
   }
 
   private async run(): Promise<void> {
@@ -80,11 +116,12 @@ export class UseReports {
   }
 
   private async send(): Promise<void> {
-    const uses = [...this.open.values()].map((each) => each.toReport());
+    const uses = [...this.open.values()];
     this.open = new Map();
+    this.period++;
+    const clock = Date.now() - performance.now();
     for (let at = 0; at < uses.length; at += USES_PER_REPORT) {
-      const part = uses.slice(at, at + USES_PER_REPORT);
-      this.unsent.push({ guard: this.guard, report: ++this.report, service: this.service, uses: part });
+      this.unsent.push({ number: ++this.reports, uses: uses.slice(at, at + USES_PER_REPORT), clock });
     }
     for (;;) {
       const [next] = this.unsent;
@@ -94,9 +131,12 @@ export class UseReports {
   }
 
   /** Resolves to whether JetStream has it. */
-  private async publish(report: GuardUses): Promise<boolean> {
+  private async publish({ number, uses, clock }: Report): Promise<boolean> {
+    const { guard, service } = this;
+    const timeOfDay = timesOfDay(clock);
+    const report: GuardUses = { guard, report: number, service, uses: uses.map((each) => each.toReport(timeOfDay)) };
     const messageId = headers();
-    messageId.set('Nats-Msg-Id', `${report.guard}-${report.report}`);
+    messageId.set('Nats-Msg-Id', `${guard}-${number}`);
     const options = { timeout: ACK_TIMEOUT_MS, headers: messageId };
     try {
       const reply = await this.connection()?.request(guardUses.subject, JSON.stringify(report), options);
@@ -106,4 +146,15 @@ export class UseReports {
       return false;
     }
   }
+}
+
+/** Writes times of the monotonic clock as times of day. Many uses are of the same millisecond: each is written once. */
+function timesOfDay(clock: number): (at: number) => string {
+  const written = new Map<number, string>();
+  return (at) => {
+    const time = Math.floor(clock + at);
+    const text = written.get(time) ?? new Date(time).toISOString();
+    written.set(time, text);
+    return text;
+  };
 }
