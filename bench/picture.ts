@@ -15,7 +15,7 @@ export function draw(picture: Picture, result: CaseResult): string {
     backgroundColor: '#ffffff',
     color: COLOURS,
     title: { text: picture.title, left: 'center', textStyle: { fontSize: 15, fontWeight: 'normal' } },
-    legend: { bottom: 0 },
+    legend: { bottom: 0, itemGap: 28 },
     grid: { left: 72, right: 24, top: 44, bottom: 72 },
     ...options[picture.of](picture, result),
   });

@@ -72,7 +72,7 @@ function goalRows(results: readonly CaseResult[]): Row[] {
       .filter(([, , , goal]) => goal)
       .map(([level = '', ...rest]) => [
         `[${result.case.title}](#${anchorOf(result.case.title)})`,
-        `${level} ${result.case.levelName ?? 'clients'}`,
+        `${result.case.levelName ?? 'clients'}: ${level}`,
         ...rest,
       ]),
   );
