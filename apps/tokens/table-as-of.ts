@@ -1,6 +1,6 @@
 import { LOG_START, type LogCursor } from '@tokenlog/event-store/event.js';
 import type { EventStore, Projection } from '@tokenlog/event-store/event-store.js';
-import { cursorOf, readLog } from '@tokenlog/event-store/read.js';
+import { cursorOf, readVisible } from '@tokenlog/event-store/read.js';
 import type { Sql } from '@tokenlog/event-store/sql.js';
 import { sessionTable } from './session-table.js';
 import { tokenTable } from './token-table.js';
@@ -19,7 +19,7 @@ export async function withTableAsOf<Result>(
 ): Promise<Result> {
   const client = await store.pool.connect();
   try {
-    await client.query('BEGIN');
+    await client.query('BEGIN ISOLATION LEVEL REPEATABLE READ');
     for (const table of PROJECTIONS.flatMap(({ tables }) => tables)) {
       await client.query(
         `CREATE TEMP TABLE ${table} (LIKE ${table} INCLUDING DEFAULTS INCLUDING INDEXES) ON COMMIT DROP`,
@@ -27,11 +27,10 @@ export async function withTableAsOf<Result>(
     }
     let cursor: LogCursor = LOG_START;
     for (;;) {
-      const events = await readLog(client, cursor, BATCH);
+      const events = await readVisible(client, cursor, BATCH, { to: instant.toISOString() });
       const last = events.at(-1);
       if (!last) break;
-      const then = events.filter(({ recordedAt }) => recordedAt <= instant);
-      for (const projection of PROJECTIONS) await projection.project(client, then);
+      for (const projection of PROJECTIONS) await projection.project(client, events);
       cursor = cursorOf(last);
     }
     return await read(client);

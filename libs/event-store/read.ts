@@ -44,16 +44,35 @@ export interface LogFilter {
  * The next events in the order of commits, oldest first. Only those before the oldest transaction still under way are
  * shown: a transaction that commits late is never skipped, at the price of waiting for it.
  */
-export async function readLog(
+export function readLog(sql: Sql, after: LogCursor, limit: number, filter: LogFilter = {}): Promise<RecordedEvent[]> {
+  return readEvents(sql, after, limit, filter, `AND ${SETTLED}`);
+}
+
+/**
+ * The next events of all that are visible now, without waiting for anybody. Whoever goes on later behind the last of them may
+ * skip some: it is for what is read to its end in one snapshot.
+ * @param limit `null`: all of them
+ */
+export function readVisible(
   sql: Sql,
   after: LogCursor,
-  limit: number,
+  limit: number | null,
   filter: LogFilter = {},
+): Promise<RecordedEvent[]> {
+  return readEvents(sql, after, limit, filter, '');
+}
+
+async function readEvents(
+  sql: Sql,
+  after: LogCursor,
+  limit: number | null,
+  filter: LogFilter,
+  condition: string,
 ): Promise<RecordedEvent[]> {
   const values: unknown[] = [after.transactionId, after.position, limit];
   const { rows } = await sql.query<RecordedRow>(
     `SELECT ${COLUMNS} FROM events
-     WHERE (transaction_id, position) > ($1::xid8, $2::bigint) AND ${SETTLED} ${conditions(filter, values)}
+     WHERE (transaction_id, position) > ($1::xid8, $2::bigint) ${condition} ${conditions(filter, values)}
      ORDER BY events.transaction_id, events.position LIMIT $3`,
     values,
   );

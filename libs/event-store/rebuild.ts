@@ -1,8 +1,7 @@
 import type { Pool, PoolClient } from 'pg';
-import { COLUMNS, type RecordedRow, toRecorded } from './append.js';
-import { LOG_START, type LogCursor, type RecordedEvent } from './event.js';
+import { LOG_START, type LogCursor } from './event.js';
 import type { Projection } from './event-store.js';
-import { cursorOf, readLog } from './read.js';
+import { cursorOf, readLog, readVisible } from './read.js';
 
 /** Events that are read, and projected, at once. */
 export const REBUILD_BATCH = 5000;
@@ -103,7 +102,7 @@ async function catchUp(
  */
 async function compare(client: PoolClient, schema: string, shadow: string, projection: Projection, cursor: LogCursor) {
   await client.query('BEGIN ISOLATION LEVEL REPEATABLE READ');
-  const rest = await readVisible(client, cursor);
+  const rest = await readVisible(client, cursor, null);
   await projection.project(client, rest);
   const differences: Record<string, number> = {};
   for (const table of projection.tables) {
@@ -129,7 +128,7 @@ async function swap(
 ): Promise<number> {
   await client.query('BEGIN');
   await client.query(`LOCK TABLE ${projection.tables.map((table) => `${schema}.${table}`).join(', ')}`);
-  const last = (await readVisible(client, cursor)).filter(({ id }) => !compared.has(id));
+  const last = (await readVisible(client, cursor, null)).filter(({ id }) => !compared.has(id));
   await projection.project(client, last);
   for (const table of projection.tables) {
     await client.query(`DROP TABLE ${schema}.${table}`);
@@ -139,16 +138,6 @@ async function swap(
   await client.query(`DROP SCHEMA ${shadow}`);
   await client.query('COMMIT');
   return last.length;
-}
-
-/** Every visible event after a place in the log, without the fence. */
-async function readVisible(client: PoolClient, after: LogCursor): Promise<RecordedEvent[]> {
-  const { rows } = await client.query<RecordedRow>(
-    `SELECT ${COLUMNS} FROM events WHERE (transaction_id, position) > ($1::xid8, $2::bigint)
-     ORDER BY events.transaction_id, events.position`,
-    [after.transactionId, after.position],
-  );
-  return rows.map(toRecorded);
 }
 
 async function countDifferences(client: PoolClient, live: string, rebuilt: string): Promise<number> {
