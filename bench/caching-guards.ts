@@ -14,7 +14,7 @@ export class CachingGuards {
   private constructor(private readonly child: Child) {}
 
   static async start(natsUrl: string): Promise<CachingGuards> {
-    return new CachingGuards(await startChild('caching-guards-process.js', { natsUrl }));
+    return new CachingGuards(await startChild('caching-guards.js', { natsUrl }));
   }
 
   get pid(): number {

@@ -13,9 +13,9 @@ export interface Child {
 
 type Answer = { readonly reply: unknown } | { readonly error: string };
 
-/** Starts a program of `dist/bench` and waits until it is ready. `given` is its second argument, as JSON. */
+/** Starts a program of `dist/bench/processes` and waits until it is ready. `given` is its second argument, as JSON. */
 export async function startChild(program: string, given: object): Promise<Child> {
-  const child = fork(join(dist, 'bench', program), [JSON.stringify(given)], { serialization: 'advanced' });
+  const child = fork(join(dist, 'bench', 'processes', program), [JSON.stringify(given)], { serialization: 'advanced' });
   const next = async () => {
     const waiting = new AbortController();
     const ended = once(child, 'exit', waiting).then(([code]) => [{ error: `${program} ended with ${code}` }]);

@@ -29,7 +29,7 @@ export class HttpLoad {
   private constructor(private readonly child: Child) {}
 
   static async start(): Promise<HttpLoad> {
-    return new HttpLoad(await startChild('http-load-process.js', {}));
+    return new HttpLoad(await startChild('http-load.js', {}));
   }
 
   get pid(): number {

@@ -31,7 +31,7 @@ export class Load {
   private constructor(private readonly child: Child) {}
 
   static async start(natsUrl: string): Promise<Load> {
-    return new Load(await startChild('load-process.js', { natsUrl }));
+    return new Load(await startChild('load.js', { natsUrl }));
   }
 
   get pid(): number {

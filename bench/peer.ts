@@ -70,7 +70,7 @@ async function startPeer(name: PeerName, { pace }: Bench, { system }: Stage): Pr
   };
   try {
     const options = { databaseUrl, connections: CONNECTIONS, users: pace.users, keys: pace.tokens };
-    child = await startChild('peer-process.js', { name, ...options } satisfies PeerOptions & { name: PeerName });
+    child = await startChild('peer.js', { name, ...options } satisfies PeerOptions & { name: PeerName });
     return { name, server: await child.ask<HttpServer>({}), pid: child.pid, stop };
   } catch (error) {
     await stop();

@@ -35,7 +35,7 @@ prepared while the clock stands. Not in it: reading a stream before it is append
 
   async prepare(bench) {
     const database = await makeDatabase(await bench.stage());
-    const child = await startChild('append-process.js', { databaseUrl: database.url });
+    const child = await startChild('append.js', { databaseUrl: database.url });
     return {
       contenders: CONTENDERS.map((name) => ({
         name,

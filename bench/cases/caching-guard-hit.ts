@@ -1,6 +1,6 @@
 import type { Case } from '../case.js';
 import { startChild } from '../child.js';
-import type { GuardHits, GuardHitsMessage } from '../guard-hits.js';
+import type { GuardHits, GuardHitsMessage } from '../processes/guard-hits.js';
 import { textOf } from '../seed-tokens.js';
 
 export const cachingGuardHit: Case = {

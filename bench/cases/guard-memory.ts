@@ -1,6 +1,6 @@
 import type { Case } from '../case.js';
 import { startChild } from '../child.js';
-import type { GuardMemoryGiven } from '../guard-memory.js';
+import type { GuardMemoryGiven } from '../processes/guard-memory.js';
 
 const TOKENS = 100_000;
 const TOKENS_OF_USER = 100;

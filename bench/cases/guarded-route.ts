@@ -1,9 +1,9 @@
 import type { Case, Comparison } from '../case.js';
 import { type Child, startChild } from '../child.js';
-import type { GuardedAppGiven, GuardedAppMessage } from '../guarded-app.js';
 import { HttpLoad } from '../http-load.js';
 import type { LoadResult } from '../load.js';
 import { measure } from '../measure.js';
+import type { GuardedAppGiven, GuardedAppMessage } from '../processes/guarded-app.js';
 import type { Sample } from '../sample.js';
 import { textOf } from '../seed-tokens.js';
 import type { Stage } from '../stage.js';

@@ -77,6 +77,6 @@ async function makeLog(bench: Bench, eventsEach: number) {
     tokens: count,
   });
   await liveOn({ databaseUrl: database.url, tokens: tokens.map(({ id }) => id), eventsEach });
-  const child = await startChild('rebuild-process.js', { databaseUrl: database.url });
+  const child = await startChild('rebuild.js', { databaseUrl: database.url });
   return { database, child, events: count * eventsEach };
 }

@@ -1,6 +1,6 @@
 import pg from 'pg';
-import { givenArguments, serveParent } from './child.js';
-import { askInTurn } from './clients.js';
+import { givenArguments, serveParent } from '../child.js';
+import { askInTurn } from '../clients.js';
 
 /** The least that a durable write costs: one row, one transaction, one connection. */
 const { databaseUrl } = givenArguments<{ databaseUrl: string }>();

@@ -2,9 +2,9 @@ import { type Append, append } from '@tokenlog/event-store/append.js';
 import { createLog, createRole } from '@tokenlog/event-store/log.sql.js';
 import pg from 'pg';
 import { v7 } from 'uuid';
-import type { TokenEvent } from '../apps/tokens/token.js';
-import type { AppendTask } from './cases/append.js';
-import { givenArguments, serveParent } from './child.js';
+import type { TokenEvent } from '../../apps/tokens/token.js';
+import type { AppendTask } from '../cases/append.js';
+import { givenArguments, serveParent } from '../child.js';
 
 /** Appends to an empty log in batches, on one connection, for some time. */
 const { databaseUrl } = givenArguments<{ databaseUrl: string }>();

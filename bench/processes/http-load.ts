@@ -1,7 +1,7 @@
 import { Client } from 'undici';
-import { serveParent } from './child.js';
-import { askInTurn } from './clients.js';
-import type { HttpLoadMessage, HttpLoadTask, HttpRequest } from './http-load.js';
+import { serveParent } from '../child.js';
+import { askInTurn } from '../clients.js';
+import type { HttpLoadMessage, HttpLoadTask, HttpRequest } from '../http-load.js';
 
 /** HTTP clients, in a process of their own, each with a connection of its own. */
 const prepared = new Map<string, readonly HttpRequest[]>();

@@ -4,7 +4,7 @@ import { setImmediate as turn } from 'node:timers/promises';
 import { type INestApplicationContext, Module } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
 import { AuthModule, TokenVerifier } from '@tokenlog/auth';
-import { givenArguments, serveParent } from './child.js';
+import { givenArguments, serveParent } from '../child.js';
 
 /** What this process is asked. */
 export type GuardHitsMessage =

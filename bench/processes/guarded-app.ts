@@ -4,7 +4,7 @@ import { NestFactory } from '@nestjs/core';
 import { ExpressAdapter } from '@nestjs/platform-express';
 import { FastifyAdapter } from '@nestjs/platform-fastify';
 import { AuthModule, RequireScopes, TokenGuard } from '@tokenlog/auth';
-import { givenArguments, serveParent } from './child.js';
+import { givenArguments, serveParent } from '../child.js';
 
 /** What this process is started with. */
 export interface GuardedAppGiven {

@@ -1,13 +1,13 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
-import { resolveAuthOptions } from '../libs/auth/auth-options.js';
-import { NatsLink } from '../libs/auth/nats-link.js';
-import { TokenVerifier } from '../libs/auth/token-verifier.js';
-import type { VerificationCache } from '../libs/auth/verification-cache.js';
-import type { CachingGuardsMessage } from './caching-guards.js';
-import { givenArguments, serveParent } from './child.js';
-import { monotonicNow } from './monotonic.js';
+import { resolveAuthOptions } from '../../libs/auth/auth-options.js';
+import { NatsLink } from '../../libs/auth/nats-link.js';
+import { TokenVerifier } from '../../libs/auth/token-verifier.js';
+import type { VerificationCache } from '../../libs/auth/verification-cache.js';
+import type { CachingGuardsMessage } from '../caching-guards.js';
+import { givenArguments, serveParent } from '../child.js';
+import { monotonicNow } from '../monotonic.js';
 
 /** Caching guards as applications have them, in one process; each with a connection of its own. */
 const { natsUrl } = givenArguments<{ natsUrl: string }>();

@@ -3,8 +3,8 @@ import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 import { formatCredential, generateSecret } from '@tokenlog/contracts/credential.js';
 import { type ActiveReply, verify } from '@tokenlog/contracts/tokens/verify.js';
-import { VerificationCache } from '../libs/auth/verification-cache.js';
-import { givenArguments, serveParent } from './child.js';
+import { VerificationCache } from '../../libs/auth/verification-cache.js';
+import { givenArguments, serveParent } from '../child.js';
 
 /** What this process is started with. */
 export interface GuardMemoryGiven {

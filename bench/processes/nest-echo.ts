@@ -3,7 +3,7 @@ import { Controller, Module } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
 import { MessagePattern, type MicroserviceOptions, Payload, Transport } from '@nestjs/microservices';
 import { natsOptions } from '@tokenlog/platform/nats.js';
-import { givenArguments, serveParent } from './child.js';
+import { givenArguments, serveParent } from '../child.js';
 
 /** The least that a Nest service does for a message: a handler that returns its payload. */
 const { natsUrl, subject } = givenArguments<{ natsUrl: string; subject: string }>();

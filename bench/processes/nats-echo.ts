@@ -1,6 +1,6 @@
 import { connect } from '@nats-io/transport-node';
 import { natsOptions } from '@tokenlog/platform/nats.js';
-import { givenArguments, serveParent } from './child.js';
+import { givenArguments, serveParent } from '../child.js';
 
 /** The least that can answer over NATS: a subscription that sends back what it got. */
 const { natsUrl, subject } = givenArguments<{ natsUrl: string; subject: string }>();

@@ -2,11 +2,11 @@ import { LOG_START, type LogCursor } from '@tokenlog/event-store/event.js';
 import { cursorOf, readLog } from '@tokenlog/event-store/read.js';
 import { REBUILD_BATCH } from '@tokenlog/event-store/rebuild.js';
 import pg from 'pg';
-import { TOKENS_DATABASE } from '../apps/tokens/migrations.js';
-import { rebuildProjection } from '../apps/tokens/rebuild.js';
-import { Token, type TokenEvent, type TokenState } from '../apps/tokens/token.js';
-import type { RebuildTask } from './cases/rebuild.js';
-import { givenArguments, serveParent } from './child.js';
+import { TOKENS_DATABASE } from '../../apps/tokens/migrations.js';
+import { rebuildProjection } from '../../apps/tokens/rebuild.js';
+import { Token, type TokenEvent, type TokenState } from '../../apps/tokens/token.js';
+import type { RebuildTask } from '../cases/rebuild.js';
+import { givenArguments, serveParent } from '../child.js';
 
 /** Reads a whole log, into the token table or into memory. */
 const { databaseUrl } = givenArguments<{ databaseUrl: string }>();

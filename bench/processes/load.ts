@@ -1,8 +1,8 @@
 import { connect, type Msg } from '@nats-io/transport-node';
 import { natsOptions } from '@tokenlog/platform/nats.js';
-import { givenArguments, serveParent } from './child.js';
-import { askInTurn } from './clients.js';
-import type { LoadMessage, LoadResult, LoadTask } from './load.js';
+import { givenArguments, serveParent } from '../child.js';
+import { askInTurn } from '../clients.js';
+import type { LoadMessage, LoadResult, LoadTask } from '../load.js';
 
 /** NATS clients, in a process of their own, over one connection. */
 const { natsUrl } = givenArguments<{ natsUrl: string }>();
