@@ -1,11 +1,11 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { join } from 'node:path';
-import pg from 'pg';
 import { root } from '../tools/paths.js';
 import type { Bench } from './bench.js';
 import { type Child, startChild } from './child.js';
 import type { HttpServer } from './http-contender.js';
+import { makeDatabase } from './own-database.js';
 import type { Stage } from './stage.js';
 
 /** What a peer is started with. */
@@ -54,19 +54,12 @@ export async function startPeers(names: readonly PeerName[], bench: Bench, stage
   return { peers, missing };
 }
 
-async function startPeer(name: PeerName, { pace }: Bench, { system }: Stage): Promise<Peer> {
-  const database = `bench_${name.replaceAll('-', '_')}`;
-  const asOwner = async (statement: string) => {
-    const client = new pg.Client(system.databaseUrl);
-    await client.connect();
-    await client.query(statement).finally(() => client.end());
-  };
-  await asOwner(`CREATE DATABASE ${database}`);
-  const databaseUrl = new URL(`/${database}`, system.databaseUrl).href;
+async function startPeer(name: PeerName, { pace }: Bench, stage: Stage): Promise<Peer> {
+  const { url: databaseUrl, drop } = await makeDatabase(stage);
   let child: Child | undefined;
   const stop = async () => {
     await child?.stop();
-    await asOwner(`DROP DATABASE ${database} WITH (FORCE)`);
+    await drop();
   };
   try {
     const options = { databaseUrl, connections: CONNECTIONS, users: pace.users, keys: pace.tokens };
