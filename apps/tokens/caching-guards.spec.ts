@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { invalidate } from '@tokenlog/contracts/guard/invalidate.js';
+import { guardUses } from '@tokenlog/contracts/guard/uses.js';
 import { connectNats } from '@tokenlog/platform/nats.js';
 import { resolveAuthOptions } from '../../libs/auth/auth-options.js';
 import { NatsLink } from '../../libs/auth/nats-link.js';
@@ -197,6 +198,23 @@ describe('caching guards', () => {
         .flatMap(({ data }) => data.breakdown)
         .every(({ service, ip }) => service === 'cached-api' && ip === '192.0.2.5'),
     ).toBe(true);
+  });
+
+  it('S34 cannot hold the counting up with a report that names a token twice', async () => {
+    const { tokenId } = await issue();
+    const now = new Date().toISOString();
+    const use = { tokenId, firstAt: now, lastAt: now, breakdown: [{ ip: null, count: 2 }] };
+    const report = { guard: randomUUID(), report: 1, service: 'hostile', uses: [use, use] };
+    await service.guard.request(guardUses.subject, JSON.stringify(report));
+    await eventually(
+      async () => {
+        const { rows } = await service.store.pool.query('SELECT use_count::int FROM token_usage WHERE token_id = $1', [
+          tokenId,
+        ]);
+        expect(rows).toEqual([{ use_count: 4 }]);
+      },
+      { timeoutMs: 3000 },
+    );
   });
 
   it('hold no more entries than they are told to', async () => {
