@@ -206,10 +206,11 @@ function runInitdb(file: string, args: string[], user: Command['user']): Promise
   });
 }
 
-/** An eighth of the memory: a million tokens fit into one GiB, and more serves nobody here. */
+/** An eighth of the memory, the container's where there is one: a million tokens fit into one GiB, and more serves nobody here. */
 function bufferMebibytes(): number {
   const MEBIBYTE = 1024 ** 2;
-  return Math.min(1024, Math.max(128, Math.floor(totalmem() / MEBIBYTE / 8)));
+  const memory = Math.min(totalmem(), process.constrainedMemory() || Number.POSITIVE_INFINITY);
+  return Math.min(1024, Math.max(128, Math.floor(memory / MEBIBYTE / 8)));
 }
 
 /** PG* variables of the caller's shell would otherwise become the server's settings. */

@@ -1,9 +1,12 @@
+import { randomUUID } from 'node:crypto';
 import { invalidate } from '@tokenlog/contracts/guard/invalidate.js';
+import { guardUses } from '@tokenlog/contracts/guard/uses.js';
 import { connectNats } from '@tokenlog/platform/nats.js';
 import { resolveAuthOptions } from '../../libs/auth/auth-options.js';
 import { NatsLink } from '../../libs/auth/nats-link.js';
 import { TokenVerifier } from '../../libs/auth/token-verifier.js';
 import { eventually } from '../../test/support/eventually.js';
+import { CachingGuards } from './caching-guards.js';
 import { CreateToken } from './create-token.js';
 import { DeleteToken } from './delete-token.js';
 import { EditToken } from './edit-token.js';
@@ -197,6 +200,23 @@ describe('caching guards', () => {
     ).toBe(true);
   });
 
+  it('S34 cannot hold the counting up with a report that names a token twice', async () => {
+    const { tokenId } = await issue();
+    const now = new Date().toISOString();
+    const use = { tokenId, firstAt: now, lastAt: now, breakdown: [{ ip: null, count: 2 }] };
+    const report = { guard: randomUUID(), report: 1, service: 'hostile', uses: [use, use] };
+    await service.guard.request(guardUses.subject, JSON.stringify(report));
+    await eventually(
+      async () => {
+        const { rows } = await service.store.pool.query('SELECT use_count::int FROM token_usage WHERE token_id = $1', [
+          tokenId,
+        ]);
+        expect(rows).toEqual([{ use_count: 4 }]);
+      },
+      { timeoutMs: 3000 },
+    );
+  });
+
   it('hold no more entries than they are told to', async () => {
     const guard = await startGuard(5);
     const tokens = await Promise.all(Array.from({ length: 8 }, () => issue()));
@@ -244,6 +264,17 @@ describe('caching guards', () => {
     const remove = () => service.commands.execute(new DeleteToken(service.caller(ada), deleted.tokenId, 'anyone'));
     await again(deleted.secret, remove);
     await expect(remove()).rejects.toMatchObject({ code: 'token-not-found' });
+  });
+
+  it('S8 forget a token that was revoked with so many others that their names do not fit into a message', async () => {
+    const guard = await startGuard();
+    const { tokenId, secret } = await issue();
+    await warm(guard, secret);
+    const before = guard.asked();
+    const others = Array.from({ length: 30_000 }, () => randomUUID());
+    await service.app.get(CachingGuards, { strict: false }).forget({ tokens: [...others, tokenId] });
+    await verify(guard, secret);
+    expect(guard.asked()).toBe(before + 1);
   });
 
   it('are told before the leases are read, and no answer comes before that', async () => {

@@ -13,6 +13,8 @@ import { fence, liveLeases } from './guard-leases.js';
 
 /** How often an invalidation is told again to those that have not acknowledged it: a message may be lost. */
 const REPEAT_MS = 100;
+/** What is more is forgotten with everything else: names would outgrow a message, which is 1 MiB at most. */
+const MOST_NAMES = 10_000;
 
 /** What guards are to forget. */
 export type Forgotten = Partial<Omit<Invalidate, 'id'>>;
@@ -57,7 +59,7 @@ export class CachingGuards implements OnApplicationBootstrap {
    * out: from then on no verification that starts anywhere is answered by what was before. At most two leases.
    */
   async forget(what: Forgotten): Promise<void> {
-    const message: Invalidate = { id: randomUUID(), all: false, tokens: [], sessions: [], users: [], ...what };
+    const message = invalidationOf(what);
     const waiting: Waiting = { acknowledged: new Set(), guards: undefined, wake: () => undefined };
     this.waiting.set(message.id, waiting);
     try {
@@ -95,6 +97,14 @@ export class CachingGuards implements OnApplicationBootstrap {
     if (waiting.guards === undefined) waiting.acknowledged.add(guard);
     else if (waiting.guards.delete(guard) && waiting.guards.size === 0) waiting.wake();
   }
+}
+
+function invalidationOf({ all = false, tokens = [], sessions = [], users = [] }: Forgotten): Invalidate {
+  const id = randomUUID();
+  const isTooLong = tokens.length + sessions.length + users.length > MOST_NAMES;
+  return all || isTooLong
+    ? { id, all: true, tokens: [], sessions: [], users: [] }
+    : { id, all, tokens, sessions, users };
 }
 
 /** Resolves when all have acknowledged, or it is time to tell them again. */

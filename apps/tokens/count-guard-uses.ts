@@ -35,7 +35,7 @@ appended AS (
   RETURNING entity, (data->>'count')::bigint AS count, (data->>'lastAt')::timestamptz AS last_at
 )
 INSERT INTO token_usage (token_id, use_count, last_used_at)
-SELECT entity, count, last_at FROM appended ORDER BY entity
+SELECT entity, sum(count), max(last_at) FROM appended GROUP BY entity ORDER BY entity
 ON CONFLICT (token_id) DO UPDATE SET use_count = token_usage.use_count + excluded.use_count,
   last_used_at = greatest(token_usage.last_used_at, excluded.last_used_at)`;
 

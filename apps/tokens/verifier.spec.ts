@@ -18,6 +18,7 @@ import { RevokeToken } from './revoke-token.js';
 import { StartSession } from './start-session.js';
 import { startTokenService, type TestTokenService, type TestUser } from './testing/token-service.js';
 import { VERIFIER_SETTINGS, VERIFY_BATCH } from './verification.sql.js';
+import { MOST_WAITING, Verifier } from './verifier.js';
 
 describe('verification', () => {
   let service: TestTokenService;
@@ -269,6 +270,19 @@ describe('verification', () => {
         const own = breakdown.filter((part) => part.service === `client-${client}`);
         expect(own.reduce((sum, { count }) => sum + count, 0)).toBe(125);
       }
+    });
+
+    it('S34 refuses at once who would be one too many to wait, and counts the others', async () => {
+      const { tokenId, secret } = await issue();
+      const verifier = service.app.get(Verifier, { strict: false });
+      const asked = Array.from({ length: MOST_WAITING + 100 }, () => verifier.verify({ credential: secret }));
+      const answers = await Promise.allSettled(asked);
+      const refused = answers.filter(({ status }) => status === 'rejected');
+      expect(refused).toHaveLength(100);
+      expect(refused[0]).toMatchObject({ reason: { code: 'overloaded' } });
+      expect(answers.filter((each) => each.status === 'fulfilled' && each.value.active)).toHaveLength(MOST_WAITING);
+      expect((await usageOf(tokenId)).use_count).toBe(MOST_WAITING);
+      expect(await service.verify({ credential: secret })).toMatchObject({ active: true });
     });
 
     it('S34 moves nothing for a refused one', async () => {

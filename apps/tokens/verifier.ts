@@ -3,6 +3,7 @@ import { Inject, Injectable, Logger, type OnApplicationShutdown } from '@nestjs/
 import { parseCredential, proofOf } from '@tokenlog/contracts/credential.js';
 import type { RefusalReason, VerifyReply, VerifyRequest } from '@tokenlog/contracts/tokens/verify.js';
 import { EventStore } from '@tokenlog/event-store/event-store.js';
+import { Problem } from '@tokenlog/platform/problem.js';
 import { Pool } from 'pg';
 import { CONFIG, type Config } from './config.js';
 import { TOKENS_DATABASE } from './migrations.js';
@@ -14,6 +15,8 @@ import { type DecidedRow, NOTE_REFUSALS, VERIFIER_SETTINGS, VERIFY_BATCH } from 
 const MAX_BATCH = 512;
 /** Batches under way at once: while the database works on one, the next is hashed and sent. */
 const MAX_UNDER_WAY = 2;
+/** The most that wait: while the database stands still, whoever asked gives up after seconds, and memory would fill. */
+export const MOST_WAITING = 50_000;
 /** A version is a 32-bit integer; a stream of uses that comes near starts another. */
 const MAX_VERSION = 2_000_000_000;
 const RETRIED = new Set(['40001', '40P01']);
@@ -39,6 +42,8 @@ export class Verifier implements OnApplicationShutdown {
   /** A pool of its own: no list or report keeps a verification waiting. Its one statement is planned once. */
   private readonly pool: Pool;
   private queue = new Map<string, Question>();
+  /** All who have asked and are in no batch yet. */
+  private waiting = 0;
   private scheduled = false;
   private underWay = 0;
   private uses = new UseStream(new Date());
@@ -57,10 +62,14 @@ export class Verifier implements OnApplicationShutdown {
     this.pool.on('error', (error) => this.logger.warn(`idle connection lost: ${error.message}`));
   }
 
-  /** Decides one credential. An accepted one is a use, committed to the log before this resolves (S34). */
+  /**
+   * Decides one credential. An accepted one is a use, committed to the log before this resolves (S34).
+   * @throws Problem 503 `overloaded` when too many wait already
+   */
   verify(request: VerifyRequest): Promise<VerifyReply> {
     const proven = this.provenBy(request);
     if (!proven) return Promise.resolve({ active: false, reason: 'malformed' });
+    if (this.waiting >= MOST_WAITING) return Promise.reject(overloaded());
     const { id, proof } = proven;
     const key = JSON.stringify([id, proof, request.scopes, request.service, request.ip, request.username]);
     return new Promise((resolve, reject) => {
@@ -68,6 +77,7 @@ export class Verifier implements OnApplicationShutdown {
       const question = this.queue.get(key) ?? { id, proof, request, firstAt: lastAt, lastAt, waiting: [] };
       question.lastAt = lastAt;
       question.waiting.push({ resolve, reject });
+      this.waiting++;
       this.queue.set(key, question);
       this.schedule();
     });
@@ -106,6 +116,7 @@ export class Verifier implements OnApplicationShutdown {
       if (batch.length === MAX_BATCH) break;
       batch.push(question);
       this.queue.delete(key);
+      this.waiting -= question.waiting.length;
     }
     return batch;
   }
@@ -233,6 +244,12 @@ function isNoted({ reason, tokenId, sessionId }: DecidedRow): boolean {
 
 function isUse({ reason, sessionId }: DecidedRow): boolean {
   return reason === null && sessionId === null;
+}
+
+function overloaded(): Problem {
+  return new Problem(503, 'overloaded', 'Too many verifications wait for the database; try again.', {
+    headers: { 'Retry-After': '1' },
+  });
 }
 
 function answer(batch: readonly Question[], row: DecidedRow): void {

@@ -14,7 +14,7 @@ const UNIQUE_VIOLATION = '23505';
 
 /**
  * Appends to any number of streams in one statement, within the caller's transaction.
- * @returns the events as the log holds them, in the order in which they were given
+ * @returns the events as the log holds them, with the data that was given, in the order in which they were given
  * @throws ConcurrencyError when one of the streams has grown since it was read; the transaction is then lost
  */
 export async function append(sql: Sql, appends: readonly Append[]): Promise<RecordedEvent[]> {

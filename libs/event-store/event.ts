@@ -1,6 +1,7 @@
 /** An event that has not been appended yet. */
 export interface NewEvent {
   readonly type: string;
+  /** What JSON keeps as it is, so without `undefined` or dates: projections are given it as it was appended. */
   readonly data: object;
 }
 

@@ -76,6 +76,12 @@ describe('a rebuild', () => {
     expect(await total()).toEqual([{ total: EVENTS }]);
   });
 
+  it('that is asked for twice at once is done one after the other, and neither writes to the live table', async () => {
+    const reports = await Promise.all([1, 2].map(() => rebuild(log.owner, SCHEMA, ROLE, totals)));
+    expect(reports).toEqual([1, 2].map(() => ({ events: EVENTS, differences: { totals: 0 } })));
+    expect(await total()).toEqual([{ total: EVENTS }]);
+  });
+
   /** Ends the connection that reads the next batch, then projects when the failure of that has been noticed. */
   const cutReaderOff: Projection['project'] = async (sql, events) => {
     const { rows } = await sql.query<{ ended: boolean }>(

@@ -15,7 +15,8 @@ export interface RebuildReport {
 
 /**
  * Fills a projection's tables anew from the log, beside the live ones, and puts them in their place. Readers see the old
- * tables until the new ones are whole; everybody waits only while the last events are caught up with.
+ * tables until the new ones are whole; everybody waits only while the last events are caught up with. Rebuilds of a schema wait
+ * for each other.
  * @param owner two connections of whoever owns `schema`; the services' role may not make tables
  * @param role the services' role, which keeps its grants
  */
@@ -28,6 +29,25 @@ export async function rebuild(
 ): Promise<RebuildReport> {
   const client = await connect(owner);
   const shadow = `${schema}_rebuild`;
+  try {
+    // Until the connection ends. Another rebuild would drop these shadows, and this one then write to the live tables.
+    await client.query('SELECT pg_advisory_lock(hashtextextended($1, 0))', [shadow]);
+    return await rebuildAlone(owner, client, schema, shadow, role, projection, progress);
+  } finally {
+    // Its search path must not reach whoever has the connection next.
+    client.release(true);
+  }
+}
+
+async function rebuildAlone(
+  owner: Pool,
+  client: PoolClient,
+  schema: string,
+  shadow: string,
+  role: string,
+  projection: Projection,
+  progress: (events: number) => void,
+): Promise<RebuildReport> {
   try {
     await client.query(`DROP SCHEMA IF EXISTS ${shadow} CASCADE`);
     await client.query(`CREATE SCHEMA ${shadow}`);
@@ -45,9 +65,6 @@ export async function rebuild(
     await client.query('ROLLBACK');
     await client.query(`DROP SCHEMA IF EXISTS ${shadow} CASCADE`);
     throw error;
-  } finally {
-    // Its search path must not reach whoever has the connection next.
-    client.release(true);
   }
 }
 

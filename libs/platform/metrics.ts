@@ -14,7 +14,8 @@ const requests = new Histogram({
 });
 
 /**
- * Times every HTTP request by its route's pattern: a path could carry an id or a credential. A middleware, because one
+ * Times HTTP requests by their route's pattern: a path could carry an id or a credential. Those that are refused count too,
+ * but for bodies that cannot be read, which never come this far. A middleware, because one
  * interceptor in an application costs each of its requests more than this does.
  */
 function timeRequest(request: Request, response: Response, next: NextFunction): void {

@@ -8,8 +8,12 @@ import type { z } from 'zod';
 import { closeNats, connectNats, type NatsUser } from './nats.js';
 import { Problem } from './problem.js';
 
-/** How long a service that shuts down goes on answering. */
-const GRACE_MS = 250;
+/** How long a service that shuts down goes on answering, at most: by then whoever asked has given up. */
+const GRACE_MS = 2000;
+
+/** A detail names what a request got wrong, and must not carry all of it back. */
+const LONGEST_DETAIL = 2000;
+const LONGEST_ID = 128;
 
 /**
  * Where replies go, and nowhere else: whoever asks names the subject of the reply, and must not have this service publish to
@@ -20,6 +24,8 @@ const INBOX = /^_INBOX[._]/;
 const internalError: RequestError = {
   error: { code: 'internal-error', detail: 'The service failed to answer; the failure is in its log.' },
 };
+
+type Outcome = { readonly response: unknown } | { readonly err: unknown };
 
 /**
  * Nest's message handlers behind plain JSON, for a service whose replicas share the work of one queue group: a bare NATS
@@ -32,6 +38,8 @@ const internalError: RequestError = {
 export class NatsRequestServer extends Server implements CustomTransportStrategy {
   private nats: NatsConnection | undefined;
   private readonly subscriptions: Subscription[] = [];
+  private underWay = 0;
+  private onIdle: () => void = () => undefined;
 
   constructor(
     private readonly url: string,
@@ -44,11 +52,10 @@ export class NatsRequestServer extends Server implements CustomTransportStrategy
     this.subscribe().then(() => callback(), callback);
   }
 
-  /** What was asked before is still answered. */
+  /** What was asked before is still answered, in two seconds at most. */
   async close(): Promise<void> {
-    for (const subscription of this.subscriptions) subscription.unsubscribe();
     if (!this.nats) return;
-    await delay(GRACE_MS);
+    await Promise.race([this.answerTheRest(), delay(GRACE_MS, undefined, { ref: false })]);
     await closeNats(this.nats);
   }
 
@@ -73,10 +80,20 @@ export class NatsRequestServer extends Server implements CustomTransportStrategy
     await this.nats.flush();
   }
 
+  private async answerTheRest(): Promise<void> {
+    // Not `unsubscribe`, which drops what the server has sent already.
+    await Promise.allSettled(this.subscriptions.map((subscription) => subscription.drain()));
+    if (this.underWay === 0) return;
+    await new Promise<void>((resolve) => {
+      this.onIdle = resolve;
+    });
+  }
+
   private async respond(handler: MessageHandler, message: Msg): Promise<void> {
+    this.underWay++;
     const body = parse(message);
     const envelope = isEnvelope(body) ? body : undefined;
-    let answered: { response: unknown } | { err: unknown };
+    let answered: Outcome;
     try {
       const result = await handler(
         envelope ? envelope.data : body,
@@ -86,18 +103,23 @@ export class NatsRequestServer extends Server implements CustomTransportStrategy
     } catch (err) {
       answered = { err };
     }
+    const reply = (outcome: Outcome) => message.respond(JSON.stringify(packed(outcome, envelope?.id)));
     try {
-      message.respond(JSON.stringify(envelope ? { ...answered, isDisposed: true, id: envelope.id } : bare(answered)));
+      reply(answered);
     } catch (error) {
       this.logger.error(`${message.subject}: ${(error as Error).message}`);
+      // Not to be written as JSON, or too large for a message. Without a connection nobody can be told.
+      if (this.nats && !this.nats.isClosed() && !this.nats.isDraining()) reply({ err: internalError.error });
     }
+    if (--this.underWay === 0) this.onIdle();
   }
 }
 
-/** What a client outside Nest gets. */
-function bare(answered: { response: unknown } | { err: unknown }): unknown {
-  if ('response' in answered) return answered.response;
-  return isTold(answered.err) ? { error: answered.err } : internalError;
+/** What is sent: Nest's packet where its envelope came, and else what a client outside Nest gets. */
+function packed(outcome: Outcome, id: string | undefined): unknown {
+  if (id !== undefined) return { ...outcome, isDisposed: true, id };
+  if ('response' in outcome) return outcome.response;
+  return isTold(outcome.err) ? { error: outcome.err } : internalError;
 }
 
 /**
@@ -114,7 +136,7 @@ export async function answer<Request extends z.ZodType, Reply extends z.ZodType>
     const detail = request.error.issues
       .map((issue) => (issue.path.length ? `${issue.path.join('.')}: ${issue.message}` : issue.message))
       .join('; ');
-    return { error: { code: 'invalid-request', detail } };
+    return { error: { code: 'invalid-request', detail: detail.slice(0, LONGEST_DETAIL) } };
   }
   try {
     return await handle(request.data);
@@ -139,8 +161,13 @@ function isTold(error: unknown): boolean {
   return typeof error === 'object' && error !== null && 'code' in error && 'detail' in error;
 }
 
-/** A reply is found by its id, and Nest's own are texts: what has another is a plain request, and refused as one. */
+/**
+ * A reply is found by its id, and Nest's own are short texts: what has another is a plain request, and refused as one. The id
+ * goes back with the reply, which must not be larger than a message may be.
+ */
 function isEnvelope(body: unknown): body is { pattern: unknown; data: unknown; id: string } {
   if (typeof body !== 'object' || body === null) return false;
-  return 'pattern' in body && 'data' in body && 'id' in body && typeof body.id === 'string';
+  return (
+    'pattern' in body && 'data' in body && 'id' in body && typeof body.id === 'string' && body.id.length <= LONGEST_ID
+  );
 }
