@@ -119,10 +119,10 @@ function processorRows({ case: { levelName = 'clients' }, figures }: CaseResult)
   return [[levelName, 'µs each', ...names, 'together'], ...rows];
 }
 
-function remarks({ figures, missing, strangers }: CaseResult): string[] {
+function remarks({ case: { levelName = 'clients' }, figures, missing, strangers }: CaseResult): string[] {
   const lines = figures.flatMap(({ level, contender, aftermath }) =>
     aftermath && aftermath.median > AFTERMATH_MS
-      ? `After each measurement of ${contender} at ${level} clients it took ${spread(aftermath, fixed(0))} ms until all that was logged was published.`
+      ? `After each measurement of ${contender} at ${level.toLocaleString('en')} ${levelName} it took ${spread(aftermath, fixed(0))} ms until all that was logged was published.`
       : [],
   );
   for (const [contender, reason] of Object.entries(missing)) lines.push(`${contender} took no part: ${reason}`);

@@ -217,6 +217,23 @@ describe('caching guards', () => {
     );
   });
 
+  it('S34 report a use from an address that is longer than any, cut to what the contract takes', async () => {
+    const guard = await startGuard();
+    const { tokenId, secret } = await issue();
+    await warm(guard, secret);
+    const before = guard.asked();
+    await guard.verifier.verify({ credential: secret, ip: 'x'.repeat(500) });
+    expect(guard.asked()).toBe(before);
+    await eventually(async () => {
+      const { rows } = await service.store.pool.query(
+        `SELECT data FROM events WHERE entity = $1 AND stream LIKE 'uses-guard-%'`,
+        [tokenId],
+      );
+      const told = rows.flatMap(({ data }) => data.breakdown);
+      expect(told).toContainEqual(expect.objectContaining({ ip: 'x'.repeat(64), count: 1 }));
+    });
+  });
+
   it('hold no more entries than they are told to', async () => {
     const guard = await startGuard(5);
     const tokens = await Promise.all(Array.from({ length: 8 }, () => issue()));

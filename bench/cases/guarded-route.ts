@@ -13,6 +13,10 @@ type Adapter = GuardedAppGiven['adapter'];
 const ADAPTERS: readonly Adapter[] = ['Express', 'Fastify'];
 const GOALS: Record<Adapter, number> = { Express: 0.97, Fastify: 0.92 };
 
+/** The applications without `AuthModule`. */
+const PLAIN = ['no-op guard', 'unguarded'] as const;
+type Plain = (typeof PLAIN)[number];
+
 const CLIENTS = 64;
 const TOKENS = 1_000;
 /** A guard asks again after a minute what it holds: before that there is a new one, which learns it before the clock starts. */
@@ -28,7 +32,9 @@ export const guardedRoute: Case = {
 How many requests a second a small Nest application answers over HTTP, to 64 clients on a connection each, on Express and on
 Fastify. **Guarded**: \`@UseGuards(TokenGuard)\` and \`@RequireScopes('rest')\` before a handler that returns a constant, \`AuthModule\` with
 \`cache: true\`, tokens of 1,000 users in turn, all of them held when the clock starts. **Unguarded**: the same handler in an application
-without \`AuthModule\`, and the same requests, with the same headers. Both applications run in one process, and one of them is asked at a time.
+without \`AuthModule\`, and the same requests, with the same headers. **No-op guard**: the same without \`AuthModule\`, behind a guard of one
+line that lets everything through; it shows what Nest takes for any guard. The applications of an adapter run in one process, and one of
+them is asked at a time.
 
 A guarded request counts a use, and its guard reports them twice a second; the token service and PostgreSQL write them into the log
 while the clients ask on. They have the same two processors, so some of the difference is theirs. The processor time of the application alone
@@ -50,7 +56,10 @@ is the second comparison.
           name: `${app.adapter}, guarded`,
           measure: (_: number, milliseconds: number) => app.measureGuarded(milliseconds),
         },
-        { name: `${app.adapter}, unguarded`, measure: (_: number, milliseconds: number) => app.measure(milliseconds) },
+        ...PLAIN.map((plain) => ({
+          name: `${app.adapter}, ${plain}`,
+          measure: (_: number, milliseconds: number) => app.measure(plain, milliseconds),
+        })),
       ]),
       comparisons: ADAPTERS.flatMap(comparisonsOf),
       end: async () => {
@@ -67,7 +76,7 @@ class App {
   private constructor(
     readonly adapter: Adapter,
     private readonly child: Child,
-    private readonly unguarded: string,
+    private readonly urls: Readonly<Record<Plain, string>>,
     private readonly stage: Stage,
     private readonly clients: HttpLoad,
   ) {}
@@ -75,12 +84,13 @@ class App {
   static async start(adapter: Adapter, stage: Stage, clients: HttpLoad): Promise<App> {
     const { guard: natsUrl } = stage.system.natsUrls;
     const child = await startChild('guarded-app.js', { adapter, natsUrl } satisfies GuardedAppGiven);
-    const url = await child.ask<string>({ start: 'unguarded' } satisfies GuardedAppMessage);
-    return new App(adapter, child, url, stage, clients);
+    const start = (which: Plain) => child.ask<string>({ start: which } satisfies GuardedAppMessage);
+    const urls = { 'no-op guard': await start('no-op guard'), unguarded: await start('unguarded') };
+    return new App(adapter, child, urls, stage, clients);
   }
 
-  measure(milliseconds: number): Promise<Sample> {
-    return measure(this.processes, () => this.ask(this.unguarded, milliseconds));
+  measure(plain: Plain, milliseconds: number): Promise<Sample> {
+    return measure(this.processes, () => this.ask(this.urls[plain], milliseconds));
   }
 
   async measureGuarded(milliseconds: number): Promise<Sample> {
@@ -119,13 +129,18 @@ class App {
 }
 
 function comparisonsOf(adapter: Adapter): Comparison[] {
-  const [guarded, unguarded] = [`${adapter}, guarded`, `${adapter}, unguarded`];
+  const [guarded, noOp, unguarded] = [`${adapter}, guarded`, `${adapter}, no-op guard`, `${adapter}, unguarded`];
   return [
     {
       name: `rate: ${guarded} / unguarded`,
       level: CLIENTS,
       figure: (of) => of(guarded).value / of(unguarded).value,
       goal: { atLeast: GOALS[adapter] },
+    },
+    {
+      name: `rate: ${noOp} / unguarded`,
+      level: CLIENTS,
+      figure: (of) => of(noOp).value / of(unguarded).value,
     },
     {
       name: `processor time: ${adapter}, unguarded / guarded`,

@@ -9,7 +9,10 @@ import { givenArguments, serveParent } from '../child.js';
 /** What this process is asked. */
 export type GuardHitsMessage =
   | { readonly credentials: readonly string[] }
-  | { readonly run: 'guard' | 'bare loop'; readonly milliseconds: number };
+  | { readonly run: Run; readonly inUse: number; readonly milliseconds: number };
+
+/** By which entrance the guard is asked, or not at all. */
+export type Run = 'recall' | 'verify' | 'bare loop';
 
 /** What it has done: `uses` of tokens since the last answer, those that were asked for included. */
 export interface GuardHits {
@@ -34,39 +37,40 @@ let bare = new Map<string, { readonly expiresAt: number }>();
 let guard: { app: INestApplicationContext; verifier: TokenVerifier; since: number } | undefined;
 let uses = 0;
 
-serveParent(async (message: GuardHitsMessage) => {
-  if ('credentials' in message) {
-    credentials = message.credentials;
-    bare = new Map(credentials.map((text) => [hash('sha256', text, 'binary'), { expiresAt: Date.now() + 86_400_000 }]));
-    return undefined;
-  }
-  const { run, milliseconds } = message;
-  const before = uses;
-  const rate = run === 'guard' ? await runGuard(milliseconds) : await runBare(milliseconds);
-  return { rate, uses: uses - before } satisfies GuardHits;
-});
+const runs: Record<Run, (inUse: readonly string[], milliseconds: number) => Promise<number>> = {
+  recall: async (inUse, milliseconds) => {
+    const { verifier } = await freshGuard();
+    return loop(milliseconds, (from, to) => {
+      for (let index = from; index < to; index++) {
+        const credential = inUse[(index * STRIDE) % inUse.length] as string;
+        const reply = verifier.recall({ credential, scopes: SCOPES, ip: ADDRESS });
+        if (!reply) throw new Error('The guard does not hold a token.');
+        uses++;
+      }
+    });
+  },
 
-async function runGuard(milliseconds: number): Promise<number> {
-  const { verifier } = await freshGuard();
-  return loop(milliseconds, async (from, to) => {
-    for (let index = from; index < to; index++) {
-      const credential = credentials[(index * STRIDE) % credentials.length] as string;
-      const reply = await verifier.verify({ credential, scopes: SCOPES, ip: ADDRESS });
-      if (!reply.active) throw new Error(`The guard answers ${reply.reason}.`);
-      uses++;
-    }
-  });
-}
+  verify: async (inUse, milliseconds) => {
+    const { verifier } = await freshGuard();
+    return loop(milliseconds, async (from, to) => {
+      for (let index = from; index < to; index++) {
+        const credential = inUse[(index * STRIDE) % inUse.length] as string;
+        const reply = await verifier.verify({ credential, scopes: SCOPES, ip: ADDRESS });
+        if (!reply.active) throw new Error(`The guard answers ${reply.reason}.`);
+        uses++;
+      }
+    });
+  },
 
-function runBare(milliseconds: number): Promise<number> {
-  return loop(milliseconds, (from, to) => {
-    for (let index = from; index < to; index++) {
-      const credential = credentials[(index * STRIDE) % credentials.length] as string;
-      const entry = bare.get(hash('sha256', credential, 'binary'));
-      if (entry === undefined || Date.now() >= entry.expiresAt) throw new Error('The bare loop does not know a token.');
-    }
-  });
-}
+  'bare loop': (inUse, milliseconds) =>
+    loop(milliseconds, (from, to) => {
+      for (let index = from; index < to; index++) {
+        const credential = inUse[(index * STRIDE) % inUse.length] as string;
+        const entry = bare.get(hash('sha256', credential, 'binary'));
+        if (entry === undefined || Date.now() >= entry.expiresAt) throw new Error('The bare loop misses a token.');
+      }
+    }),
+};
 
 /** @returns iterations a second */
 async function loop(
@@ -114,3 +118,16 @@ async function learn(verifier: TokenVerifier): Promise<number> {
   await Promise.all(Array.from({ length: ASKED_AT_ONCE }, ask));
   return asked;
 }
+
+serveParent(async (message: GuardHitsMessage) => {
+  if ('credentials' in message) {
+    credentials = message.credentials;
+    bare = new Map(credentials.map((text) => [hash('sha256', text, 'binary'), { expiresAt: Date.now() + 86_400_000 }]));
+    return undefined;
+  }
+  const { run, milliseconds } = message;
+  const inUse = credentials.slice(0, message.inUse);
+  const before = uses;
+  const rate = await runs[run](inUse, milliseconds);
+  return { rate, uses: uses - before } satisfies GuardHits;
+});

@@ -1,5 +1,5 @@
 import 'reflect-metadata';
-import { Controller, Get, type INestApplication, Module, type Type, UseGuards } from '@nestjs/common';
+import { type CanActivate, Controller, Get, type INestApplication, Module, type Type, UseGuards } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
 import { ExpressAdapter } from '@nestjs/platform-express';
 import { FastifyAdapter } from '@nestjs/platform-fastify';
@@ -14,7 +14,7 @@ export interface GuardedAppGiven {
 
 /** What this process is asked: a new application that listens. The one before it ends. */
 export interface GuardedAppMessage {
-  readonly start: 'guarded' | 'unguarded';
+  readonly start: 'guarded' | 'no-op guard' | 'unguarded';
 }
 
 const { adapter, natsUrl } = givenArguments<GuardedAppGiven>();
@@ -22,6 +22,21 @@ const adapters = { Express: ExpressAdapter, Fastify: FastifyAdapter };
 
 @Controller()
 class UnguardedController {
+  @Get()
+  read() {
+    return { hello: 'world' };
+  }
+}
+
+class NoOpGuard implements CanActivate {
+  canActivate() {
+    return true;
+  }
+}
+
+@Controller()
+@UseGuards(NoOpGuard)
+class NoOpGuardedController {
   @Get()
   read() {
     return { hello: 'world' };
@@ -41,13 +56,20 @@ class GuardedController {
 @Module({ controllers: [UnguardedController] })
 class UnguardedModule {}
 
+@Module({ controllers: [NoOpGuardedController] })
+class NoOpGuardedModule {}
+
 @Module({
   imports: [AuthModule.forRoot({ nats: natsUrl, service: 'bench', cache: true })],
   controllers: [GuardedController],
 })
 class GuardedModule {}
 
-const modules: Record<GuardedAppMessage['start'], Type> = { guarded: GuardedModule, unguarded: UnguardedModule };
+const modules: Record<GuardedAppMessage['start'], Type> = {
+  guarded: GuardedModule,
+  'no-op guard': NoOpGuardedModule,
+  unguarded: UnguardedModule,
+};
 const running = new Map<string, INestApplication>();
 
 serveParent(async ({ start }: GuardedAppMessage) => {

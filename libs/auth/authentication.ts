@@ -29,9 +29,8 @@ export type AuthenticatedUser = ActiveReply['user'];
 export type Authentication = ActiveReply & { readonly carriedBy: CarriedBy };
 
 /**
- * What guards know of one request (HTTP) or message (NATS). It must not lead to the execution context or its arguments: what
- * lives as long as a request may be allocated among what lives long, and then keeps whole requests until the next full
- * garbage collection, which doubled the cost of each.
+ * What guards know of one request (HTTP) or message (NATS). Of the execution context it keeps only what is read later: the
+ * less leads from one object of a request to the others, the sooner they are collected.
  */
 export class GuardedRequest {
   /** The decision, once it is asked for: what is in memory is there at once, and a refusal is always a promise's. */

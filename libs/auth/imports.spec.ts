@@ -40,7 +40,6 @@ test('installing the guard pulls in no database, no ORM and no application', () 
     '@nestjs/common',
     '@nestjs/core',
     '@nestjs/microservices',
-    '@nestjs/passport',
     'cookie',
     'passport',
     'zod',

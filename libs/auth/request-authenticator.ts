@@ -104,7 +104,7 @@ function accept(
   return authentication;
 }
 
-/** Whoever asked takes it up a little later, by way of passport. */
+/** Whoever asked takes it up a little later, as any that had to be asked for. */
 async function refusal(error: unknown): Promise<never> {
   throw error;
 }

@@ -1,6 +1,5 @@
 import { type CanActivate, type ExecutionContext, Injectable } from '@nestjs/common';
 import { HttpAdapterHost } from '@nestjs/core';
-import { AuthGuard } from '@nestjs/passport';
 import { AuthProblem, type AuthProblemBody } from './auth-problem.js';
 import {
   type AuthenticatedUser,
@@ -11,7 +10,7 @@ import {
 } from './authentication.js';
 import { type IncomingRequest, RequestAuthenticator } from './request-authenticator.js';
 import { requirementsOf } from './requirements.js';
-import { STRATEGY } from './tokenlog.strategy.js';
+import './tokenlog.strategy.js';
 
 /**
  * Runs before every guard of the application: the strategy is given a bare request, and must know whose it is and which
@@ -58,7 +57,7 @@ export class RequestMarker implements CanActivate, RequestDecider {
   }
 }
 
-/** What passport leaves on a request. */
+/** What is left on a request, as passport would. */
 interface Authenticated {
   user?: AuthenticatedUser;
   authInfo?: Authentication;
@@ -71,45 +70,41 @@ interface Authenticated {
  * in message handlers.
  */
 @Injectable()
-export class TokenGuard extends AuthGuard(STRATEGY) {
+export class TokenGuard implements CanActivate {
   constructor(
     private readonly authenticator: RequestAuthenticator,
     private readonly marker: RequestMarker,
-  ) {
-    super();
-  }
+  ) {}
 
   /** Answers at once what is in memory. */
-  override canActivate(context: ExecutionContext): true | Promise<boolean> {
-    if (requirementsOf(context).public) return true;
-    if (context.getType() !== 'http') return this.guardMessage(context);
-    const request = context.getArgByIndex<IncomingRequest & Authenticated>(0);
+  canActivate(context: ExecutionContext): true | Promise<true> {
+    if (context.getType() !== 'http') return requirementsOf(context).public || this.guardMessage(context);
     const guarded = this.marker.mark(context);
+    if (guarded.requirements.public) return true;
+    const request = context.getArgByIndex<IncomingRequest & Authenticated>(0);
     const decision = this.authenticator.authenticateRequest(request, guarded);
-    if (decision instanceof Promise) return this.guardThroughPassport(context, guarded);
-    this.marker.accept(guarded, decision);
-    // As passport does, which would take longer than the decision.
-    request.user = decision.user;
-    request.authInfo = decision;
-    return true;
+    return decision instanceof Promise
+      ? this.guardLater(request, guarded, decision)
+      : this.admit(request, guarded, decision);
   }
 
-  /** Passport's answer: a user, an error, or what the strategy failed with. */
-  override handleRequest<User>(error: unknown, user: User | false | null, problem: unknown): User {
-    if (user) return user;
-    throw error ?? problem;
-  }
-
-  private async guardThroughPassport(context: ExecutionContext, guarded: GuardedRequest): Promise<boolean> {
+  private async guardLater(request: Authenticated, guarded: GuardedRequest, decision: Promise<Authentication>) {
     try {
-      return (await super.canActivate(context)) as boolean;
+      return this.admit(request, guarded, await decision);
     } catch (error) {
       if (error instanceof AuthProblem) this.marker.refuse(guarded, error);
       throw error;
     }
   }
 
-  private async guardMessage(context: ExecutionContext): Promise<boolean> {
+  private admit(request: Authenticated, guarded: GuardedRequest, authentication: Authentication): true {
+    this.marker.accept(guarded, authentication);
+    request.user = authentication.user;
+    request.authInfo = authentication;
+    return true;
+  }
+
+  private async guardMessage(context: ExecutionContext): Promise<true> {
     try {
       await this.authenticator.authenticateMessage(context.switchToRpc(), guardedRequest(context));
       return true;
