@@ -71,7 +71,8 @@ export function guardedRequest(context: ExecutionContext): GuardedRequest {
   }
   const response = context.getType() === 'http' ? context.getArgByIndex(1) : undefined;
   const guarded = new GuardedRequest(requirements, response);
-  keeper[KEPT] = guarded;
+  // Not enumerable: a copy of a request, with another credential perhaps, must not carry the decision along.
+  Object.defineProperty(keeper, KEPT, { value: guarded });
   return guarded;
 }
 
