@@ -91,7 +91,9 @@ export class GuardMemory {
     }
     this.hits++;
     const { tokenId, session } = entry;
-    if (session === null && tokenId !== null) entry.uses = this.reports.count(tokenId, entry.uses, ip, now);
+    if (session === null && tokenId !== null) {
+      entry.uses = this.reports.count(tokenId, entry.uses, ip, Math.floor(now));
+    }
     return replyOf(entry);
   }
 

@@ -7,7 +7,10 @@ import { ADDRESSES_PER_TOKEN, type GuardUses, guardUses, USES_PER_REPORT } from 
 const REPORT_EVERY_MS = 500;
 const ACK_TIMEOUT_MS = 2000;
 
-/** The uses of one token that are not reported yet. Times are of the monotonic clock, in milliseconds. */
+/**
+ * The uses of one token that are not reported yet. Times are of the monotonic clock, in whole milliseconds: a number with a
+ * fraction takes memory of its own.
+ */
 export class Uses {
   private lastAt: number;
   /** Of the first address: most tokens are used from one only. */
