@@ -1,6 +1,7 @@
 import { Inject, Injectable, Logger, type OnModuleDestroy } from '@nestjs/common';
 import { CommandBus } from '@nestjs/cqrs';
 import { EventStore } from '@tokenlog/event-store/event-store.js';
+import { asOneProcess } from '@tokenlog/event-store/one-process.js';
 import type { Sql } from '@tokenlog/event-store/sql.js';
 import { CONFIG, type Config } from './config.js';
 import { DUE_EXPIRIES } from './expiry-thresholds.js';
@@ -8,7 +9,6 @@ import { WarnOfExpiry } from './warn-of-expiry.js';
 
 const EVERY_MS = 60_000;
 const BATCH = 500;
-const LOCK = `hashtextextended(current_schema() || '.expiry-sweep', 0)`;
 
 /**
  * Looks for tokens that a warning is due for (S41): at the start and every minute, one process at a time. The lock only
@@ -46,27 +46,8 @@ export class ExpirySweep implements OnModuleDestroy {
   }
 
   /** Warns of every token that is due at `now`. @returns false where another process is at it */
-  async sweep(now: Date): Promise<boolean> {
-    const client = await this.store.pool.connect();
-    let broken = false;
-    const onError = () => {
-      broken = true;
-    };
-    client.on('error', onError);
-    try {
-      const { rows } = await client.query(`SELECT pg_try_advisory_lock(${LOCK}) AS locked`);
-      if (!rows[0].locked) return false;
-      await this.warn(client, now);
-      await client.query(`SELECT pg_advisory_unlock(${LOCK})`);
-      return true;
-    } catch (error) {
-      // A connection that may still hold the lock must not go back to the pool.
-      broken = true;
-      throw error;
-    } finally {
-      client.off('error', onError);
-      client.release(broken);
-    }
+  sweep(now: Date): Promise<boolean> {
+    return asOneProcess(this.store.pool, 'expiry-sweep', (client) => this.warn(client, now));
   }
 
   private async warn(sql: Sql, now: Date): Promise<void> {

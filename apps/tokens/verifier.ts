@@ -39,9 +39,9 @@ interface Question {
 @Injectable()
 export class Verifier implements OnApplicationShutdown {
   private readonly logger = new Logger(Verifier.name);
-  /** A pool of its own: no list or report keeps a verification waiting. Its one statement is planned once. */
+  /** A pool of its own: no list or report keeps a verification waiting. Each of its statements is planned once. */
   private readonly pool: Pool;
-  private queue = new Map<string, Question>();
+  private readonly queue = new Map<string, Question>();
   /** All who have asked and are in no batch yet. */
   private waiting = 0;
   private scheduled = false;

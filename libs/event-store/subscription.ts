@@ -3,6 +3,7 @@ import { Logger } from '@nestjs/common';
 import type { PoolClient } from 'pg';
 import { LOG_START, type LogCursor, type RecordedEvent } from './event.js';
 import type { EventStore } from './event-store.js';
+import { asOneProcess } from './one-process.js';
 import { cursorOf, readLog } from './read.js';
 import type { Sql } from './sql.js';
 
@@ -71,7 +72,7 @@ export class Subscription {
   private async run(): Promise<void> {
     while (!this.stopping) {
       try {
-        await this.hold();
+        await asOneProcess(this.store.pool, this.subscriber.name, (client) => this.follow(client));
       } catch (error) {
         if (!this.stopping) this.logger.error((error as Error).message);
       }
@@ -79,32 +80,7 @@ export class Subscription {
     }
   }
 
-  /** Takes the lock, if it is free, and reads until it is stopped or fails. */
-  private async hold(): Promise<void> {
-    const client = await this.store.pool.connect();
-    let broken = false;
-    const onError = () => {
-      broken = true;
-    };
-    client.on('error', onError);
-    try {
-      const key = `hashtextextended(current_schema() || '.' || $1, 0)`;
-      const { rows } = await client.query(`SELECT pg_try_advisory_lock(${key}) AS locked`, [this.subscriber.name]);
-      if (!rows[0].locked) return;
-      try {
-        await this.follow(client);
-      } finally {
-        if (!broken) await client.query(`SELECT pg_advisory_unlock(${key})`, [this.subscriber.name]).catch(onError);
-      }
-    } catch (error) {
-      broken ||= (error as { code?: string }).code === undefined;
-      throw error;
-    } finally {
-      client.off('error', onError);
-      client.release(broken);
-    }
-  }
-
+  /** Reads until it is stopped or fails. */
   private async follow(client: PoolClient): Promise<void> {
     const checkpoint = await readCheckpoint(client, this.subscriber.name);
     let cursor = this.subscriber.resume ? await this.subscriber.resume(checkpoint) : checkpoint;
