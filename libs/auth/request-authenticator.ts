@@ -1,5 +1,5 @@
 import type { ExecutionContext } from '@nestjs/common';
-import { plainAddress } from '@tokenlog/contracts/address.js';
+import { readAddress } from '@tokenlog/contracts/address.js';
 import type { ActiveReply } from '@tokenlog/contracts/tokens/verify.js';
 import type { ResolvedAuthOptions } from './auth-options.js';
 import {
@@ -112,8 +112,7 @@ async function refusal(error: unknown): Promise<never> {
 function readRequest(request: IncomingRequest, { urlParameter }: ResolvedAuthOptions): Presented {
   const presented = takeCredential(request, urlParameter);
   if (presented?.by === 'cookie' && !isSafeOrSameOrigin(request)) throw crossOrigin();
-  const { ip } = request;
-  return { presented, ip: ip ? plainAddress(ip) : undefined };
+  return { presented, ip: readAddress(request.ip) ?? undefined };
 }
 
 function readMessage(message: RpcArguments): Presented {

@@ -1,7 +1,7 @@
 import { z } from 'zod';
-import { defineRequest, instant, text } from '../message.js';
+import { address, defineRequest, instant, text } from '../message.js';
 
-const origin = { ip: text.max(64).nullable() };
+const origin = { ip: address.nullable() };
 
 /**
  * Identity asks for a session after a login. With a password: of a user whose latest identity event is `userVersion`
