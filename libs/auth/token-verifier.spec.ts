@@ -82,6 +82,7 @@ test('what stands around a credential is no part of it', async () => {
   for (const credential of [`\ufeff${text}\r\n`, `\u00a0${key}\n`]) {
     await expect(verifier.verify({ credential })).resolves.toMatchObject({ active: true });
   }
+  await observer.flush();
 });
 
 test.each([
