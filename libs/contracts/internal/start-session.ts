@@ -1,8 +1,8 @@
 import { z } from 'zod';
 import { exampleFacts, userFacts } from '../identity/user-facts.js';
-import { defineRequest, instant, text } from '../message.js';
+import { address, defineRequest, instant, text } from '../message.js';
 
-const origin = { ip: text.max(64).nullable() };
+const origin = { ip: address.nullable() };
 
 /**
  * Identity asks for a session after a login. With a password: of a user whose latest identity event is `userVersion` of the
