@@ -71,7 +71,15 @@ export class Verifier implements OnApplicationShutdown {
     if (!proven) return Promise.resolve({ active: false, reason: 'malformed' });
     if (this.waiting >= MOST_WAITING) return Promise.reject(overloaded());
     const { id, proof } = proven;
-    const key = JSON.stringify([id, proof, request.scopes, request.service, request.ip, request.username]);
+    const key = JSON.stringify([
+      id,
+      proof,
+      request.scopes,
+      request.roles,
+      request.service,
+      request.ip,
+      request.username,
+    ]);
     return new Promise((resolve, reject) => {
       const lastAt = new Date().toISOString();
       const question = this.queue.get(key) ?? { id, proof, request, firstAt: lastAt, lastAt, waiting: [] };
@@ -149,6 +157,7 @@ export class Verifier implements OnApplicationShutdown {
       policy.ownerRoles,
       policy.allowAdminTokens,
       policy.scopes,
+      batch.map(({ request }) => request.roles?.join(',') ?? null),
     ]);
   }
 
@@ -252,6 +261,7 @@ function answer(batch: readonly Question[], row: DecidedRow): void {
 }
 
 function replyOf(row: DecidedRow): VerifyReply {
+  if (row.reason === 'role') return { active: false, reason: 'scope', missing: 'role' };
   if (row.reason !== null) return { active: false, reason: row.reason as RefusalReason };
   return {
     active: true,

@@ -71,7 +71,7 @@ export class RequestAuthenticator {
       if (!presented) throw credentialMissing(challenger);
       const { text: credential, username } = presented;
       const { requirements } = guarded;
-      const question = { credential, scopes: requirements.scopes, username, ip };
+      const question = { credential, scopes: requirements.scopes, roles: requirements.roles, username, ip };
       const held = this.verifier.recall(question);
       if (held) return accept(guarded, requirements, presented, held);
       return this.ask(guarded, requirements, presented, question, challenger);
@@ -90,6 +90,7 @@ export class RequestAuthenticator {
     const reply = await this.verifier.ask(question).catch((error: unknown) => {
       throw error instanceof VerifierUnavailableError ? verificationUnavailable() : error;
     });
+    if (!reply.active && reply.missing === 'role') throw roleMissing(requirements.roles ?? []);
     if (!reply.active) throw credentialRefused(challenger, reply.reason, requirements.scopes);
     return accept(guarded, requirements, presented, reply);
   }

@@ -14,10 +14,15 @@ import type { ResolvedAuthOptions } from './auth-options.js';
 import { GuardMemory } from './guard-memory.js';
 import type { NatsLink } from './nats-link.js';
 
+/** How long a token service that knows no roles in a question is not told them; the guard then looks at them itself. */
+const UNTOLD_MS = 60_000;
+
 /** A credential's text, or its id and the proof that stands for its secret: base64url(SHA-256(secret)). */
 export type VerifyQuestion = ({ readonly credential: string } | { readonly id: string; readonly proof: string }) & {
   /** Any one is enough (S25); left out: none is asked for. */
   readonly scopes?: readonly string[];
+  /** The user must have any one (S26), or the reply is `scope` with `missing: 'role'`; left out: none is asked for. */
+  readonly roles?: readonly string[];
   /** The account name that came with it (S4): another's than the owner's makes it `unknown`. */
   readonly username?: string;
   /** The address of whoever presented it, for the token's history. */
@@ -33,6 +38,8 @@ export class VerifierUnavailableError extends Error {
 export class TokenVerifier implements OnModuleInit, BeforeApplicationShutdown {
   private readonly logger = new Logger('AuthModule');
   private lastFailure = '';
+  /** On the monotonic clock. Until then the token service is taken to be from before the question could name roles. */
+  private rolesUntoldUntil = Number.NEGATIVE_INFINITY;
 
   private readonly memory: GuardMemory | null;
 
@@ -77,7 +84,7 @@ export class TokenVerifier implements OnModuleInit, BeforeApplicationShutdown {
    */
   recall(question: VerifyQuestion): ActiveReply | undefined {
     if (this.memory === null || !('credential' in question)) return undefined;
-    return this.memory.answer(question.credential, question.scopes, question.username, question.ip);
+    return this.memory.answer(question.credential, question.scopes, question.username, question.ip, question.roles);
   }
 
   /**
@@ -97,6 +104,7 @@ export class TokenVerifier implements OnModuleInit, BeforeApplicationShutdown {
     const reply = await this.request({
       ...proof,
       ...(question.scopes && { scopes: [...question.scopes] }),
+      ...(question.roles && performance.now() >= this.rolesUntoldUntil && { roles: [...question.roles] }),
       ...(question.username !== undefined && { username: question.username }),
       service: this.options.service,
       ...(ip !== undefined && { ip }),
@@ -133,6 +141,12 @@ export class TokenVerifier implements OnModuleInit, BeforeApplicationShutdown {
       body = reply.json();
     } catch (error) {
       throw this.unavailable(`no answer to ${verify.subject}: ${(error as Error).message}`);
+    }
+    if (request.roles && requestError.safeParse(body).data?.error.code === 'invalid-request') {
+      const { roles: _, ...rest } = request;
+      const answered = await this.requestOverNats(rest);
+      this.rolesUntoldUntil = performance.now() + UNTOLD_MS;
+      return answered;
     }
     const reply = verify.reply.safeParse(body);
     if (!reply.success) throw this.unavailable(`not an answer to ${verify.subject}: ${describe(body, reply.error)}`);

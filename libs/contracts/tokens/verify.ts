@@ -26,6 +26,11 @@ export const presentedName = text.max(128);
 const question = {
   /** Any one of these is enough (S25). Left out: no scope is asked for. Empty: nothing matches. */
   scopes: z.array(scope).max(64).optional(),
+  /**
+   * The user must have any one of these (S26): whoever lacks them all is refused, and nothing is counted (S34). Left out: no role
+   * is asked for. Empty: nothing matches. Services from before this field refuse a question that has it as `invalid-request`.
+   */
+  roles: z.array(role).max(64).optional(),
   /** The account name that was presented with it (S4): another's than the owner's makes the credential `unknown`. */
   username: presentedName.optional(),
   /** The name of the service that asks, for the token's history. */
@@ -81,7 +86,15 @@ export const activeReply = z.object({
 });
 export type ActiveReply = z.infer<typeof activeReply>;
 
-export const refusedReply = z.object({ active: z.literal(false), reason: refusalReason });
+/**
+ * `missing: 'role'` beside the reason `scope`: the credential is good, its user has none of the roles that were asked for. The
+ * reasons are a closed list, and who does not know the field takes it for what it comes to: not allowed here.
+ */
+export const refusedReply = z.object({
+  active: z.literal(false),
+  reason: refusalReason,
+  missing: z.literal('role').optional(),
+});
 
 export const verifyReply = z.discriminatedUnion('active', [activeReply, refusedReply]);
 export type VerifyReply = z.infer<typeof verifyReply>;
