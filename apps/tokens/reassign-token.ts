@@ -6,6 +6,7 @@ import { type Caller, metadataOf } from './caller.js';
 import { CONFIG, type Config } from './config.js';
 import type { TokenWithSecret } from './create-token.js';
 import { endSessionsOfToken } from './end-session.js';
+import { IdentityStanding } from './identity-standing.js';
 import { assertMayCarry, assertMayOwnTokens } from './issuing-rules.js';
 import type { Policy } from './policy.js';
 import { issueSecret } from './secrets.js';
@@ -41,10 +42,12 @@ export function reassignToken(state: TokenState, owner: KnownUser, policy: Polic
 export class ReassignTokenHandler implements ICommandHandler<ReassignToken> {
   constructor(
     private readonly store: EventStore,
+    private readonly standing: IdentityStanding,
     @Inject(CONFIG) private readonly config: Config,
   ) {}
 
-  execute({ caller, tokenId, userId }: ReassignToken): Promise<TokenWithSecret> {
+  async execute({ caller, tokenId, userId }: ReassignToken): Promise<TokenWithSecret> {
+    await this.standing.meet(userId);
     const { peppers, policy } = this.config;
     return this.store.transact(async (work) => {
       const token = existing(await work.load(Token, tokenId));
