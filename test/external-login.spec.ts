@@ -122,7 +122,7 @@ describe('external login, on whole systems of real processes and a real provider
       body: { code: 'user-disabled' },
     });
     expect(browser.cookie('session')).toBeUndefined();
-    expect(await verify(session)).toEqual({ active: false, reason: 'user-disabled' });
+    expect(await verify(session)).toEqual({ active: false, reason: 'session-ended' });
     expect(await verify(secret)).toEqual({ active: false, reason: 'user-disabled' });
   });
 
