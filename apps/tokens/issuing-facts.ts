@@ -4,7 +4,7 @@ import type { Policy } from './policy.js';
 import { holdUser } from './users.js';
 
 /**
- * What `issue` decides a change on. The owner is held until the transaction ends and, where the policy limits how many tokens
+ * What `issue` decides a change on. Owner and token are held until the transaction ends and, where the policy limits how many tokens
  * one may have, whatever else makes one of the owner's tokens work waits: nobody else counts meanwhile.
  * @param tokenId of the token that is changed; null: a new one
  * @throws Problem 404 `user-not-found`
@@ -16,6 +16,8 @@ export async function issuingFacts(
   policy: Policy,
 ): Promise<IssuingFacts> {
   const owner = await holdUser(sql, ownerId);
+  // Before the events are appended: who appends first and then waits for the row would be waited for in a circle.
+  if (tokenId !== null) await sql.query('SELECT FROM tokens WHERE id = $1 FOR UPDATE', [tokenId]);
   if (policy.maxTokensPerUser !== null) {
     await sql.query('SELECT pg_advisory_xact_lock(hashtextextended($1, 0))', [owner.id]);
   }
