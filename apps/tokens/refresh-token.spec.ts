@@ -43,22 +43,22 @@ describe('refreshing a token', () => {
 
   /** Asks so many times, and lets nobody go on before all are at it. */
   const atOnce = async <Answer>(times: number, ask: () => Promise<Answer>): Promise<Answer[]> => {
-    const holder = new pg.Client(service.database.url);
-    await holder.connect();
+    const [holder, watcher] = [new pg.Client(service.database.url), new pg.Client(service.database.url)];
+    await Promise.all([holder.connect(), watcher.connect()]);
     await holder.query('BEGIN');
     await holder.query('SELECT FROM tokens.users WHERE id = $1 FOR UPDATE', [ada.id]);
     const answers = Promise.all(Array.from({ length: times }, ask));
     try {
       await eventually(async () => {
         // Not on the holder's own connection: within a transaction this view stays as it was.
-        const { rows } = await service.store.pool.query(
+        const { rows } = await watcher.query(
           `SELECT FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'`,
         );
         expect(rows).toHaveLength(times);
       });
     } finally {
       await holder.query('COMMIT');
-      await holder.end();
+      await Promise.all([holder.end(), watcher.end()]);
     }
     return answers;
   };
