@@ -5,6 +5,7 @@ import { Problem } from '@tokenlog/platform/problem.js';
 import { v7 } from 'uuid';
 import { type Caller, metadataOf } from './caller.js';
 import { CONFIG, type Config } from './config.js';
+import { IdentityStanding } from './identity-standing.js';
 import { issuingFacts } from './issuing-facts.js';
 import { assertNoMoreThan, type IssuingFacts, issue } from './issuing-rules.js';
 import { ReenteredPassword } from './reentered-password.js';
@@ -51,11 +52,13 @@ export class CreateTokenHandler implements ICommandHandler<CreateToken> {
   constructor(
     private readonly store: EventStore,
     private readonly password: ReenteredPassword,
+    private readonly standing: IdentityStanding,
     @Inject(CONFIG) private readonly config: Config,
   ) {}
 
   async execute(command: CreateToken): Promise<TokenWithSecret> {
     await this.password.require('create', command.caller, command.password);
+    await this.standing.meet(command.token.userId);
     const { peppers, policy } = this.config;
     return this.store.transact(async (work) => {
       const tokenId = v7();

@@ -6,6 +6,7 @@ import { type Caller, metadataOf } from './caller.js';
 import { CONFIG, type Config } from './config.js';
 import type { TokenWithSecret } from './create-token.js';
 import { endSessionsOfToken } from './end-session.js';
+import { IdentityStanding } from './identity-standing.js';
 import { issuingFacts } from './issuing-facts.js';
 import { type IssuingFacts, issue } from './issuing-rules.js';
 import { ReenteredPassword } from './reentered-password.js';
@@ -51,6 +52,7 @@ export function reassignToken(state: TokenState, facts: IssuingFacts): TokenEven
 export class ReassignTokenHandler implements ICommandHandler<ReassignToken> {
   constructor(
     private readonly store: EventStore,
+    private readonly standing: IdentityStanding,
     private readonly password: ReenteredPassword,
     @Inject(CONFIG) private readonly config: Config,
   ) {}
@@ -58,6 +60,7 @@ export class ReassignTokenHandler implements ICommandHandler<ReassignToken> {
   async execute({ caller, tokenId, userId, password }: ReassignToken): Promise<TokenWithSecret> {
     const asked = await secretWhenAsked(this.store.pool, tokenId);
     await this.password.require('refresh', caller, password);
+    await this.standing.meet(userId);
     const { peppers, policy } = this.config;
     return this.store.transact(async (work) => {
       const token = existing(await work.load(Token, tokenId));
