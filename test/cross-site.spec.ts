@@ -43,7 +43,10 @@ describe('S45 what another site can do with somebody’s browser, on a whole sys
     const headers = { cookie, origin: origin.tokens };
     const { token } = expectStatus(await whole.tokens('POST', '/tokens', { headers, json: create }), 201).body;
     const modern = { cookie, 'sec-fetch-site': 'same-origin' };
-    expectStatus(await whole.tokens('DELETE', `/tokens/${token.id}`, { headers: modern }), 204);
+    expectStatus(
+      await whole.tokens('DELETE', `/tokens/${token.id}`, { headers: modern, json: { password: PASSWORD } }),
+      204,
+    );
     expectStatus(await whole.tokens('GET', '/tokens', { headers: { cookie, 'sec-fetch-site': 'cross-site' } }), 200);
   });
 
