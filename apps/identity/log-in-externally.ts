@@ -11,7 +11,7 @@ import { type Login, startLoginSession, userDisabled } from './login-session.js'
 import { factsOf, recordUserEvent } from './record-user-event.js';
 import { register, registration } from './register-user.js';
 import type { User } from './user.entity.js';
-import { username } from './user-view.js';
+import { newUsername } from './user-view.js';
 import { Users } from './users.js';
 
 /**
@@ -52,7 +52,7 @@ export class LogInExternallyHandler implements ICommandHandler<LogInExternally> 
 }
 
 async function registerPerson(em: EntityManager, person: ExternalPerson, ip: string | null): Promise<User> {
-  const name = username.safeParse(person.username);
+  const name = newUsername.safeParse(person.username);
   if (!name.success) {
     throw new Problem(
       400,
