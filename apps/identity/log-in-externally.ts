@@ -7,6 +7,7 @@ import { EventStore } from '@tokenlog/event-store/event-store.js';
 import { NATS } from '@tokenlog/platform/nats.js';
 import { Problem } from '@tokenlog/platform/problem.js';
 import { type ExternalPerson, lockExternalUser } from './external-identity.js';
+import { LoginAddresses } from './login-addresses.js';
 import { type Login, startLoginSession, userDisabled } from './login-session.js';
 import { factsOf, recordUserEvent } from './record-user-event.js';
 import { register, registration } from './register-user.js';
@@ -33,6 +34,7 @@ export class LogInExternallyHandler implements ICommandHandler<LogInExternally> 
   constructor(
     private readonly users: Users,
     private readonly store: EventStore,
+    private readonly addresses: LoginAddresses,
     @Inject(NATS) private readonly nats: NatsConnection,
   ) {}
 
@@ -47,6 +49,7 @@ export class LogInExternallyHandler implements ICommandHandler<LogInExternally> 
       await recordUserEvent(em, user, { type: 'user-logged-in', data }, { by, ip });
       return user;
     });
+    if (ip !== null) await this.addresses.remember(user.id, ip);
     return startLoginSession(this.nats, this.store, user, ip);
   }
 }
