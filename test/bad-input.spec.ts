@@ -96,6 +96,7 @@ describe('bad input', () => {
       NATS_URL: '',
       LOGIN_ATTEMPTS_PER_ACCOUNT: ATTEMPTS,
       LOGIN_ATTEMPTS_PER_ADDRESS: ATTEMPTS,
+      LOGIN_ATTEMPTS_PER_ACCOUNT_HOURLY: ATTEMPTS,
     };
     system = await startSystem({ dataDir: await testFolder('bad-input'), ports: 'free', fsync: false, env });
     database = new Client(system.databaseUrl);
