@@ -5,6 +5,7 @@ import type { NestExpressApplication } from '@nestjs/platform-express';
 import { DocumentBuilder, SwaggerModule } from '@nestjs/swagger';
 import { plainAddress } from '@tokenlog/contracts/address.js';
 import type { NextFunction, Request, Response } from 'express';
+import { patiently } from './bounded-client.js';
 import { ConfigError } from './config.js';
 import { NatsRequestServer } from './nats-transport.js';
 import { ProblemFilter, validationPipe } from './problem.js';
@@ -65,9 +66,10 @@ export async function createService(service: ServiceDefinition): Promise<INestAp
       .build(),
   );
   SwaggerModule.setup('docs', app, document, { jsonDocumentUrl: 'openapi.json' });
-  await app.init();
+  // What the service does by itself starts in these two, and nobody waits for it.
+  await patiently(() => app.init());
   await app.startAllMicroservices();
-  await service.start?.(app);
+  await patiently(async () => service.start?.(app));
   return app;
 }
 
