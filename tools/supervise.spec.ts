@@ -79,13 +79,14 @@ test('what lives and does not answer is ended and launched again', async () => {
 });
 
 test('what is known not to answer again is not waited for', async () => {
-  let why: Error | undefined;
-  const { part, lines } = supervise(forever, { probe: () => (why ? Promise.reject(why) : Promise.resolve()) });
+  let silent: number | undefined;
+  const why = new Hopeless('has what it needs again');
+  const probe = () => (part.running?.pid === silent ? Promise.reject(why) : Promise.resolve());
+  const { part, lines } = supervise(forever, { probe });
   const { pid } = await part.start();
-  why = new Hopeless('has what it needs again');
+  silent = pid;
   await eventually(() => part.running !== undefined && part.running.pid !== pid, { timeoutMs: 30_000 });
-  why = undefined;
-  expect(lines).toContain('sleeper has what it needs again; starting it again.');
+  expect(lines).toEqual(['sleeper has what it needs again; starting it again.']);
 });
 
 test('what is stopped on purpose is not missed until it goes on', async () => {

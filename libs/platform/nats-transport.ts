@@ -14,6 +14,7 @@ const GRACE_MS = 2000;
 /** A detail names what a request got wrong, and must not carry all of it back. */
 const LONGEST_DETAIL = 2000;
 const LONGEST_ID = 128;
+const RESUBSCRIBE_MS = 1000;
 
 /**
  * Where replies go, and nowhere else: whoever asks names the subject of the reply, and must not have this service publish to
@@ -37,7 +38,7 @@ type Outcome = { readonly response: unknown } | { readonly err: unknown };
  */
 export class NatsRequestServer extends Server implements CustomTransportStrategy {
   private nats: NatsConnection | undefined;
-  private readonly subscriptions: Subscription[] = [];
+  private readonly subscriptions = new Map<string, Subscription>();
   private underWay = 0;
   private onIdle: () => void = () => undefined;
 
@@ -69,20 +70,28 @@ export class NatsRequestServer extends Server implements CustomTransportStrategy
 
   private async subscribe(): Promise<void> {
     this.nats = await connectNats(this.url, this.user, `${this.user}-requests`);
-    for (const [subject, handler] of this.messageHandlers) {
-      const callback = (error: Error | null, message: Msg) => {
-        if (error) this.logger.error(`${subject}: ${error.message}`);
-        else if (INBOX.test(message.reply ?? '')) void this.respond(handler, message);
-      };
-      this.subscriptions.push(this.nats.subscribe(subject, { queue: this.user, callback }));
-    }
+    for (const [subject, handler] of this.messageHandlers) this.serve(this.nats, subject, handler);
     // The server knows the subscriptions only once it has read them.
     await this.nats.flush();
   }
 
+  private serve(nats: NatsConnection, subject: string, handler: MessageHandler): void {
+    const callback = (error: Error | null, message: Msg) => {
+      if (error) {
+        this.logger.error(`${subject}: ${error.message}`);
+        // The subscription has ended with it: permissions that are changed back must find it there again.
+        setTimeout(() => {
+          if (!nats.isClosed() && !nats.isDraining()) this.serve(nats, subject, handler);
+        }, RESUBSCRIBE_MS).unref();
+      } else if (INBOX.test(message.reply ?? '')) void this.respond(handler, message);
+    };
+    const subscription = nats.subscribe(subject, { queue: this.user, callback });
+    this.subscriptions.set(subject, subscription);
+  }
+
   private async answerTheRest(): Promise<void> {
     // Not `unsubscribe`, which drops what the server has sent already.
-    await Promise.allSettled(this.subscriptions.map((subscription) => subscription.drain()));
+    await Promise.allSettled([...this.subscriptions.values()].map((subscription) => subscription.drain()));
     if (this.underWay === 0) return;
     await new Promise<void>((resolve) => {
       this.onIdle = resolve;

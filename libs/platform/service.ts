@@ -9,6 +9,7 @@ import { patiently } from './bounded-client.js';
 import { ConfigError } from './config.js';
 import { NatsRequestServer } from './nats-transport.js';
 import { ProblemFilter, validationPipe } from './problem.js';
+import { waitForServers } from './wait-for-servers.js';
 
 /** What `runService` needs to know of a service. */
 export interface ServiceDefinition {
@@ -17,6 +18,8 @@ export interface ServiceDefinition {
   readonly module: DynamicModule;
   readonly port: number;
   readonly natsUrl: string;
+  /** Waited for at the start, where it is told. */
+  readonly databaseUrl?: string;
   readonly trustedProxies: number;
   /** Starts what the service does by itself, once everything it stands on is there. */
   readonly start?: (app: INestApplication) => Promise<void>;
@@ -77,6 +80,7 @@ export async function createService(service: ServiceDefinition): Promise<INestAp
 export async function runService(define: () => Promise<ServiceDefinition> | ServiceDefinition): Promise<void> {
   try {
     const service = await define();
+    await waitForServers(service);
     const app = await createService(service);
     await app.listen(service.port);
     new Logger('Service').log(`${service.name} listens on ${await app.getUrl()}`);
