@@ -1,11 +1,12 @@
-import { closeSync, openSync, readFileSync } from 'node:fs';
+import { closeSync, existsSync, openSync, readFileSync } from 'node:fs';
 import { mkdir, readdir, readFile, realpath, rm } from 'node:fs/promises';
 import { connect } from 'node:net';
-import { join } from 'node:path';
+import { dirname, join, relative, resolve } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { findNatsServer } from './nats-server.js';
 import { probeNats } from './nats-watch.js';
 import { root } from './paths.js';
+import { writePrivately } from './private-file.js';
 import { end, identify, processesIn, start } from './processes.js';
 
 /** The users of deploy/nats-server.conf. */
@@ -16,6 +17,8 @@ export type NatsOptions = {
   /** JetStream's folder. */
   dataDir: string;
   passwords: Record<NatsUser, string>;
+  /** The server's configuration. Default: deploy/nats-server.conf. */
+  configuration?: string;
   /** Default: any free one. */
   port?: number;
   /** False where there is no space for it: the server then serves the rest. Default: true. */
@@ -59,17 +62,9 @@ export async function startNats(options: NatsOptions): Promise<Nats> {
   await removePortFiles(dataDir);
 
   const { jetstream = true } = options;
-  const configuration = jetstream ? 'nats-server.conf' : 'nats-server-without-jetstream.conf';
-  const args = [
-    '-c',
-    join(root, 'deploy', configuration),
-    '-a',
-    '127.0.0.1',
-    '-p',
-    String(options.port ?? -1),
-    '-sd',
-    dataDir,
-  ];
+  const configuration = options.configuration ?? join(root, 'deploy', 'nats-server.conf');
+  const started = await writeConfigurations(dataDir, configuration, jetstream);
+  const args = ['-c', started, '-a', '127.0.0.1', '-p', String(options.port ?? -1)];
   // Port -1 lets the server choose; the file that it writes then says what it chose.
   if (options.port === undefined) args.push('--ports_file_dir', dataDir);
   const log = openSync(logFile, 'a', 0o600);
@@ -83,10 +78,10 @@ export async function startNats(options: NatsOptions): Promise<Nats> {
   );
   closeSync(log);
   let running = true;
-  const exited = new Promise<undefined>((resolve) => {
+  const exited = new Promise<undefined>((ended) => {
     const gone = () => {
       running = false;
-      resolve(undefined);
+      ended(undefined);
     };
     child.once('exit', gone);
     child.once('error', gone);
@@ -124,6 +119,21 @@ export function natsEnvironment(passwords: Record<NatsUser, string>): Record<str
 async function removePortFiles(dataDir: string): Promise<void> {
   for (const name of await readdir(dataDir))
     if (name.endsWith('.ports')) await rm(join(dataDir, name), { force: true });
+}
+
+/**
+ * Writes what the server is started with: the configuration, and JetStream's folder, which it takes no SIGHUP with when it
+ * stands on the command line; and the same with JetStream off, for when there is no space to write anything.
+ * @returns the one to start with
+ */
+async function writeConfigurations(dataDir: string, configuration: string, jetstream: boolean): Promise<string> {
+  // A path is taken from the including file's folder; of two that set the same, the later one counts.
+  const include = `include ${JSON.stringify(relative(dirname(dataDir), resolve(configuration)))}`;
+  const files = { on: `${dataDir}.jetstream-on.conf`, off: `${dataDir}.jetstream-off.conf` };
+  if (!jetstream && existsSync(files.off)) return files.off;
+  await writePrivately(files.on, `${include}\njetstream { store_dir: ${JSON.stringify(dataDir)} }\n`);
+  await writePrivately(files.off, `${include}\njetstream: false\n`);
+  return jetstream ? files.on : files.off;
 }
 
 async function waitUntilReady(

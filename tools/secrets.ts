@@ -1,8 +1,9 @@
 import { randomBytes } from 'node:crypto';
-import { readFile, rename, writeFile } from 'node:fs/promises';
+import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { z } from 'zod';
 import { type NatsUser, natsUsers } from './embedded-nats.js';
+import { writePrivately } from './private-file.js';
 
 /** The services that have a login of their own on the database. */
 export const databaseUsers = ['identity', 'tokens'] as const;
@@ -92,12 +93,4 @@ export function generateSecret(): string {
 
 export function generateNatsPasswords(): Record<NatsUser, string> {
   return Object.fromEntries(natsUsers.map((user) => [user, generateSecret()])) as Record<NatsUser, string>;
-}
-
-/** Replaces a file in one step; only its owner can read it. */
-export async function writePrivately(file: string, text: string): Promise<void> {
-  const temporary = `${file}.${process.pid}`;
-  // Flushed: after a power cut the new name must not stand for nothing.
-  await writeFile(temporary, text, { mode: 0o600, flush: true });
-  await rename(temporary, file);
 }

@@ -6,7 +6,8 @@ import { type Postgres, startPostgres } from './embedded-postgres.js';
 import { checkDatabaseInUse } from './existing-data.js';
 import { hasSpaceForJetStream } from './nats-watch.js';
 import { choosePort, isFree } from './ports.js';
-import { type Secrets, writePrivately } from './secrets.js';
+import { writePrivately } from './private-file.js';
+import type { Secrets } from './secrets.js';
 import { type Part, Supervised } from './supervise.js';
 
 const POSTGRES_PORT = 5432;

@@ -1,5 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import type { Msg, NatsConnection, Subscription } from '@nats-io/transport-node';
+import { errors, type Msg, type NatsConnection, type Subscription } from '@nats-io/transport-node';
 import { Logger } from '@nestjs/common';
 import { type CustomTransportStrategy, type MessageHandler, NatsContext, Server } from '@nestjs/microservices';
 import type { RequestContract, RequestError } from '@tokenlog/contracts/message.js';
@@ -70,6 +70,7 @@ export class NatsRequestServer extends Server implements CustomTransportStrategy
 
   private async subscribe(): Promise<void> {
     this.nats = await connectNats(this.url, this.user, `${this.user}-requests`);
+    void this.serveAgain(this.nats);
     for (const [subject, handler] of this.messageHandlers) this.serve(this.nats, subject, handler);
     // The server knows the subscriptions only once it has read them.
     await this.nats.flush();
@@ -77,16 +78,26 @@ export class NatsRequestServer extends Server implements CustomTransportStrategy
 
   private serve(nats: NatsConnection, subject: string, handler: MessageHandler): void {
     const callback = (error: Error | null, message: Msg) => {
-      if (error) {
-        this.logger.error(`${subject}: ${error.message}`);
-        // The subscription has ended with it: permissions that are changed back must find it there again.
-        setTimeout(() => {
-          if (!nats.isClosed() && !nats.isDraining()) this.serve(nats, subject, handler);
-        }, RESUBSCRIBE_MS).unref();
-      } else if (INBOX.test(message.reply ?? '')) void this.respond(handler, message);
+      if (error) this.logger.error(`${subject}: ${error.message}`);
+      else if (INBOX.test(message.reply ?? '')) void this.respond(handler, message);
     };
-    const subscription = nats.subscribe(subject, { queue: this.user, callback });
-    this.subscriptions.set(subject, subscription);
+    this.subscriptions.set(subject, nats.subscribe(subject, { queue: this.user, callback }));
+  }
+
+  /** A subscription that the server refuses, or takes away as its permissions change, is asked for until it is granted. */
+  private async serveAgain(nats: NatsConnection): Promise<void> {
+    for await (const status of nats.status()) {
+      if (status.type !== 'error' || !(status.error instanceof errors.PermissionViolationError)) continue;
+      const { operation, subject } = status.error;
+      const handler = operation === 'subscription' && this.messageHandlers.get(subject);
+      if (!handler) continue;
+      setTimeout(() => {
+        if (nats.isClosed() || nats.isDraining()) return;
+        // Whether the client knows that it has ended depends on how the server's release words its refusal.
+        this.subscriptions.get(subject)?.unsubscribe();
+        this.serve(nats, subject, handler);
+      }, RESUBSCRIBE_MS).unref();
+    }
   }
 
   private async answerTheRest(): Promise<void> {

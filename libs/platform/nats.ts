@@ -62,6 +62,7 @@ export async function closeNats(connection: NatsConnection): Promise<void> {
 async function watch(connection: NatsConnection): Promise<void> {
   const logger = new Logger('Nats');
   let refused = '';
+  let wasAway = false;
   for await (const status of connection.status()) {
     if (status.type === 'error') {
       // Twice a second, for as long as a password is wrong.
@@ -69,9 +70,11 @@ async function watch(connection: NatsConnection): Promise<void> {
       refused = status.error.message;
       logger.error(`NATS refused: ${refused}. Check this user's password and permissions in nats-server.conf.`);
     } else if (status.type === 'disconnect' || status.type === 'reconnect') {
-      if (status.type === 'reconnect') refused = '';
-      else if (refused) continue;
-      logger.warn(`NATS ${status.type}: ${status.server}`);
+      const away = status.type === 'disconnect';
+      if (!away) refused = '';
+      // A refused password ends one connection after the other; and each is told of by a reconnect of its own.
+      if (away !== wasAway) logger.warn(`NATS ${status.type}: ${status.server}`);
+      wasAway = away;
     }
   }
 }
