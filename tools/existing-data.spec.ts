@@ -124,7 +124,7 @@ test('secrets that are missing or broken beside data stop the start: new ones wo
   const without = await refusal(await after(secrets(JSON.stringify({ tokenPepper, natsPasswords: {} }))));
   expect(without).toContain('has no usable postgresPassword');
   const natsOnly = await testFolder('nats-only');
-  await mkdir(join(natsOnly, 'nats'));
+  await mkdir(join(natsOnly, 'nats', 'jetstream'), { recursive: true });
   expect(await refusal(natsOnly)).toContain('secrets.json is missing');
 });
 

@@ -1,4 +1,4 @@
-import { existsSync } from 'node:fs';
+import { existsSync, readdirSync, statSync } from 'node:fs';
 import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import pg from 'pg';
@@ -22,7 +22,7 @@ const NO_SUCH_DATABASE = '3D000';
  * @throws Error that says what was found and what to do
  */
 export async function checkExistingData(dataDir: string, embedsPostgres: boolean): Promise<void> {
-  const found = MADE.filter((name) => existsSync(join(dataDir, name)));
+  const found = MADE.filter((name) => isThere(join(dataDir, name)));
   const secrets = await readSecrets(dataDir);
   if (!secrets && found.length > 0) {
     throw new Error(
@@ -41,6 +41,12 @@ export async function checkExistingData(dataDir: string, embedsPostgres: boolean
     `${folder} is ${state === 'empty' ? 'empty' : 'missing'}, and ${traces.join(', ')} beside it tell of a database that was ` +
       `in use. If that was another one, set its DATABASE_URL. ${restoreOrMoveAway(dataDir)}`,
   );
+}
+
+/** An empty folder may be one that something is mounted on. */
+function isThere(path: string): boolean {
+  if (!existsSync(path)) return false;
+  return !statSync(path).isDirectory() || readdirSync(path).length > 0;
 }
 
 async function tracesOfDatabase(dataDir: string, state: ClusterState): Promise<string[]> {
