@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs';
 import { mkdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { DataDir } from './data-dir.js';
@@ -80,6 +81,9 @@ export async function useNats(context: Context, env: NodeJS.ProcessEnv): Promise
     return Object.fromEntries(natsUsers.map((user) => [user, url])) as Record<NatsUser, string>;
   }
   const { dataDir, secrets, logDir, output } = context;
+  if (secrets.begunAt && !existsSync(join(dataDir.path, 'nats'))) {
+    output('The data of nats-server is missing: its streams are filled again from the logs.');
+  }
   let port: number | undefined = await rememberedPort(dataDir.path, 'nats');
   const supervised = new Supervised<Nats>({
     name: 'nats-server',
