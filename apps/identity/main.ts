@@ -10,6 +10,7 @@ await runService(() => {
     module: IdentityModule.forRoot(config),
     port: config.IDENTITY_PORT,
     natsUrl: config.NATS_URL,
+    databaseUrl: config.DATABASE_URL,
     trustedProxies: config.TRUSTED_PROXIES,
   };
 });

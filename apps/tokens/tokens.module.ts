@@ -214,6 +214,7 @@ export function tokensService(config: Config): ServiceDefinition {
     module: TokensModule.with(config),
     port: config.port,
     natsUrl: config.natsUrl,
+    databaseUrl: config.databaseUrl,
     trustedProxies: config.trustedProxies,
     start: async (app) => {
       app.get(IdentityConsumer).start();

@@ -5,9 +5,11 @@ import type { NestExpressApplication } from '@nestjs/platform-express';
 import { DocumentBuilder, SwaggerModule } from '@nestjs/swagger';
 import { readAddress } from '@tokenlog/contracts/address.js';
 import type { NextFunction, Request, Response } from 'express';
+import { patiently } from './bounded-client.js';
 import { ConfigError } from './config.js';
 import { NatsRequestServer } from './nats-transport.js';
 import { ProblemFilter, validationPipe } from './problem.js';
+import { waitForServers } from './wait-for-servers.js';
 
 /** What `runService` needs to know of a service. */
 export interface ServiceDefinition {
@@ -16,6 +18,8 @@ export interface ServiceDefinition {
   readonly module: DynamicModule;
   readonly port: number;
   readonly natsUrl: string;
+  /** Waited for at the start, where it is told. */
+  readonly databaseUrl?: string;
   readonly trustedProxies: number;
   /** Starts what the service does by itself, once everything it stands on is there. */
   readonly start?: (app: INestApplication) => Promise<void>;
@@ -65,9 +69,10 @@ export async function createService(service: ServiceDefinition): Promise<INestAp
       .build(),
   );
   SwaggerModule.setup('docs', app, document, { jsonDocumentUrl: 'openapi.json' });
-  await app.init();
+  // What the service does by itself starts in these two, and nobody waits for it.
+  await patiently(() => app.init());
   await app.startAllMicroservices();
-  await service.start?.(app);
+  await patiently(async () => service.start?.(app));
   return app;
 }
 
@@ -75,6 +80,7 @@ export async function createService(service: ServiceDefinition): Promise<INestAp
 export async function runService(define: () => Promise<ServiceDefinition> | ServiceDefinition): Promise<void> {
   try {
     const service = await define();
+    await waitForServers(service);
     const app = await createService(service);
     await app.listen(service.port);
     new Logger('Service').log(`${service.name} listens on ${await app.getUrl()}`);
