@@ -88,7 +88,9 @@ describe('forward authentication for proxies', () => {
     it('nobody: 401 with a challenge, cacheable nowhere', async () => {
       const answer = await verify({});
       expect(answer).toMatchObject({ status: 401, body: { code: 'credential-missing' } });
-      expect(answer.headers.get('www-authenticate')).toBe('Bearer realm="tokens"');
+      expect(answer.headers.get('www-authenticate')).toBe(
+        'Bearer realm="tokens", Basic realm="tokens", charset="UTF-8"',
+      );
       expect(answer.headers.get('cache-control')).toBe('no-store');
       expect(answer.headers.has('x-auth-user')).toBe(false);
     });

@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { Inject, Injectable, Logger, type OnApplicationShutdown } from '@nestjs/common';
-import { parseCredential, proofOf } from '@tokenlog/contracts/credential.js';
+import { prove } from '@tokenlog/contracts/credential.js';
 import type { RefusalReason, VerifyReply, VerifyRequest } from '@tokenlog/contracts/tokens/verify.js';
 import { EventStore } from '@tokenlog/event-store/event-store.js';
 import { Problem } from '@tokenlog/platform/problem.js';
@@ -89,14 +89,8 @@ export class Verifier implements OnApplicationShutdown {
 
   /** What a request proves, or `null` for what is no credential: no I/O. */
   private provenBy(request: VerifyRequest): { id: string; proof: string } | null {
-    if ('id' in request) return request;
-    if ('credential' in request) {
-      const credential = parseCredential(request.credential);
-      if (credential) return { id: credential.id, proof: proofOf(credential.secret) };
-    }
-    const proof = 'proof' in request ? request.proof : proofOf(request.credential);
-    const id = this.staticKeys.idOf(proof);
-    return id === null ? null : { id, proof };
+    const proven = 'credential' in request ? prove(request.credential) : request;
+    return proven && this.staticKeys.owned(proven);
   }
 
   /** Everything that came with the same read of the socket joins the same batch. */

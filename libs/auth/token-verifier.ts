@@ -1,5 +1,6 @@
 import { type BeforeApplicationShutdown, Logger, type OnModuleInit } from '@nestjs/common';
-import { parseCredential, proofOf } from '@tokenlog/contracts/credential.js';
+import { readAddress } from '@tokenlog/contracts/address.js';
+import { presentedText, prove } from '@tokenlog/contracts/credential.js';
 import { requestError } from '@tokenlog/contracts/message.js';
 import {
   type ActiveReply,
@@ -12,9 +13,6 @@ import type { z } from 'zod';
 import type { ResolvedAuthOptions } from './auth-options.js';
 import { GuardMemory } from './guard-memory.js';
 import type { NatsLink } from './nats-link.js';
-
-/** The contract's bound. Behind a proxy that is trusted too far an address is whatever its sender wrote. */
-const LONGEST_ADDRESS = 64;
 
 /** A credential's text, or its id and the proof that stands for its secret: base64url(SHA-256(secret)). */
 export type VerifyQuestion = ({ readonly credential: string } | { readonly id: string; readonly proof: string }) & {
@@ -65,16 +63,21 @@ export class TokenVerifier implements OnModuleInit, BeforeApplicationShutdown {
    * @throws VerifierUnavailableError after `requestTimeoutMs` at the latest
    */
   async verify(question: VerifyQuestion): Promise<VerifyReply> {
-    return this.recall(question) ?? this.ask(question);
+    const ip = readAddress(question.ip) ?? undefined;
+    const read =
+      'credential' in question
+        ? { ...question, credential: presentedText(question.credential), ip }
+        : { ...question, ip };
+    return this.recall(read) ?? this.ask(read);
   }
 
   /**
    * What `verify` answers from memory, at once, and counts as a use; `undefined` where it has to ask, and for every question
-   * without `cache: true`.
+   * without `cache: true`. Text and address are taken as they are: as `takeCredential` and `readAddress` have read them.
    */
   recall(question: VerifyQuestion): ActiveReply | undefined {
     if (this.memory === null || !('credential' in question)) return undefined;
-    return this.memory.answer(question.credential, question.scopes, question.username, addressIn(question));
+    return this.memory.answer(question.credential, question.scopes, question.username, question.ip);
   }
 
   /**
@@ -90,7 +93,7 @@ export class TokenVerifier implements OnModuleInit, BeforeApplicationShutdown {
       return { active: false, reason: 'unknown' };
     }
     const ticket = this.memory?.ticket();
-    const ip = addressIn(question);
+    const { ip } = question;
     const reply = await this.request({
       ...proof,
       ...(question.scopes && { scopes: [...question.scopes] }),
@@ -144,11 +147,6 @@ export class TokenVerifier implements OnModuleInit, BeforeApplicationShutdown {
   }
 }
 
-function addressIn({ ip }: VerifyQuestion): string | undefined {
-  if (!ip) return undefined;
-  return ip.length > LONGEST_ADDRESS ? ip.slice(0, LONGEST_ADDRESS) : ip;
-}
-
 function inTime<Answer>(answer: Promise<Answer>, milliseconds: number): Promise<Answer> {
   return new Promise((resolve, reject) => {
     const timer = setTimeout(() => reject(new Error(`no answer within ${milliseconds} ms`)), milliseconds);
@@ -163,16 +161,4 @@ function describe(body: unknown, error: z.ZodError): string {
   return error.issues
     .map(({ path, message }) => (path.length > 0 ? `${path.join('.')}: ${message}` : message))
     .join('; ');
-}
-
-/**
- * A static key that was imported (S37) has neither an id nor a check: text of that length which is not in our own format
- * may be one, and the token service knows.
- */
-const ACCESS_KEY = /^(?!tk[ls]_)[^\s\p{Cc}]{16,512}$/u;
-
-function prove(text: string): { id: string; proof: string } | { proof: string } | null {
-  const credential = parseCredential(text);
-  if (credential) return { id: credential.id, proof: proofOf(credential.secret) };
-  return ACCESS_KEY.test(text) ? { proof: proofOf(text) } : null;
 }

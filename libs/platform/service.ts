@@ -3,7 +3,7 @@ import { type DynamicModule, type INestApplication, Logger, type LogLevel, type 
 import { NestFactory } from '@nestjs/core';
 import type { NestExpressApplication } from '@nestjs/platform-express';
 import { DocumentBuilder, SwaggerModule } from '@nestjs/swagger';
-import { plainAddress } from '@tokenlog/contracts/address.js';
+import { readAddress } from '@tokenlog/contracts/address.js';
 import type { NextFunction, Request, Response } from 'express';
 import { BoundedExpressAdapter } from './http-server.js';
 import { type LogSettings, ServiceLogger } from './logging.js';
@@ -70,7 +70,7 @@ export async function createService(
   app.use((request: Request, response: Response, next: NextFunction) => {
     // Answers are about people and their secrets.
     response.setHeader('Cache-Control', 'no-store');
-    if (request.ip) Object.defineProperty(request, 'ip', { value: plainAddress(request.ip) });
+    Object.defineProperty(request, 'ip', { value: readAddress(request.ip) ?? undefined });
     next();
   });
   app.useBodyParser('json', { limit: BODY_LIMIT });

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { defineEvent, instant, text } from '../message.js';
+import { address, defineEvent, instant, text } from '../message.js';
 
 /** The JetStream stream that takes reports of uses until the token service has counted them. */
 export const GUARD_USES_STREAM = 'GUARD_USES';
@@ -32,7 +32,7 @@ export const guardUses = defineEvent({
           firstAt: instant,
           lastAt: instant,
           breakdown: z
-            .array(z.object({ ip: text.max(64).nullable(), count: z.int().positive().max(MOST_USES) }))
+            .array(z.object({ ip: address.nullable(), count: z.int().positive().max(MOST_USES) }))
             .min(1)
             .max(ADDRESSES_PER_TOKEN + 1),
         }),

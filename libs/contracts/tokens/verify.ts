@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { defineRequest, instant, role, scope, text } from '../message.js';
+import { address, defineRequest, instant, role, scope, text } from '../message.js';
 
 /**
  * Why a credential is refused: a closed list (S33). Without proof of possession of a secret that the token has
@@ -31,7 +31,7 @@ const question = {
   /** The name of the service that asks, for the token's history. */
   service: text.min(1).max(128).optional(),
   /** The address of the caller of that service, for the token's history. */
-  ip: text.max(64).optional(),
+  ip: address.nullable().optional(),
 };
 
 /** base64url(SHA-256(secret)) */
