@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import { scope } from '@tokenlog/contracts/message.js';
 import { listVariable, portVariable, readConfig, serviceVariables } from '@tokenlog/platform/config.js';
+import { type LogSettings, logSettings } from '@tokenlog/platform/logging.js';
 import { z } from 'zod';
 import { assertConsistent } from './consistent-settings.js';
 import { thresholdsVariable } from './expiry-thresholds.js';
@@ -24,6 +25,7 @@ export interface Config {
   readonly natsUrl: string;
   readonly serverName: string;
   readonly trustedProxies: number;
+  readonly log: LogSettings;
   readonly policy: Policy;
   /** The variables that the environment set, of those that make the policy. */
   readonly policySet: ReadonlySet<string>;
@@ -70,6 +72,7 @@ export function readTokensConfig(env: NodeJS.ProcessEnv = process.env): Config {
     natsUrl: variables.NATS_URL,
     serverName: variables.SERVER_NAME,
     trustedProxies: variables.TRUSTED_PROXIES,
+    log: logSettings(variables),
     policy,
     policySet: new Set(Object.keys(policyVariables).filter((name) => env[name])),
     peppers: [pepperOf(variables.TOKEN_PEPPER), ...variables.TOKEN_PEPPERS_RETIRED.map(pepperOf)],

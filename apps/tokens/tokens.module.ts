@@ -216,6 +216,7 @@ export function tokensService(config: Config): ServiceDefinition {
     natsUrl: config.natsUrl,
     databaseUrl: config.databaseUrl,
     trustedProxies: config.trustedProxies,
+    log: config.log,
     start: async (app) => {
       app.get(IdentityConsumer).start();
       app.get(GuardUsesConsumer).start();

@@ -9,7 +9,7 @@ import { closeNats, connectNats, type NatsUser } from './nats.js';
 import { Problem } from './problem.js';
 
 /** How long a service that shuts down goes on answering, at most: by then whoever asked has given up. */
-const GRACE_MS = 2000;
+const GRACE_MS = 3000;
 
 /** A detail names what a request got wrong, and must not carry all of it back. */
 const LONGEST_DETAIL = 2000;
@@ -39,6 +39,7 @@ type Outcome = { readonly response: unknown } | { readonly err: unknown };
 export class NatsRequestServer extends Server implements CustomTransportStrategy {
   private nats: NatsConnection | undefined;
   private readonly subscriptions = new Map<string, Subscription>();
+  private closing: Promise<void> | undefined;
   private underWay = 0;
   private onIdle: () => void = () => undefined;
 
@@ -53,8 +54,13 @@ export class NatsRequestServer extends Server implements CustomTransportStrategy
     this.subscribe().then(() => callback(), callback);
   }
 
-  /** What was asked before is still answered, in two seconds at most. */
-  async close(): Promise<void> {
+  /** What was asked before is still answered, in three seconds at most. */
+  close(): Promise<void> {
+    this.closing ??= this.finish();
+    return this.closing;
+  }
+
+  private async finish(): Promise<void> {
     if (!this.nats) return;
     await Promise.race([this.answerTheRest(), delay(GRACE_MS, undefined, { ref: false })]);
     await closeNats(this.nats);
