@@ -24,7 +24,10 @@ try {
     signal: aborter.signal,
   });
   if (aborter.signal.aborted) await stop(system);
-  else console.log(summary(system));
+  else {
+    console.log(summary(system));
+    await system.adminTold();
+  }
 } catch (error) {
   if (!(error instanceof StartError)) throw error;
   exit(aborter.signal.aborted ? 130 : 1, error.message);
@@ -54,8 +57,8 @@ function exit(code: number, line?: string): void {
 }
 
 function summary({ firstAdmin, guardEnvFile, logDir, ...running }: System): string {
-  const address = (name: ServiceName) => running[name].url.replace('127.0.0.1', 'localhost');
-  const given = process.env.ADMIN_PASSWORD;
+  const address = (name: ServiceName) => running[name].url;
+  const given = process.env.ADMIN_PASSWORD || process.env.ADMIN_PASSWORD_FILE;
   const password = firstAdmin && !given ? firstAdmin.password : '…';
   const here = (path: string) => {
     const fromHere = relative(process.cwd(), path);

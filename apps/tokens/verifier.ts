@@ -3,11 +3,11 @@ import { Inject, Injectable, Logger, type OnApplicationShutdown } from '@nestjs/
 import { prove } from '@tokenlog/contracts/credential.js';
 import type { RefusalReason, VerifyReply, VerifyRequest } from '@tokenlog/contracts/tokens/verify.js';
 import { EventStore } from '@tokenlog/event-store/event-store.js';
-import { boundedPool } from '@tokenlog/platform/bounded-client.js';
+import { bounded } from '@tokenlog/platform/bounded-client.js';
+import { databaseConnection } from '@tokenlog/platform/database-url.js';
 import { Problem } from '@tokenlog/platform/problem.js';
 import { Pool } from 'pg';
 import { CONFIG, type Config } from './config.js';
-import { TOKENS_DATABASE } from './migrations.js';
 import { keyedHash } from './secrets.js';
 import { StaticKeys } from './static-keys.js';
 import { type DecidedRow, NOTE_REFUSALS, VERIFIER_SETTINGS, VERIFY_BATCH } from './verification.sql.js';
@@ -54,12 +54,12 @@ export class Verifier implements OnApplicationShutdown {
     private readonly store: EventStore,
     private readonly staticKeys: StaticKeys,
   ) {
+    const { role, schema } = config.databasePart;
+    const session = { role, search_path: schema, ...VERIFIER_SETTINGS };
     this.pool = new Pool({
-      ...boundedPool,
-      connectionString: config.databaseUrl,
-      max: MAX_UNDER_WAY,
       application_name: 'tokenlog-verifier',
-      options: `-c role=${TOKENS_DATABASE.role} -c search_path=${TOKENS_DATABASE.schema} ${VERIFIER_SETTINGS}`,
+      ...bounded(databaseConnection(config.databaseUrl, session)),
+      max: MAX_UNDER_WAY,
     });
     this.pool.on('error', (error) => this.logger.warn(`idle connection lost: ${error.message}`));
   }

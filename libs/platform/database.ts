@@ -1,17 +1,26 @@
 import { Migration, Migrator } from '@mikro-orm/migrations';
 import type { EntityManager } from '@mikro-orm/postgresql';
 import { defineConfig, MikroORM, type Options } from '@mikro-orm/postgresql';
-import { createRole } from '@tokenlog/event-store/log.sql.js';
 import type { Sql } from '@tokenlog/event-store/sql.js';
 import { CompiledQuery } from 'kysely';
 import type { Pool } from 'pg';
-import { boundedPool } from './bounded-client.js';
+import { bounded } from './bounded-client.js';
+import { checkGrants, ensureRole, ensureSchema, explained } from './database-owner.js';
+import { databaseConnection } from './database-url.js';
 import { ParameterDriver } from './parameter-driver.js';
 
 /** A service's part of the database: a schema of its own, used by a role that has no more than its grants. */
 export interface DatabasePart {
   readonly schema: string;
   readonly role: string;
+  /** The role's name in the statements of the migrations, where it is another one here. */
+  readonly writtenAs?: string;
+}
+
+/** The part with a role of one's own name, `<prefix>_<schema>`: for deployments that share a cluster, where roles are of all. */
+export function withRolesOf(part: DatabasePart, prefix: string): DatabasePart {
+  const { schema, writtenAs = part.role } = part;
+  return { schema, role: `${prefix}_${schema}`, writtenAs };
 }
 
 /**
@@ -19,17 +28,14 @@ export interface DatabasePart {
  * wait has a limit.
  */
 export function databaseOptions(url: string, part: DatabasePart, entities: Options['entities'] = []): Options {
+  const connection = databaseConnection(url, { role: part.role, search_path: part.schema });
   return defineConfig({
     driver: ParameterDriver,
-    clientUrl: url,
+    dbName: connection.database,
     entities,
     discovery: { warnWhenNoEntities: false },
     pool: { min: 0, max: 10 },
-    driverOptions: {
-      ...boundedPool,
-      options: `-c role=${part.role} -c search_path=${part.schema}`,
-      application_name: `tokenlog-${part.schema}`,
-    },
+    driverOptions: { application_name: `tokenlog-${part.schema}`, ...bounded(connection) },
     ensureDatabase: false,
   });
 }
@@ -42,6 +48,7 @@ export interface MigrationStep {
 
 /**
  * Brings a part of the database up to date, as its owner, and then does `atEachRun`. Runs one at a time, however many try.
+ * @throws ConfigError that says what to run, where the owner may not make what is missing
  * @throws Error when the server is older than PostgreSQL 18
  */
 export async function migrateDatabase(
@@ -52,17 +59,18 @@ export async function migrateDatabase(
 ): Promise<void> {
   const orm = await MikroORM.init(
     defineConfig({
-      clientUrl: url,
+      dbName: connection.database,
       entities: [],
       discovery: { warnWhenNoEntities: false },
       extensions: [Migrator],
-      driverOptions: { options: `-c search_path=${part.schema}`, application_name: 'tokenlog-migrations' },
+      driverOptions: { application_name: 'tokenlog-migrations', ...connection },
+      ensureDatabase: false,
       migrations: {
         // With its schema: else it is looked for in `public`, and made again at each run.
         tableName: `${part.schema}.migrations`,
         snapshot: false,
         silent: true,
-        migrationsList: steps.map(({ name, statements }) => ({ name, class: migrationOf(statements) })),
+        migrationsList: steps.map(({ name, statements }) => ({ name, class: migrationOf(statements, part) })),
       },
     } as Options),
   );
@@ -73,12 +81,15 @@ export async function migrateDatabase(
       await lock.query('SELECT pg_advisory_lock(hashtext($1))', ['tokenlog-migrations']);
       const { rows } = await lock.query(`SELECT current_setting('server_version_num')::int AS version`);
       if (rows[0].version < 180000) throw new Error('DATABASE_URL: PostgreSQL 18 or newer is needed');
-      await lock.query(createRole(part.role));
-      await lock.query(`GRANT ${part.role} TO CURRENT_USER`);
-      await lock.query(`CREATE SCHEMA IF NOT EXISTS ${part.schema}`);
+      await ensureRole(lock, part);
+      await ensureSchema(lock, part.schema);
+      await ensureSchema(lock, 'tokenlog');
       for (const statement of deploymentTable(part.role)) await lock.query(statement);
       await orm.migrator.up();
       for (const statement of atEachRun) await lock.query(statement);
+      await checkGrants(lock, part);
+    } catch (error) {
+      throw explained(error);
     } finally {
       // Ending the connection gives the lock back.
       lock.release(true);
@@ -91,7 +102,6 @@ export async function migrateDatabase(
 /** Which Tokenlog a database is of: an id that is made once, whichever service's part is made first. */
 function deploymentTable(role: string): string[] {
   return [
-    'CREATE SCHEMA IF NOT EXISTS tokenlog',
     `CREATE TABLE IF NOT EXISTS tokenlog.deployment (
       id uuid PRIMARY KEY DEFAULT uuidv7(),
       made_at timestamptz(3) NOT NULL DEFAULT now()
@@ -123,10 +133,11 @@ export function sqlOf(em: EntityManager): Sql {
   };
 }
 
-function migrationOf(statements: readonly string[]) {
+function migrationOf(statements: readonly string[], { role, writtenAs = role }: DatabasePart) {
+  const written = new RegExp(`\\b${writtenAs}\\b`, 'g');
   return class extends Migration {
     override async up(): Promise<void> {
-      for (const statement of statements) this.addSql(statement);
+      for (const statement of statements) this.addSql(statement.replace(written, role));
     }
   };
 }
