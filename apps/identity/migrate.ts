@@ -9,6 +9,8 @@ import {
   sqlOf,
   withRolesOf,
 } from '@tokenlog/platform/database.js';
+import { ensureLoginOf } from '@tokenlog/platform/database-login.js';
+import { waitForDatabase } from '@tokenlog/platform/wait-for-servers.js';
 import { usersAndLog } from './migrations/0001-users-and-log.js';
 import { externalIdentities } from './migrations/0002-external-identities.js';
 import { mailedEvents } from './migrations/0003-mailed-events.js';
@@ -95,12 +97,18 @@ async function firstAdmin(em: EntityManager, { adminPassword, renew }: MigrateOp
 }
 
 async function main(): Promise<void> {
-  const { DATABASE_URL, DATABASE_ROLE_PREFIX, ADMIN_PASSWORD } = readConfig({
+  const { DATABASE_URL, DATABASE_ROLE_PREFIX, ADMIN_PASSWORD, IDENTITY_DATABASE_URL } = readConfig({
     ...databaseVariables,
+    /** What the service will connect with: its login is made, or given this password. */
+    IDENTITY_DATABASE_URL: databaseVariables.DATABASE_URL.optional(),
     ADMIN_PASSWORD: newPassword.optional(),
   });
   const part = withRolesOf(identityPart, DATABASE_ROLE_PREFIX);
+  await waitForDatabase(DATABASE_URL);
   const { firstAdmin, isUnused } = await migrate(DATABASE_URL, { adminPassword: ADMIN_PASSWORD, part });
+  if (IDENTITY_DATABASE_URL) {
+    await ensureLoginOf(DATABASE_URL, part, IDENTITY_DATABASE_URL, 'IDENTITY_DATABASE_URL');
+  }
   if (isUnused) process.stdout.write(`${ADMIN_PASSWORD_UNUSED}\n`);
   if (!firstAdmin) return;
   process.stdout.write(`First admin: ${firstAdmin.username}\n`);

@@ -1,6 +1,8 @@
 import { pathToFileURL } from 'node:url';
 import { databaseVariables, readConfig } from '@tokenlog/platform/config.js';
 import { type DatabasePart, migrateDatabase, withRolesOf } from '@tokenlog/platform/database.js';
+import { ensureLoginOf } from '@tokenlog/platform/database-login.js';
+import { waitForDatabase } from '@tokenlog/platform/wait-for-servers.js';
 import { migrations, TOKENS_DATABASE } from './migrations.js';
 
 /** Brings the token service's part of the database up to date, as the owner of `databaseUrl`. */
@@ -9,8 +11,15 @@ export async function migrate(databaseUrl: string, part: DatabasePart = TOKENS_D
 }
 
 async function main(): Promise<void> {
-  const { DATABASE_URL, DATABASE_ROLE_PREFIX } = readConfig(databaseVariables);
-  await migrate(DATABASE_URL, withRolesOf(TOKENS_DATABASE, DATABASE_ROLE_PREFIX));
+  const { DATABASE_URL, DATABASE_ROLE_PREFIX, TOKENS_DATABASE_URL } = readConfig({
+    ...databaseVariables,
+    /** What the service will connect with: its login is made, or given this password. */
+    TOKENS_DATABASE_URL: databaseVariables.DATABASE_URL.optional(),
+  });
+  const part = withRolesOf(TOKENS_DATABASE, DATABASE_ROLE_PREFIX);
+  await waitForDatabase(DATABASE_URL);
+  await migrate(DATABASE_URL, part);
+  if (TOKENS_DATABASE_URL) await ensureLoginOf(DATABASE_URL, part, TOKENS_DATABASE_URL, 'TOKENS_DATABASE_URL');
 }
 
 if (import.meta.url === pathToFileURL(process.argv[1] ?? '').href) {

@@ -1,5 +1,6 @@
 import { createHash, createHmac, pbkdf2Sync, randomBytes } from 'node:crypto';
 import pg from 'pg';
+import { ConfigError } from './config-error.js';
 import type { DatabasePart } from './database.js';
 import { databaseConnection } from './database-url.js';
 
@@ -19,9 +20,13 @@ export async function ensureLogin(
 ): Promise<string> {
   const client = new pg.Client(databaseConnection(url));
   const name = client.escapeIdentifier(login.name);
-  const limits = 'LOGIN NOSUPERUSER NOCREATEDB NOCREATEROLE NOREPLICATION NOBYPASSRLS INHERIT';
   await client.connect();
   try {
+    // Only a superuser may say these, and a role has none of them unless one gave them to it.
+    const { rows } = await client.query('SELECT rolsuper FROM pg_roles WHERE rolname = current_user');
+    const limits = rows[0]?.rolsuper
+      ? 'LOGIN NOSUPERUSER NOCREATEDB NOCREATEROLE NOREPLICATION NOBYPASSRLS INHERIT'
+      : 'LOGIN';
     const found = await client.query('SELECT 1 FROM pg_roles WHERE rolname = $1', [login.name]);
     if (found.rowCount === 0) await client.query(`CREATE ROLE ${name}`);
     await client.query(`ALTER ROLE ${name} ${limits} PASSWORD ${client.escapeLiteral(verifierOf(login.password))}`);
@@ -33,6 +38,19 @@ export async function ensureLogin(
   own.username = encodeURIComponent(login.name);
   own.password = encodeURIComponent(login.password);
   return own.href;
+}
+
+/**
+ * Gives a service the login that it will connect with, by the URL that it will be given.
+ * @param ownerUrl of the owner
+ * @param variable the variable that `url` comes from
+ * @throws ConfigError naming the variable, where the URL names no login of the service's own, or no password
+ */
+export async function ensureLoginOf(ownerUrl: string, part: DatabasePart, url: string, variable: string): Promise<void> {
+  const [owner, own] = [databaseConnection(ownerUrl), databaseConnection(url)];
+  if (own.user === owner.user) throw new ConfigError(`${variable} is wrong: ${own.user} is the owner in DATABASE_URL`);
+  if (typeof own.password !== 'string') throw new ConfigError(`${variable} is wrong: there is no password in it`);
+  await ensureLogin(ownerUrl, part, { name: own.user, password: own.password });
 }
 
 /** What PostgreSQL stores of a password (SCRAM-SHA-256, RFC 5803): it reads it as such, and never has the password in a statement. */

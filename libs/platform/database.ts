@@ -57,6 +57,7 @@ export async function migrateDatabase(
   steps: readonly MigrationStep[],
   atEachRun: readonly string[] = [],
 ): Promise<void> {
+  const connection = databaseConnection(url, { search_path: part.schema });
   const orm = await MikroORM.init(
     defineConfig({
       dbName: connection.database,
