@@ -8,6 +8,7 @@ if [ "$1" = postgres ] && [ ! -s "$PGDATA/PG_VERSION" ]; then
     --auth-local=trust --auth-host=scram-sha-256 --encoding=UTF8 --locale=C
   echo "CREATE DATABASE \"$POSTGRES_DB\"" | postgres --single -D "$PGDATA.new" postgres
   echo "host all all all scram-sha-256" >> "$PGDATA.new/pg_hba.conf"
+  echo "unix_socket_directories = '/var/run/postgresql'" >> "$PGDATA.new/postgresql.conf"
   echo "listen_addresses = '*'" >> "$PGDATA.new/postgresql.conf"
   mkdir -p "$(dirname "$PGDATA")"
   mv "$PGDATA.new" "$PGDATA"

@@ -46,7 +46,12 @@ export async function ensureLogin(
  * @param variable the variable that `url` comes from
  * @throws ConfigError naming the variable, where the URL names no login of the service's own, or no password
  */
-export async function ensureLoginOf(ownerUrl: string, part: DatabasePart, url: string, variable: string): Promise<void> {
+export async function ensureLoginOf(
+  ownerUrl: string,
+  part: DatabasePart,
+  url: string,
+  variable: string,
+): Promise<void> {
   const [owner, own] = [databaseConnection(ownerUrl), databaseConnection(url)];
   if (own.user === owner.user) throw new ConfigError(`${variable} is wrong: ${own.user} is the owner in DATABASE_URL`);
   if (typeof own.password !== 'string') throw new ConfigError(`${variable} is wrong: there is no password in it`);

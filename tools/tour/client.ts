@@ -20,6 +20,8 @@ export interface Call {
   readonly headers?: Record<string, string>;
   readonly json?: unknown;
   readonly form?: Record<string, string>;
+  /** How long an answer is waited for, in ms; without it, as long as it takes. */
+  readonly timeoutMs?: number;
 }
 
 /** Makes HTTP calls to one service and tells each, with its credentials shortened. */
@@ -29,7 +31,13 @@ export function httpClient(name: string, url: string, narrator: Narrator) {
     if (call.as) headers.set('authorization', `Bearer ${call.as}`);
     if (call.json !== undefined) headers.set('content-type', 'application/json');
     const body = call.json !== undefined ? JSON.stringify(call.json) : call.form && new URLSearchParams(call.form);
-    const response = await fetch(new URL(path, url), { method, headers, ...(body && { body }) });
+    const signal = call.timeoutMs === undefined ? undefined : AbortSignal.timeout(call.timeoutMs);
+    const response = await fetch(new URL(path, url), {
+      method,
+      headers,
+      ...(body && { body }),
+      ...(signal && { signal }),
+    });
     const text = await response.text();
     const isJson = /\bjson\b/.test(response.headers.get('content-type') ?? '');
     const answer: Answer = {

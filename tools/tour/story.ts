@@ -24,7 +24,10 @@ const DAY_MS = 86_400_000;
  * compared with what is promised.
  * @throws AssertionError at the first that differs
  */
-export async function playStory(system: System, { adminPassword, narrator, kill }: StoryOptions): Promise<void> {
+export async function playStory(
+  system: Pick<System, 'identity' | 'tokens' | 'example' | 'natsUrls' | 'kill' | 'restart'>,
+  { adminPassword, narrator, kill }: StoryOptions,
+): Promise<void> {
   const identity = httpClient('identity', system.identity.url, narrator);
   const tokens = httpClient('tokens', system.tokens.url, narrator);
   const example = httpClient('example-api', system.example.url, narrator);
