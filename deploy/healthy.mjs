@@ -2,7 +2,7 @@
 const [variable = '', fallback] = process.argv.slice(2);
 const url = `http://127.0.0.1:${process.env[variable] || fallback}/health/ready`;
 const answer = await fetch(url).catch((error) => {
-  console.error(error.cause?.message ?? error.message);
+  process.stderr.write(`${error.cause?.message ?? error.message}\n`);
 });
-if (answer && !answer.ok) console.error(await answer.text());
+if (answer && !answer.ok) process.stderr.write(`${await answer.text()}\n`);
 process.exitCode = answer?.ok ? 0 : 1;

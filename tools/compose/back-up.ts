@@ -47,7 +47,6 @@ async function paste(project: ComposeProject, commands: string): Promise<void> {
   const script = commands
     .replaceAll('docker compose', [...project.engine.compose, '-p', project.name].join(' '))
     .replaceAll(/\bdocker\b(?! compose|-)/g, project.engine.name)
-    .replaceAll('tokenlog_postgres', `${project.name}_postgres`)
-;
+    .replaceAll('tokenlog_postgres', `${project.name}_postgres`);
   await show(['sh', '-ec', `set -a; . ./.env; set +a\n${script}`], { cwd: project.folder });
 }

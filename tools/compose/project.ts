@@ -17,6 +17,8 @@ const STOP_S = '30';
 export const composeServices = ['postgres', 'nats', 'migrate', 'identity', 'tokens', 'example-api'] as const;
 export type ComposeService = (typeof composeServices)[number];
 
+const built = composeServices.filter((service) => service !== 'postgres');
+
 type Ports = Record<'IDENTITY_PORT' | 'TOKENS_PORT' | 'EXAMPLE_PORT' | 'NATS_PORT', number>;
 
 /** A copy of docker-compose.yml's world: a folder, secrets, ports, volumes and a project name of its own. */
@@ -122,9 +124,16 @@ export class ComposeProject {
     await this.compose('down', ...(volumes ? ['-v'] : []));
   }
 
-  /** Leaves nothing behind: no container, volume, network or folder. Images stay, for the next time. */
+  /** Leaves nothing behind but the engine's cache of what was built: no container, volume, network, image or folder. */
   async remove(): Promise<void> {
+    const containers = await Promise.all(built.map((service) => this.idOf(service).catch(() => '')));
+    const images = await Promise.all(
+      containers.filter(Boolean).map((id) => this.ask('inspect', '--format', '{{.Image}}', id)),
+    );
     await this.down(true);
+    // podman-compose leaves it.
+    if (this.engine.name === 'podman') await this.ask('network', 'rm', '--force', `${this.name}_default`);
+    if (images.length > 0) await this.ask('rmi', ...images.map((id) => id.trim()));
     await rm(this.folder, { recursive: true, force: true });
   }
 

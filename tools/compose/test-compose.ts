@@ -24,9 +24,14 @@ const narrator = {
  * Runs docker-compose.yml in a world of its own, tries what its containers may do, plays the story and the other ways on it, stops
  * and starts it, and goes back to a back-up.
  * @param images variables that name images to build on
+ * @param stopped rejects when it is to stop before its end
  * @throws AssertionError at the first thing that differs from what is promised
  */
-export async function testCompose(engine: Engine, images: Record<string, string>): Promise<void> {
+export async function testCompose(
+  engine: Engine,
+  images: Record<string, string>,
+  stopped: Promise<never>,
+): Promise<void> {
   const given = ['NODE_IMAGE', 'POSTGRES_IMAGE', 'NATS_IMAGE'].filter((name) => process.env[name]);
   const project = await ComposeProject.make(engine, {
     ...Object.fromEntries(given.map((name) => [name, process.env[name] ?? ''])),
@@ -36,39 +41,43 @@ export async function testCompose(engine: Engine, images: Record<string, string>
     SERVER_NAME: 'compose-test',
   });
   try {
-    const accessKeysFile = join(project.folder, 'secrets', 'tokens', 'access-keys.properties');
-    await mkdir(join(project.folder, 'secrets', 'tokens'), { recursive: true });
-    await writeFile(accessKeysFile, `legacy-${randomBytes(16).toString('hex')}=admin\n`);
-    await project.compose('build');
-    await timed('up, from nothing to three services that are ready', async () => {
-      await project.compose('up', '-d');
-      await project.ready();
-    });
-    const adminPassword = await project.secret('migrate/ADMIN_PASSWORD');
-    const system = await project.system();
-
-    await timed('each container reads only, is nobody special, has limits, and holds what runs', async () => {
-      await checkConfinement(project);
-      await checkHealth(project);
-      await checkImages(project);
-      await checkLogins(project);
-      await checkSecrets(project);
-    });
-    await timed('the story', () => playStory(system, { adminPassword, narrator, kill: true }));
-    await timed('other ways', () => playOtherWays(system, { adminPassword, narrator, accessKeysFile }));
-    await timed('settings of .env', () => checkSettings(project, adminPassword));
-    const secrets = await timed('a stop under load, and a start', () => stopUnderLoad(project, adminPassword));
-    await timed('down and up again', async () => {
-      await project.down(false);
-      await project.compose('up', '-d');
-      await project.ready();
-      await works(project, secrets);
-    });
-    await timed('back-up and restore', () => backUpAndRestore(project, adminPassword, secrets[0] ?? ''));
-    await checkSecrets(project);
+    await Promise.race([stopped, playAll(project)]);
   } finally {
     await project.remove();
   }
+}
+
+async function playAll(project: ComposeProject): Promise<void> {
+  const accessKeysFile = join(project.folder, 'secrets', 'tokens', 'access-keys.properties');
+  await mkdir(join(project.folder, 'secrets', 'tokens'), { recursive: true });
+  await writeFile(accessKeysFile, `legacy-${randomBytes(16).toString('hex')}=admin\n`);
+  await project.compose('build');
+  await timed('up, from nothing to three services that are ready', async () => {
+    await project.compose('up', '-d');
+    await project.ready();
+  });
+  const adminPassword = await project.secret('migrate/ADMIN_PASSWORD');
+  const system = await project.system();
+
+  await timed('each container reads only, is nobody special, has limits, and holds what runs', async () => {
+    await checkConfinement(project);
+    await checkHealth(project);
+    await checkImages(project);
+    await checkLogins(project);
+    await checkSecrets(project);
+  });
+  await timed('the story', () => playStory(system, { adminPassword, narrator, kill: true }));
+  await timed('other ways', () => playOtherWays(system, { adminPassword, narrator, accessKeysFile }));
+  await timed('settings of .env', () => checkSettings(project, adminPassword));
+  const secrets = await timed('a stop under load, and a start', () => stopUnderLoad(project, adminPassword));
+  await timed('down and up again', async () => {
+    await project.down(false);
+    await project.compose('up', '-d');
+    await project.ready();
+    await works(project, secrets);
+  });
+  await timed('back-up and restore', () => backUpAndRestore(project, adminPassword, secrets[0] ?? ''));
+  await checkSecrets(project);
 }
 
 async function timed<Result>(title: string, act: () => Promise<Result>): Promise<Result> {
