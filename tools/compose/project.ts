@@ -128,7 +128,7 @@ export class ComposeProject {
   async remove(): Promise<void> {
     const containers = await Promise.all(built.map((service) => this.idOf(service).catch(() => '')));
     const images = await Promise.all(
-      containers.filter(Boolean).map((id) => this.ask('inspect', '--format', '{{.Image}}', id)),
+      containers.filter(Boolean).map((id) => this.ask('inspect', '--format', '{{.Config.Image}}', id)),
     );
     await this.down(true);
     // podman-compose leaves it.

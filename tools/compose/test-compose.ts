@@ -40,11 +40,10 @@ export async function testCompose(
     POLICY_MAX_TOKENS_PER_USER: '321',
     SERVER_NAME: 'compose-test',
   });
-  try {
-    await Promise.race([stopped, playAll(project)]);
-  } finally {
-    await project.remove();
-  }
+  const failures: unknown[] = [];
+  await Promise.race([stopped, playAll(project)]).catch((error) => failures.push(error));
+  await project.remove().catch((error) => failures.push(error));
+  if (failures.length > 0) throw failures[0];
 }
 
 async function playAll(project: ComposeProject): Promise<void> {
