@@ -10,7 +10,6 @@ import {
   withRolesOf,
 } from '@tokenlog/platform/database.js';
 import { ensureLoginOf } from '@tokenlog/platform/database-login.js';
-import { waitForDatabase } from '@tokenlog/platform/wait-for-servers.js';
 import { usersAndLog } from './migrations/0001-users-and-log.js';
 import { externalIdentities } from './migrations/0002-external-identities.js';
 import { mailedEvents } from './migrations/0003-mailed-events.js';
@@ -104,7 +103,6 @@ async function main(): Promise<void> {
     ADMIN_PASSWORD: newPassword.optional(),
   });
   const part = withRolesOf(identityPart, DATABASE_ROLE_PREFIX);
-  await waitForDatabase(DATABASE_URL);
   const { firstAdmin, isUnused } = await migrate(DATABASE_URL, { adminPassword: ADMIN_PASSWORD, part });
   if (IDENTITY_DATABASE_URL) {
     await ensureLoginOf(DATABASE_URL, part, IDENTITY_DATABASE_URL, 'IDENTITY_DATABASE_URL');

@@ -2,7 +2,6 @@ import { pathToFileURL } from 'node:url';
 import { databaseVariables, readConfig } from '@tokenlog/platform/config.js';
 import { type DatabasePart, migrateDatabase, withRolesOf } from '@tokenlog/platform/database.js';
 import { ensureLoginOf } from '@tokenlog/platform/database-login.js';
-import { waitForDatabase } from '@tokenlog/platform/wait-for-servers.js';
 import { migrations, TOKENS_DATABASE } from './migrations.js';
 
 /** Brings the token service's part of the database up to date, as the owner of `databaseUrl`. */
@@ -17,7 +16,6 @@ async function main(): Promise<void> {
     TOKENS_DATABASE_URL: databaseVariables.DATABASE_URL.optional(),
   });
   const part = withRolesOf(TOKENS_DATABASE, DATABASE_ROLE_PREFIX);
-  await waitForDatabase(DATABASE_URL);
   await migrate(DATABASE_URL, part);
   if (TOKENS_DATABASE_URL) await ensureLoginOf(DATABASE_URL, part, TOKENS_DATABASE_URL, 'TOKENS_DATABASE_URL');
 }

@@ -34,11 +34,6 @@ export async function waitForServers({ databaseUrl, databaseRole, natsUrl, name 
   await waitFor('NATS_URL: NATS', () => askNats(natsUrl, name));
 }
 
-/** Waits until PostgreSQL answers, as `waitForServers` does: for the migrations, which need nothing else. */
-export async function waitForDatabase(url: string): Promise<void> {
-  await waitFor('DATABASE_URL: PostgreSQL', () => askDatabase(url));
-}
-
 async function waitFor(what: string, ask: () => Promise<void>): Promise<void> {
   // There is no application yet whose logger could be used.
   const logger = new ConsoleLogger('Start', { json: true });
