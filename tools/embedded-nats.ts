@@ -1,4 +1,4 @@
-import { closeSync, openSync, readFileSync } from 'node:fs';
+import { closeSync, existsSync, openSync, readFileSync } from 'node:fs';
 import { mkdir, readdir, readFile, realpath, rm } from 'node:fs/promises';
 import { connect } from 'node:net';
 import { join } from 'node:path';
@@ -15,6 +15,8 @@ export type NatsOptions = {
   /** JetStream's folder. */
   dataDir: string;
   passwords: Record<NatsUser, string>;
+  /** The server's configuration. Default: deploy/nats-server.conf. */
+  configuration?: string;
   /** Default: any free one. */
   port?: number;
   /** Where the server's own log goes. Default: `<dataDir>.log`. */
@@ -41,7 +43,7 @@ export type Nats = {
 const READY_MS = 20_000;
 
 /**
- * Starts nats-server with JetStream on the loopback address, by deploy/nats-server.conf, ending what a killed start left
+ * Starts nats-server with JetStream on the loopback address, by its configuration, ending what a killed start left
  * running on the same folder.
  * @throws Error with the last lines of the server's log when it does not start
  */
@@ -54,7 +56,8 @@ export async function startNats(options: NatsOptions): Promise<Nats> {
   await removePortFiles(dataDir);
 
   // Port -1 lets the server choose; the file that it writes then says what it chose, and that it listens.
-  const args = ['-c', join(root, 'deploy', 'nats-server.conf'), '-a', '127.0.0.1', '-p', String(options.port ?? -1)];
+  const configuration = options.configuration ?? join(root, 'deploy', 'nats-server.conf');
+  const args = ['-c', configuration, '-a', '127.0.0.1', '-p', String(options.port ?? -1)];
   args.push('-sd', dataDir, '--ports_file_dir', dataDir);
   const log = openSync(logFile, 'a', 0o600);
   const child = start(
@@ -101,6 +104,14 @@ export async function startNats(options: NatsOptions): Promise<Nats> {
 /** The variables that deploy/nats-server.conf reads. */
 export function natsEnvironment(passwords: Record<NatsUser, string>): Record<string, string> {
   return Object.fromEntries(natsUsers.map((user) => [`NATS_${user.toUpperCase()}_PASSWORD`, passwords[user]]));
+}
+
+/** The nats-server that runs on a folder of JetStream takes up its configuration anew. @returns false where none runs */
+export async function reloadNats(dataDir: string): Promise<boolean> {
+  if (!existsSync(dataDir)) return false;
+  const running = processesIn(await realpath(dataDir), 'nats-server');
+  for (const { pid } of running) process.kill(pid, 'SIGHUP');
+  return running.length > 0;
 }
 
 async function removePortFiles(dataDir: string): Promise<void> {

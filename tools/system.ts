@@ -12,6 +12,7 @@ import { migrate as migrateTokens } from '../apps/tokens/migrate.js';
 import { type DataDir, takeDataDir } from './data-dir.js';
 import { type Nats, type NatsUser, natsUsers, startNats } from './embedded-nats.js';
 import { type Postgres, startPostgres } from './embedded-postgres.js';
+import { BASE_CONFIGURATION, GUARDS_CONFIGURATION, readGuards, writeGuards } from './nats-guards.js';
 import { findNatsServer } from './nats-server.js';
 import { dist } from './paths.js';
 import { choosePort, isFree } from './ports.js';
@@ -266,6 +267,9 @@ async function useNats(context: Context, env: NodeJS.ProcessEnv): Promise<Record
   }
   const { dataDir, secrets, logDir, output } = context;
   let port: number | undefined = await rememberedPort(dataDir.path, 'nats');
+  const configuration = join(dataDir.path, GUARDS_CONFIGURATION);
+  // Written anew: an older version's may lack what a guard needs today.
+  await writeGuards(configuration, await readGuards(configuration), BASE_CONFIGURATION);
   const supervised = new Supervised<Nats>({
     name: 'nats-server',
     output,
@@ -276,6 +280,7 @@ async function useNats(context: Context, env: NodeJS.ProcessEnv): Promise<Record
         dataDir: join(dataDir.path, 'nats'),
         logFile: join(logDir, 'nats-server.log'),
         passwords: secrets.natsPasswords,
+        configuration,
         port,
         env,
         output,

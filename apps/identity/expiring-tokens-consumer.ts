@@ -8,8 +8,8 @@ import { NATS } from '@tokenlog/platform/nats.js';
 import { MAIL_SETTINGS, type MailSettings } from './mail-settings.js';
 import { MailUserWhenTokenExpires } from './mail-user-when-token-expires.js';
 
-/** Longer than the mail server may take for two mails: the one that is sent and the one that waits behind it. */
-const ACK_WAIT_MS = 180_000;
+/** A process that only stands still for a while must not have its mail sent a second time by another one. */
+const ACK_WAIT_MS = 30_000;
 const BACK_OFF_MS = [1000, 5000, 30_000, 120_000, 600_000];
 
 /** Has each warning of the token service mailed, where mail is configured. What comes while this is down waits in the stream. */

@@ -1,7 +1,8 @@
 import { Controller, Get, Inject } from '@nestjs/common';
-import { MessagePattern, Payload } from '@nestjs/microservices';
+import { Ctx, MessagePattern, type NatsContext, Payload } from '@nestjs/microservices';
 import { ApiOkResponse, ApiOperation, ApiTags } from '@nestjs/swagger';
 import { RequireRoles, RequireScopes } from '@tokenlog/auth';
+import { guardNameIn, subjectsOfGuards } from '@tokenlog/contracts/guard/guard-name.js';
 import { heartbeat } from '@tokenlog/contracts/guard/heartbeat.js';
 import { instant } from '@tokenlog/contracts/message.js';
 import { POOL } from '@tokenlog/platform/database.module.js';
@@ -15,6 +16,8 @@ const guardList = z.object({
   items: z.array(
     z.object({
       guard: z.uuid(),
+      /** Of its NATS user; null: it shares one. */
+      name: z.string().nullable(),
       service: z.string(),
       version: z.string(),
       live: z.boolean(),
@@ -33,12 +36,16 @@ const guardList = z.object({
 export class GuardsController {
   constructor(@Inject(POOL) private readonly pool: Pool) {}
 
-  @MessagePattern(heartbeat.subject)
-  heartbeat(@Payload() payload: unknown) {
-    return answer(heartbeat, payload, async (beat) => ({ granted: await grantLease(this.pool, beat) }));
+  @MessagePattern([heartbeat.subject, subjectsOfGuards(heartbeat.subject)])
+  heartbeat(@Payload() payload: unknown, @Ctx() context: NatsContext) {
+    const name = guardNameIn(context.getSubject());
+    return answer(heartbeat, payload, async (beat) => {
+      const refused = await grantLease(this.pool, beat, name);
+      return refused === null ? { granted: true } : { granted: false, refused };
+    });
   }
 
-  @ApiOperation({ summary: 'Caching guards of the last hour: service, version, lease, entries, hit rate.' })
+  @ApiOperation({ summary: 'Caching guards of the last hour: name, service, version, lease, entries, hit rate.' })
   @ApiOkResponse({ standardSchema: guardList })
   @RequireScopes('admin')
   @RequireRoles('admin')

@@ -142,4 +142,26 @@ export const migrations: readonly MigrationStep[] = [
     // Null: of a password, or from before this column; then any secret of the token will do.
     statements: ['ALTER TABLE sessions ADD COLUMN secret_generation integer'],
   },
+  {
+    name: '2026-11-25-guard-names',
+    statements: [
+      // Null: of a guard that shares its NATS user.
+      'ALTER TABLE guard_leases ADD COLUMN name text',
+      // Of a name, or of all guards that have none ('').
+      `CREATE TABLE guard_standing (
+        name text PRIMARY KEY,
+        faults integer NOT NULL,
+        barred_until timestamptz NOT NULL
+      )`,
+      // Which tokens a guard with a name was told are good: it reports uses of no others.
+      `CREATE TABLE guard_answers (
+        name text NOT NULL,
+        token_id uuid NOT NULL,
+        first_at timestamptz NOT NULL,
+        last_at timestamptz NOT NULL,
+        PRIMARY KEY (name, token_id)
+      )`,
+      `GRANT SELECT, INSERT, UPDATE, DELETE ON guard_standing, guard_answers TO ${role}`,
+    ],
+  },
 ];

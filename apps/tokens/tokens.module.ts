@@ -33,6 +33,7 @@ import { EnterController } from './enter.controller.js';
 import { ExpirySweep } from './expiry-sweep.js';
 import { expiryTable } from './expiry-table.js';
 import { ForwardAuthController } from './forward-auth.controller.js';
+import { GuardAnswers } from './guard-answers.js';
 import { GuardUsesConsumer } from './guard-uses-consumer.js';
 import { GuardsController } from './guards.controller.js';
 import { IdentityConsumer } from './identity-consumer.js';
@@ -161,6 +162,7 @@ export class TokensModule implements OnApplicationBootstrap, BeforeApplicationSh
             new EventStore(pool, inlineProjections, (touched) => guards.forget(forgottenWith(touched))),
         },
         CachingGuards,
+        GuardAnswers,
         GuardUsesConsumer,
         {
           provide: PUBLISHER,

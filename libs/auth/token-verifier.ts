@@ -1,5 +1,6 @@
 import { type BeforeApplicationShutdown, Logger, type OnModuleInit } from '@nestjs/common';
 import { parseCredential, proofOf } from '@tokenlog/contracts/credential.js';
+import { subjectOfGuard } from '@tokenlog/contracts/guard/guard-name.js';
 import { requestError } from '@tokenlog/contracts/message.js';
 import {
   type ActiveReply,
@@ -37,13 +38,16 @@ export class TokenVerifier implements OnModuleInit, BeforeApplicationShutdown {
   private lastFailure = '';
 
   private readonly memory: GuardMemory | null;
+  /** Where it asks. */
+  private readonly subject: string;
 
   constructor(
     private readonly options: ResolvedAuthOptions,
     private readonly link: NatsLink,
   ) {
-    const { cache, service } = options;
-    this.memory = cache && new GuardMemory(service, cache.maxEntries, () => link.connection);
+    const { cache, service, guardName } = options;
+    this.subject = subjectOfGuard(verify.subject, guardName);
+    this.memory = cache && new GuardMemory({ service, name: guardName }, cache.maxEntries, () => link.connection);
   }
 
   onModuleInit(): void {
@@ -124,15 +128,15 @@ export class TokenVerifier implements OnModuleInit, BeforeApplicationShutdown {
     if (!connection) throw this.unavailable('not connected to NATS');
     let body: unknown;
     try {
-      const reply = await connection.request(verify.subject, JSON.stringify(request), {
+      const reply = await connection.request(this.subject, JSON.stringify(request), {
         timeout: this.options.requestTimeoutMs,
       });
       body = reply.json();
     } catch (error) {
-      throw this.unavailable(`no answer to ${verify.subject}: ${(error as Error).message}`);
+      throw this.unavailable(`no answer to ${this.subject}: ${(error as Error).message}`);
     }
     const reply = verify.reply.safeParse(body);
-    if (!reply.success) throw this.unavailable(`not an answer to ${verify.subject}: ${describe(body, reply.error)}`);
+    if (!reply.success) throw this.unavailable(`not an answer to ${this.subject}: ${describe(body, reply.error)}`);
     return reply.data;
   }
 
