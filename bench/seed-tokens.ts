@@ -7,7 +7,7 @@ import { TOKENS_DATABASE } from '../apps/tokens/migrations.js';
 import { keyedHash } from '../apps/tokens/secrets.js';
 import { Token, type TokenEvent } from '../apps/tokens/token.js';
 import { tokenTable } from '../apps/tokens/token-table.js';
-import { learnUser } from '../apps/tokens/users.js';
+import { takeOverFacts } from '../apps/tokens/users.js';
 
 export interface SeedOptions {
   readonly databaseUrl: string;
@@ -114,10 +114,11 @@ async function seedUsers(client: pg.Client, count: number): Promise<Owner[]> {
     const facts = { kind: 'person' as const, roles: ['operator'], hasPassword: true, hasLoggedIn: true };
     const change = {
       userId: id,
+      epoch: 0,
       version: 1,
       facts: { ...facts, username, disabled: false, mustChangePassword: false },
     };
-    await learnUser(client, change);
+    await takeOverFacts(client, change);
   }
   await client.query('COMMIT');
   return owners;

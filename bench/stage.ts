@@ -1,4 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises';
+import { readLog } from '@tokenlog/event-store/read.js';
 import { readCheckpoint } from '@tokenlog/event-store/subscription.js';
 import pg from 'pg';
 import { type Pepper, readTokensConfig } from '../apps/tokens/config.js';
@@ -133,13 +134,8 @@ export class Stage {
 
   /** Two statements, each by an index: what looks on must cost next to nothing. */
   private async isPublished(): Promise<boolean> {
-    const done = await readCheckpoint(this.observer, 'publisher');
-    const { rowCount } = await this.observer.query(
-      `SELECT FROM events WHERE (transaction_id, position) > ($1::xid8, $2::bigint)
-       ORDER BY transaction_id, position LIMIT 1`,
-      [done.transactionId, done.position],
-    );
-    return rowCount === 0;
+    const { events } = await readLog(this.observer, await readCheckpoint(this.observer, 'publisher'), 1);
+    return events.length === 0;
   }
 
   /** The uses of all tokens, as far as they are in the log. */

@@ -171,7 +171,9 @@ test('the five lines answer 200 with a token and 401 without one, against a real
   expect(await reports('GET', '/reports', { as: secret })).toMatchObject({ status: 200, body: { reportsOf: 'admin' } });
   const missing = await reports('GET', '/reports');
   expect(missing).toMatchObject({ status: 401, body: { code: 'credential-missing' } });
-  expect(missing.headers.get('www-authenticate')).toBe('Bearer realm="reports"');
+  expect(missing.headers.get('www-authenticate')).toBe(
+    'Bearer realm="reports", Basic realm="reports", charset="UTF-8"',
+  );
   expect(missing.headers.get('content-type')).toMatch(/^application\/problem\+json/);
   const other = await create('other');
   expect(await reports('GET', '/reports', { as: other })).toMatchObject({ status: 403, body: { code: 'scope' } });

@@ -168,7 +168,7 @@ describe('an observer', () => {
 
 test('an observer can neither take, acknowledge, change nor remove what the token service is to react to', async () => {
   const source = readFileSync(join(root, 'apps', 'tokens', 'identity-consumer.ts'), 'utf8');
-  const durable = /durable: '([a-z-]+)'/.exec(source)?.[1] ?? 'not found';
+  const durable = /FORMER_CONSUMER = '([a-z-]+)'/.exec(source)?.[1] ?? 'not found';
   const [identity, tokens, observer] = [await as('identity'), await as('tokens'), await as('observer')];
   await (await jetstreamManager(identity)).streams.add({ name: 'IDENTITY', subjects: ['identity.>'] });
   const wanted = { durable_name: durable, ack_policy: 'explicit' } as const;

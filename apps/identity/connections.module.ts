@@ -11,6 +11,7 @@ import {
 import { EventStore } from '@tokenlog/event-store/event-store.js';
 import { Subscription } from '@tokenlog/event-store/subscription.js';
 import { closeDatabase, databaseOptions, poolOf } from '@tokenlog/platform/database.js';
+import { Presence, readDeployment } from '@tokenlog/platform/deployment.js';
 import { closeNats, connectNats, NATS } from '@tokenlog/platform/nats.js';
 import { AppliedEvents } from './applied-events.js';
 import type { IdentityConfig } from './config.js';
@@ -28,9 +29,10 @@ export class ConnectionsModule implements OnApplicationBootstrap, OnApplicationS
     private readonly orm: MikroORM,
     @Inject(NATS) private readonly nats: NatsConnection,
     private readonly applied: AppliedEvents,
+    presence: Presence,
     store: EventStore,
   ) {
-    this.publisher = new Subscription(store, publishUserEvents(nats));
+    this.publisher = new Subscription(store, publishUserEvents(nats, presence));
   }
 
   static forRoot(config: IdentityConfig): DynamicModule {
@@ -46,6 +48,12 @@ export class ConnectionsModule implements OnApplicationBootstrap, OnApplicationS
           provide: EventStore,
           inject: [MikroORM],
           useFactory: async (orm: MikroORM) => new EventStore(await poolOf(orm)),
+        },
+        {
+          provide: Presence,
+          inject: [EventStore, NATS],
+          useFactory: async ({ pool }: EventStore, nats: NatsConnection) =>
+            Presence.join(nats, await readDeployment(pool, config.SERVER_NAME)),
         },
         { provide: AppliedEvents, inject: [NATS], useFactory: (nats: NatsConnection) => new AppliedEvents(nats) },
         {

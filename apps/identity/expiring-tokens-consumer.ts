@@ -29,7 +29,6 @@ export class ExpiringTokensConsumer
       durable: 'identity-mail',
       subject: tokenExpiring.subject,
       schema: tokenExpiring.schema,
-      inOrder: false,
       // One after the other: an event that comes twice at once would be mailed twice.
       atOnce: 1,
       ackWaitMs: ACK_WAIT_MS,

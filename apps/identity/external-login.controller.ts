@@ -1,6 +1,6 @@
 import { Controller, Get, Query, Req, Res } from '@nestjs/common';
 import { ApiFoundResponse, ApiOkResponse, ApiOperation, ApiTags } from '@nestjs/swagger';
-import { Public } from '@tokenlog/auth';
+import { Public, SetsCookie } from '@tokenlog/auth';
 import { nextPath } from '@tokenlog/platform/next-path.js';
 import { setSessionCookie } from '@tokenlog/platform/session-cookie.js';
 import type { Request, Response } from 'express';
@@ -34,6 +34,7 @@ export class ExternalLoginController {
     description: '404 `external-login-off`, 502 `provider-failed`, 503 `provider-unavailable`.',
   })
   @ApiFoundResponse({ description: 'To the provider; the login that is under way is kept in a cookie.' })
+  @SetsCookie()
   @Get('oidc')
   async start(
     @Query({ schema: startQuery }) { next }: z.output<typeof startQuery>,
@@ -51,6 +52,7 @@ export class ExternalLoginController {
       '404 `external-login-off`, 409 `username-taken`, 502 `provider-failed`, 503.',
   })
   @ApiFoundResponse({ description: 'To the path that the login was started with.' })
+  @SetsCookie()
   @Get('oidc/callback')
   async finish(@Req() request: Request, @Res() response: Response): Promise<void> {
     // The address holds the provider's code.

@@ -32,6 +32,7 @@ import { MeController } from './me.controller.js';
 import { RegisterUserHandler } from './register-user.js';
 import { SessionController } from './session.controller.js';
 import { SetPasswordHandler } from './set-password.js';
+import { StandingController } from './standing.controller.js';
 import { UpdateProfileHandler } from './update-profile.js';
 import { UsersController } from './users.controller.js';
 import { Users } from './users.js';
@@ -54,7 +55,7 @@ const commands = [
 const reactions = [MailUserWhenTokenExpiresHandler];
 const queries = [Users, ListUsers];
 const routes = [SessionController, ExternalLoginController, MeController, UsersController];
-const requests = [CheckPasswordController];
+const requests = [CheckPasswordController, StandingController];
 
 /** Users, passwords and logins. What runs beside the requests, the publisher, is started in `ConnectionsModule`. */
 @Module({})

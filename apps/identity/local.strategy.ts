@@ -1,7 +1,7 @@
 import { type ExecutionContext, Injectable } from '@nestjs/common';
 import { CommandBus } from '@nestjs/cqrs';
 import { AuthGuard, PassportStrategy } from '@nestjs/passport';
-import { Problem, validationPipe } from '@tokenlog/platform/problem.js';
+import { validationPipe } from '@tokenlog/platform/problem.js';
 import type { Request } from 'express';
 import { Strategy } from 'passport-local';
 import { LogIn, loginBody } from './log-in.js';
@@ -24,10 +24,6 @@ export class LocalStrategy extends PassportStrategy(Strategy) {
 export class LoginGuard extends AuthGuard('local') {
   override async canActivate(context: ExecutionContext): Promise<boolean> {
     const request = context.switchToHttp().getRequest<Request>();
-    // S45: another site must not log its visitor in to an account of its own choice.
-    if (request.headers['sec-fetch-site'] === 'cross-site') {
-      throw new Problem(403, 'cross-origin', 'A login comes from the same origin.');
-    }
     await validationPipe.transform(request.body ?? {}, { type: 'body', schema: loginBody });
     return (await super.canActivate(context)) as boolean;
   }

@@ -3,6 +3,7 @@ import type { EntityManager } from '@mikro-orm/postgresql';
 import type { NatsConnection } from '@nats-io/transport-node';
 import { Inject } from '@nestjs/common';
 import { Command, CommandHandler, type ICommandHandler } from '@nestjs/cqrs';
+import { EventStore } from '@tokenlog/event-store/event-store.js';
 import { NATS } from '@tokenlog/platform/nats.js';
 import { Problem } from '@tokenlog/platform/problem.js';
 import { type ExternalPerson, lockExternalUser } from './external-identity.js';
@@ -31,6 +32,7 @@ export class LogInExternally extends Command<Login> {
 export class LogInExternallyHandler implements ICommandHandler<LogInExternally> {
   constructor(
     private readonly users: Users,
+    private readonly store: EventStore,
     @Inject(NATS) private readonly nats: NatsConnection,
   ) {}
 
@@ -45,7 +47,7 @@ export class LogInExternallyHandler implements ICommandHandler<LogInExternally> 
       await recordUserEvent(em, user, { type: 'user-logged-in', data }, { by, ip });
       return user;
     });
-    return startLoginSession(this.nats, user, ip);
+    return startLoginSession(this.nats, this.store, user, ip);
   }
 }
 

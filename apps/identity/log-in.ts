@@ -4,6 +4,7 @@ import { Command, CommandHandler, type ICommandHandler } from '@nestjs/cqrs';
 import { parseCredential } from '@tokenlog/contracts/credential.js';
 import { startSession } from '@tokenlog/contracts/internal/start-session.js';
 import { text } from '@tokenlog/contracts/message.js';
+import { EventStore } from '@tokenlog/event-store/event-store.js';
 import { NATS } from '@tokenlog/platform/nats.js';
 import { request } from '@tokenlog/platform/nats-request.js';
 import { Problem } from '@tokenlog/platform/problem.js';
@@ -37,6 +38,7 @@ export class LogInHandler implements ICommandHandler<LogIn> {
   constructor(
     private readonly users: Users,
     private readonly entered: EnteredPassword,
+    private readonly store: EventStore,
     @Inject(NATS) private readonly nats: NatsConnection,
   ) {}
 
@@ -60,7 +62,7 @@ export class LogInHandler implements ICommandHandler<LogIn> {
     if (check.outcome === 'throttled') throw tooManyAttempts(check.retryAfterSeconds);
     if (check.outcome === 'wrong' || !found) throw wrongCredentials();
 
-    return startLoginSession(this.nats, await this.recordLogin(found, ip), ip);
+    return startLoginSession(this.nats, this.store, await this.recordLogin(found, ip), ip);
   }
 
   private recordLogin(found: User, ip: string | null): Promise<User> {

@@ -1,7 +1,13 @@
 import { Body, Controller, HttpCode, Post, Req, Res, UseGuards } from '@nestjs/common';
 import { CommandBus } from '@nestjs/cqrs';
 import { ApiNoContentResponse, ApiOkResponse, ApiOperation, ApiTags } from '@nestjs/swagger';
-import { AllowWhilePasswordChangeRequired, type Authentication, CurrentAuthentication, Public } from '@tokenlog/auth';
+import {
+  AllowWhilePasswordChangeRequired,
+  type Authentication,
+  CurrentAuthentication,
+  Public,
+  SetsCookie,
+} from '@tokenlog/auth';
 import { instant } from '@tokenlog/contracts/message.js';
 import { clearSessionCookie, setSessionCookie } from '@tokenlog/platform/session-cookie.js';
 import type { Request, Response } from 'express';
@@ -26,6 +32,7 @@ export class SessionController {
   })
   @ApiOkResponse({ standardSchema: loginAnswer })
   @Public()
+  @SetsCookie()
   @UseGuards(LoginGuard)
   @Post('login')
   @HttpCode(200)
@@ -43,6 +50,7 @@ export class SessionController {
   @ApiOperation({ summary: 'Ends the session that asks.' })
   @ApiNoContentResponse()
   @AllowWhilePasswordChangeRequired()
+  @SetsCookie()
   @Post('logout')
   @HttpCode(204)
   async logout(

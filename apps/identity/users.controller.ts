@@ -27,6 +27,8 @@ import { type AuthenticatedUser, CurrentUser, RequireRoles, RequireScopes } from
 import { confirmUser } from '@tokenlog/contracts/internal/confirm-user.js';
 import { type UserImpact, userImpact } from '@tokenlog/contracts/internal/user-impact.js';
 import type { Metadata } from '@tokenlog/event-store/event.js';
+import { EventStore } from '@tokenlog/event-store/event-store.js';
+import { currentEpoch } from '@tokenlog/event-store/history.js';
 import { NATS } from '@tokenlog/platform/nats.js';
 import { request } from '@tokenlog/platform/nats-request.js';
 import type { Response } from 'express';
@@ -56,6 +58,7 @@ export class UsersController {
     private readonly users: Users,
     private readonly lists: ListUsers,
     private readonly applied: AppliedEvents,
+    private readonly store: EventStore,
     @Inject(NATS) private readonly nats: NatsConnection,
   ) {}
 
@@ -110,7 +113,8 @@ export class UsersController {
   /** A change that finds nothing to change may be the second try of one whose answer was 202, or lost. */
   private async confirm({ id: userId, version }: User, changes: UserChanges): Promise<boolean> {
     if (changes.roles === undefined && changes.disabled === undefined) return true;
-    return request(this.nats, confirmUser, { userId, version }, CONFIRM_MS).then(
+    const epoch = await currentEpoch(this.store.pool);
+    return request(this.nats, confirmUser, { userId, version, epoch }, CONFIRM_MS).then(
       ({ holds }) => holds,
       () => false,
     );

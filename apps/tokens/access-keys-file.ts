@@ -1,3 +1,4 @@
+import { ACCESS_KEY_LENGTH, maybeAccessKey, presentedText } from '@tokenlog/contracts/credential.js';
 import { Properties } from 'properties-file/parser';
 
 /** A key and the account name of the user whom it stands for. `key` must never be logged. */
@@ -13,28 +14,31 @@ export interface RefusedLine {
   readonly reason: string;
 }
 
-/** A key can be tried by whoever reaches a guard; one that is shorter could be guessed. */
-const SHORTEST_KEY = 16;
-const LONGEST_KEY = 512;
 /** A backslash that no other one escapes, then a `u` without its four digits. */
 const BROKEN_ESCAPE = /(?<!\\)(?:\\\\)*\\u(?![0-9a-fA-F]{4})/g;
-const OWN_FORMAT = /^tk[ls]_/;
 
-/** Reads a `.properties` file of `key=user` lines (S37): comments, escapes and continued lines as Java has them. */
+/**
+ * Reads a `.properties` file of `key=user` lines (S37): comments, escapes and continued lines as Java has them. A key is what
+ * will be presented: without what stands around it.
+ */
 export function readAccessKeys(text: string): { keys: AccessKey[]; refused: RefusedLine[] } {
   const keys: AccessKey[] = [];
   const refused: RefusedLine[] = [];
   const broken = new Set<number>();
   // The parser gives up at such a line; without the escape it reads on, and the line is refused below.
-  const readable = text.split(/\r\n|\n|\r/).map((line, index) => {
-    const mended = line.replace(BROKEN_ESCAPE, '?');
-    if (mended !== line) broken.add(index + 1);
-    return mended;
-  });
+  const readable = text
+    .replace(/^\ufeff/, '')
+    .split(/\r\n|\n|\r/)
+    .map((line, index) => {
+      const mended = line.replace(BROKEN_ESCAPE, '?');
+      if (mended !== line) broken.add(index + 1);
+      return mended;
+    });
   const nodes = new Properties(readable.join('\n')).getProperties();
-  const lines = Map.groupBy(nodes, ({ key }) => key);
-  for (const { key, value, startingLineNumber: line, endingLineNumber: end } of nodes) {
-    const username = value.trim();
+  const lines = Map.groupBy(nodes, ({ key }) => presentedText(key));
+  for (const { key: written, value, startingLineNumber: line, endingLineNumber: end } of nodes) {
+    const key = presentedText(written);
+    const username = presentedText(value);
     const same = (lines.get(key) ?? []).filter((node) => node.startingLineNumber !== line);
     const reason = [...broken].some((at) => at >= line && at <= end)
       ? 'a \\u escape needs four hexadecimal digits'
@@ -44,9 +48,9 @@ export function readAccessKeys(text: string): { keys: AccessKey[]; refused: Refu
           ? 'it has no user'
           : same.length > 0
             ? `its key stands in line ${same.map((node) => node.startingLineNumber).join(', ')} too`
-            : key.length < SHORTEST_KEY
-              ? `its key is shorter than ${SHORTEST_KEY} characters, and could be guessed`
-              : key.length > LONGEST_KEY || OWN_FORMAT.test(key)
+            : key.length < ACCESS_KEY_LENGTH.min
+              ? `its key is shorter than ${ACCESS_KEY_LENGTH.min} characters, and could be guessed`
+              : !maybeAccessKey(key)
                 ? 'its key is no access key'
                 : null;
     if (reason) refused.push({ line, reason });

@@ -29,7 +29,10 @@ export async function askGuard(
 }
 
 /** The same request, but for some of its properties; the one that came stays as it is. */
-export function requestAs(request: Request, differing: Partial<Pick<Request, 'method' | 'headers' | 'host'>>): Request {
+export function requestAs(
+  request: Request,
+  differing: Partial<Pick<Request, 'method' | 'headers' | 'host' | 'body'>>,
+): Request {
   const { method, headers, host, url, originalUrl, ip, body, query } = request;
   // All that a guard looks at. As the prototype of another object, the request would be slow for everybody after that.
   return { method, headers, host, url, originalUrl, ip, body, query, ...differing } as Request;

@@ -1,14 +1,15 @@
 import { instant, text } from '@tokenlog/contracts/message.js';
-import { LOG_START } from '@tokenlog/event-store/event.js';
 import type { EventStore } from '@tokenlog/event-store/event-store.js';
-import { countLog, cursorOf, readLog } from '@tokenlog/event-store/read.js';
+import { isSnapshot, LOG_START, placeBehind } from '@tokenlog/event-store/place.js';
+import { countLog, readLog } from '@tokenlog/event-store/read.js';
 import { z } from 'zod';
-import { decodeCursor, encodeCursor, pageQuery } from './page.js';
+import { decodeCursor, encodeCursor } from './page.js';
 import { type HistoryItem, historyItem, historyItemOf, logCursor } from './token-history.js';
 
 /** The query of the audit: the whole log, or what of it is asked for. */
 export const auditQuery = z.strictObject({
-  ...pageQuery,
+  // A place names every transaction that was open then.
+  cursor: z.string().max(8000).optional(),
   limit: z.coerce.number().int().min(1).max(5000).default(200),
   type: text.max(1000).optional().describe('event type; several, comma-separated'),
   actor: text.max(128).optional().describe('account name or id of who did it'),
@@ -24,23 +25,29 @@ export const auditItem = historyItem.extend({ tokenId: z.uuid().nullable(), sess
 export type AuditItem = HistoryItem & { tokenId: string | null; sessionId: string | null };
 export const auditPage = z.object({ items: z.array(auditItem), nextCursor: z.string().nullable(), total: z.int() });
 
+const snapshot = z.string().refine(isSnapshot);
+/** Where a page of the audit ended; the second form is of versions that read in the order of transaction ids alone. */
+const auditCursor = z.union([
+  z.object({ seen: snapshot, reading: snapshot.nullable(), after: logCursor.nullable() }),
+  logCursor.transform(placeBehind),
+]);
+
 /**
- * A part of the log in the order of commits, oldest first and without gaps: what is not settled yet is not shown, and the
- * cursor goes on after it.
+ * A part of the log, oldest first: what was committed before something else was decided stands before it. Nothing is waited
+ * for, skipped or shown twice: what commits late is on a later page.
  */
 export async function auditLog(store: EventStore, query: AuditQuery): Promise<z.infer<typeof auditPage>> {
-  const after = query.cursor ? decodeCursor(logCursor, query.cursor) : LOG_START;
+  const after = query.cursor ? decodeCursor(auditCursor, query.cursor) : LOG_START;
   const { token: entity, type, actor, user, from, to } = query;
   const filter = { types: type?.split(','), entity, actor, user, from: inUtc(from), to: inUtc(to) };
-  const events = await readLog(store.pool, after, query.limit + 1, filter);
+  const { events, places } = await readLog(store.pool, after, query.limit + 1, filter);
   const shown = events.slice(0, query.limit);
-  const last = shown.at(-1);
   return {
     items: shown.map((event) => {
       const { sessionId = null } = event.data as { sessionId?: string };
       return { ...historyItemOf(event), tokenId: event.entity === sessionId ? null : event.entity, sessionId };
     }),
-    nextCursor: last && events.length > query.limit ? encodeCursor(cursorOf(last)) : null,
+    nextCursor: events.length > query.limit ? encodeCursor(places[query.limit - 1]) : null,
     total: await countLog(store.pool, filter),
   };
 }

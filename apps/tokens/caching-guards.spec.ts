@@ -92,6 +92,29 @@ describe('caching guards', () => {
     expect(await outcome(guard, session, ['admin'])).toBe('scope');
   });
 
+  it('S34 count nothing from memory where a role is missing', async () => {
+    const guard = await startGuard();
+    const { tokenId, secret } = await issue();
+    await warm(guard, secret);
+    const useCount = async () =>
+      (await service.store.pool.query('SELECT use_count::int FROM token_usage WHERE token_id = $1', [tokenId])).rows[0]
+        ?.use_count;
+    for (let refusals = 0; refusals < 20; refusals++) {
+      const reply = await guard.verifier.verify({ credential: secret, roles: ['admin'] });
+      expect(reply).toEqual({ active: false, reason: 'scope', missing: 'role' });
+    }
+    const before = guard.asked();
+    expect(await guard.verifier.verify({ credential: secret, roles: ['admin', 'operator'] })).toMatchObject({
+      active: true,
+    });
+    expect(guard.asked()).toBe(before);
+    guards = [];
+    // Its last report is in the stream; what was warmed with, and one more.
+    await guard.close();
+    await eventually(async () => expect(await useCount()).toBeGreaterThanOrEqual(3));
+    expect(await useCount()).toBeLessThan(20);
+  });
+
   describe.each([1, 3])('%d of them', (count) => {
     const changes: [string, string, (tokenId: string, user: TestUser) => Promise<unknown>][] = [
       [

@@ -40,15 +40,26 @@ export async function endSessionsOfToken(work: Work, tokenId: string, reason: Se
   await endSessions(work, 'token_id = $1', [tokenId], reason, metadata);
 }
 
-/** Ends all sessions of a user, those of its tokens too, except one. */
-export function endSessionsOfUser(
-  work: Work,
-  userId: string,
-  except: string | null,
-  reason: SessionEndReason,
-  metadata: Metadata,
-) {
-  return endSessions(work, 'user_id = $1 AND id IS DISTINCT FROM $2::uuid', [userId, except], reason, metadata);
+/** Which sessions of a user end, and why. */
+export interface SessionsEnd {
+  readonly reason: SessionEndReason;
+  readonly metadata: Metadata;
+  /** The one that goes on. */
+  readonly except?: string | null;
+  /** Those that began with a version of the user which is this one or later go on too. */
+  readonly before?: { readonly epoch: number; readonly version: number };
+}
+
+/** Ends sessions of a user, those of its tokens too. */
+export function endSessionsOfUser(work: Work, userId: string, { reason, metadata, except, before }: SessionsEnd) {
+  return endSessions(
+    work,
+    `user_id = $1 AND id IS DISTINCT FROM $2::uuid
+     AND ($3::bigint IS NULL OR user_version IS NULL OR (user_epoch, user_version) < ($3, $4::int))`,
+    [userId, except ?? null, before?.epoch ?? null, before?.version ?? null],
+    reason,
+    metadata,
+  );
 }
 
 async function endSessions(

@@ -1,7 +1,7 @@
 import { Controller, Get, Header, HttpCode, Query, Req, Res } from '@nestjs/common';
 import { CommandBus } from '@nestjs/cqrs';
 import { ApiOperation, ApiResponse, ApiTags } from '@nestjs/swagger';
-import { Public, TokenGuard } from '@tokenlog/auth';
+import { Public, SetsCookie, TokenGuard } from '@tokenlog/auth';
 import { nextPath } from '@tokenlog/platform/next-path.js';
 import { Problem } from '@tokenlog/platform/problem.js';
 import { setSessionCookie } from '@tokenlog/platform/session-cookie.js';
@@ -33,6 +33,7 @@ export class EnterController {
   @ApiResponse({ status: 303, description: 'To `next`.' })
   @Header('Cache-Control', 'no-store')
   @Header('Referrer-Policy', 'no-referrer')
+  @SetsCookie()
   @HttpCode(303)
   @Get()
   async enter(
@@ -41,8 +42,8 @@ export class EnterController {
     @Res({ passthrough: true }) response: Response,
   ): Promise<void> {
     // Only the parameter counts: a cookie of somebody who is here already must not answer for a wrong token.
-    const headers = { ...request.headers, authorization: `Bearer ${access_token}`, cookie: undefined };
-    const { kind, token } = await askGuard(this.guard, requestAs(request, { headers }), response, {});
+    const presented = { method: 'POST', headers: {}, body: { auth_token: access_token } };
+    const { kind, token } = await askGuard(this.guard, requestAs(request, presented), response, {});
     if (kind !== 'token' || !token) {
       throw new Problem(403, 'not-a-token', 'Only a token can start a session here; this is a session.');
     }

@@ -88,7 +88,9 @@ describe('forward authentication for proxies', () => {
     it('nobody: 401 with a challenge, cacheable nowhere', async () => {
       const answer = await verify({});
       expect(answer).toMatchObject({ status: 401, body: { code: 'credential-missing' } });
-      expect(answer.headers.get('www-authenticate')).toBe('Bearer realm="tokens"');
+      expect(answer.headers.get('www-authenticate')).toBe(
+        'Bearer realm="tokens", Basic realm="tokens", charset="UTF-8"',
+      );
       expect(answer.headers.get('cache-control')).toBe('no-store');
       expect(answer.headers.has('x-auth-user')).toBe(false);
     });
@@ -111,6 +113,22 @@ describe('forward authentication for proxies', () => {
 
     it('S26 a user with none of the roles: 403', async () => {
       expect(await verify(bearer(), '?roles=admin')).toMatchObject({ status: 403, body: { code: 'role' } });
+    });
+
+    it.each(['?scopes=nosuch', '?roles=nosuch', '?scopes=rest&roles=nosuch', '?scopes=nosuch&roles=operator'])(
+      'S34 %s, and counts nothing',
+      async (query) => {
+        const { tokenId, secret } = await issue(['rest']);
+        expect((await verify(bearer(secret), query)).status).toBe(403);
+        expect(await useCount(tokenId)).toBe(0);
+        expect((await verify(bearer(secret), '?scopes=rest&roles=operator')).status).toBe(204);
+        expect(await useCount(tokenId)).toBe(1);
+      },
+    );
+
+    it('S12 S26 the password first, where a role is missing too', async () => {
+      const fresh = await sessionOf(service, await service.register('fresh-too', { mustChangePassword: true }));
+      expect((await verify(bearer(fresh), '?roles=admin')).body.code).toBe('password-change-required');
     });
 
     it('S12 a session whose user must change the password first: 403', async () => {

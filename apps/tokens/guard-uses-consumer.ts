@@ -17,7 +17,6 @@ export class GuardUsesConsumer extends DurableConsumer<GuardUses> implements OnM
       stream: GUARD_USES_STREAM,
       durable: 'tokens-guard-uses',
       schema: guardUses.schema,
-      inOrder: false,
       make: {
         subjects: [guardUses.subject, subjectsOfGuards(guardUses.subject)],
         retention: RetentionPolicy.Workqueue,

@@ -1,41 +1,155 @@
 import type { NatsConnection } from '@nats-io/transport-node';
-import { Inject, Injectable, type OnModuleDestroy } from '@nestjs/common';
+import { Inject, Injectable, Logger, type OnModuleDestroy } from '@nestjs/common';
 import { CommandBus } from '@nestjs/cqrs';
-import { IDENTITY_STREAM, type IdentityEvent, identityEvent } from '@tokenlog/contracts/identity/identity-events.js';
+import {
+  IDENTITY_STREAM,
+  type IdentityEvent,
+  identityEvent,
+  identityEvents,
+} from '@tokenlog/contracts/identity/identity-events.js';
+import { EVENTS_PER_REQUEST, heldEvents } from '@tokenlog/contracts/internal/held-events.js';
 import { identityEventApplied } from '@tokenlog/contracts/internal/identity-event-applied.js';
-import { DurableConsumer } from '@tokenlog/platform/durable-consumer.js';
+import { POOL } from '@tokenlog/platform/database.module.js';
+import { Presence } from '@tokenlog/platform/deployment.js';
 import { NATS } from '@tokenlog/platform/nats.js';
+import { request } from '@tokenlog/platform/nats-request.js';
+import {
+  moveStreamPlace,
+  type StreamMessage,
+  type StreamPlace,
+  StreamReader,
+} from '@tokenlog/platform/stream-reader.js';
+import type { Pool } from 'pg';
+import { ApplyIdentityEvents, type EventOfEpoch } from './apply-identity-events.js';
 import { CachingGuards } from './caching-guards.js';
-import { reactionTo } from './reaction.js';
+import { IdentityStanding } from './identity-standing.js';
+import { touchesTokens } from './reaction.js';
 
-/** A replica that was killed over an event keeps it from the others for so long. */
-const ACK_WAIT_MS = 10_000;
+/** The name of the durable consumer of versions that left it to NATS how far they had come. */
+const FORMER_CONSUMER = 'tokens-reactions';
+/** PostgreSQL's codes for values that it cannot take: trying again would find the same. */
+const UNUSABLE = /^22[0-9A-Z]{3}$/;
+
+/** An event to be applied, and where it stands in the stream. */
+type Due = EventOfEpoch & { readonly sequence: number };
 
 /**
- * Reads identity's events, in order, one at a time across all replicas, and has the reaction to each committed before it is
- * acknowledged. Identity hears of it when caching guards have forgotten the user too.
+ * Reads identity's events, in order, in one process at a time, and has what follows from each committed together with how far
+ * it has read. Identity hears of it when caching guards have forgotten the user too.
  */
 @Injectable()
-export class IdentityConsumer extends DurableConsumer<IdentityEvent> implements OnModuleDestroy {
-  constructor(@Inject(NATS) nats: NatsConnection, commands: CommandBus, guards: CachingGuards) {
-    super(nats, {
+export class IdentityConsumer extends StreamReader<IdentityEvent> implements OnModuleDestroy {
+  private readonly log = new Logger(IdentityConsumer.name);
+
+  constructor(
+    @Inject(POOL) private readonly database: Pool,
+    @Inject(NATS) private readonly connection: NatsConnection,
+    private readonly presence: Presence,
+    private readonly commands: CommandBus,
+    private readonly guards: CachingGuards,
+    private readonly standing: IdentityStanding,
+  ) {
+    super(database, connection, {
       stream: IDENTITY_STREAM,
-      durable: 'tokens-reactions',
+      name: 'identity-events',
       schema: identityEvent,
-      inOrder: true,
-      ackWaitMs: ACK_WAIT_MS,
-      handle: (event) => commands.execute(reactionTo(event)),
-      // A guard that does not answer delays this event's caller, and no other event.
-      async done(event) {
-        if (changesAnswers(event)) await guards.forget({ users: [event.userId] });
-        nats.publish(identityEventApplied.subject, JSON.stringify({ eventId: event.id }));
-      },
+      types: identityEvents.map(({ subject }) => subject.slice('identity.'.length)),
+      replaces: FORMER_CONSUMER,
+      begins: async () => void (await standing.compare()),
+      meanwhile: () => standing.look(),
+      handle: (messages, from) => this.apply(messages, from),
     });
   }
 
   onModuleDestroy(): Promise<void> {
     return this.stop();
   }
+
+  private async apply(messages: readonly StreamMessage<IdentityEvent>[], from: StreamPlace): Promise<StreamPlace> {
+    let place = from;
+    for (const part of partsOf(await this.ofThisHistory(messages))) {
+      place = await this.applyPart(part, place);
+      this.tell(part.map(({ event }) => event)).catch((error: Error) => this.log.error(error.message));
+    }
+    return place;
+  }
+
+  private async applyPart(part: readonly Due[], from: StreamPlace): Promise<StreamPlace> {
+    const to = part.at(-1)?.sequence ?? from.sequence;
+    try {
+      return await this.commands.execute(new ApplyIdentityEvents(part, from, to));
+    } catch (error) {
+      if (!UNUSABLE.test((error as { code?: string }).code ?? '')) throw error;
+      if (part.length === 1) {
+        this.log.error(
+          `identity event ${part[0]?.event.id} is left out, it will never do: ${(error as Error).message}`,
+        );
+        return moveStreamPlace(this.database, from, to);
+      }
+      let place = from;
+      for (const due of part) place = await this.applyPart([due], place);
+      return place;
+    }
+  }
+
+  /**
+   * Those that are this deployment's and of what its database is now: a stream may hold events of another deployment, and of
+   * a history that a restored database does not have. An event of an earlier epoch counts where identity has it all the same.
+   */
+  private async ofThisHistory(messages: readonly StreamMessage<IdentityEvent>[]): Promise<Due[]> {
+    const latest = Math.max(...messages.map(({ provenance }) => provenance.epoch));
+    if (latest > (await this.standing.epoch())) await this.standing.compare();
+    const known = await this.standing.epoch();
+    if (latest > known) throw new Error('identity does not say yet what its log is now');
+    const own = messages.filter(
+      ({ provenance: { deployment } }) => (deployment ?? this.presence.self.id) === this.presence.self.id,
+    );
+    // Without a reference no publisher wrote it; while identity has never been asked, nothing can be of another history.
+    const isDoubtful = ({ provenance: { epoch, event } }: StreamMessage<IdentityEvent>) =>
+      event !== null && epoch < known;
+    const held = await this.held(own.filter(isDoubtful));
+    return own
+      .filter((message) => !isDoubtful(message) || held.has(message.message.id))
+      .map(({ message: event, sequence, provenance: { epoch } }) => ({ event, sequence, epoch }));
+  }
+
+  private async held(messages: readonly StreamMessage<IdentityEvent>[]): Promise<ReadonlySet<string>> {
+    const events = messages.flatMap(({ provenance: { event } }) => event ?? []);
+    const held = new Set<string>();
+    for (let from = 0; from < events.length; from += EVENTS_PER_REQUEST) {
+      const asked = { events: events.slice(from, from + EVENTS_PER_REQUEST) };
+      for (const id of (await request(this.connection, heldEvents, asked)).held) held.add(id);
+    }
+    return held;
+  }
+
+  /** Not waited for: a guard that does not answer delays these events' callers, and no other event. */
+  private async tell(events: readonly IdentityEvent[]): Promise<void> {
+    const users = [...new Set(events.filter(changesAnswers).map(({ userId }) => userId))];
+    if (users.length > 0) await this.guards.forget({ users });
+    for (const { id: eventId } of events) {
+      this.connection.publish(identityEventApplied.subject, JSON.stringify({ eventId }));
+    }
+  }
+}
+
+/**
+ * What one transaction may apply: each decides on what stands in the log, so the tokens and sessions of a user are touched by
+ * one event of a part.
+ */
+function partsOf(events: readonly Due[]): Due[][] {
+  const parts: Due[][] = [];
+  let touched = new Set<string>();
+  for (const due of events) {
+    const { userId } = due.event;
+    if (parts.length === 0 || (touchesTokens(due.event) && touched.has(userId))) {
+      parts.push([]);
+      touched = new Set();
+    }
+    if (touchesTokens(due.event)) touched.add(userId);
+    parts.at(-1)?.push(due);
+  }
+  return parts;
 }
 
 /** Whether verifications of the user's credentials may be answered differently from now on. */

@@ -1,6 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { Inject, Injectable, Logger } from '@nestjs/common';
 import { CommandBus } from '@nestjs/cqrs';
+import { textOfBytes } from '@tokenlog/contracts/credential.js';
 import { ConfigError } from '@tokenlog/platform/config.js';
 import { type RefusedLine, readAccessKeys } from './access-keys-file.js';
 import { CONFIG, type Config } from './config.js';
@@ -25,7 +26,7 @@ export class ImportAtStart {
   async start(): Promise<void> {
     const path = this.config.accessKeysFile;
     if (!path) return;
-    const text = await readFile(path, 'utf8').catch((error: Error) => {
+    const text = await readFile(path).then(textOfBytes, (error: Error) => {
       throw new ConfigError(`ACCESS_KEYS_FILE is wrong: ${error.message}`);
     });
     void this.import(text).catch((error: Error) => this.logger.error(`not imported: ${error.message}`));

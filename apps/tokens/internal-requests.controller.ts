@@ -7,6 +7,7 @@ import { type StartSessionReply, startSession } from '@tokenlog/contracts/intern
 import { userImpact } from '@tokenlog/contracts/internal/user-impact.js';
 import { POOL } from '@tokenlog/platform/database.module.js';
 import { answer } from '@tokenlog/platform/nats-transport.js';
+import { Problem } from '@tokenlog/platform/problem.js';
 import type { Pool } from 'pg';
 import { CachingGuards } from './caching-guards.js';
 import { EndSession } from './end-session.js';
@@ -30,9 +31,8 @@ export class InternalRequestsController {
   startSession(@Payload() payload: unknown) {
     return answer(startSession, payload, async (request): Promise<StartSessionReply> => {
       if (request.with === 'password') {
-        const { userId, userVersion, ip } = request;
-        const started = await this.commands.execute(new StartSession({ with: 'password', userId, userVersion }, ip));
-        return { started: true, ...started };
+        const { ip, ...basis } = request;
+        return this.start(new StartSession(basis, ip));
       }
       const reply = await this.verifier.verify({
         credential: request.credential,
@@ -46,9 +46,20 @@ export class InternalRequestsController {
         return { started: false, reason: 'unknown' };
       }
       const { id: tokenId, secretGeneration: generation } = reply.token;
-      const started = await this.commands.execute(new StartSession({ with: 'token', tokenId, generation }, request.ip));
-      return { started: true, ...started };
+      return this.start(new StartSession({ with: 'token', tokenId, generation }, request.ip));
     });
+  }
+
+  /** What it would stand on may have ended since it was asked for; identity tells its caller. */
+  private async start(command: StartSession): Promise<StartSessionReply> {
+    try {
+      return { started: true, ...(await this.commands.execute(command)) };
+    } catch (error) {
+      if (error instanceof Problem && error.code === 'not-active') return { started: false, reason: 'not-active' };
+      if (error instanceof Problem && error.code === 'user-disabled')
+        return { started: false, reason: 'user-disabled' };
+      throw error;
+    }
   }
 
   @MessagePattern(endSession.subject)
@@ -61,8 +72,8 @@ export class InternalRequestsController {
 
   @MessagePattern(confirmUser.subject)
   confirmUser(@Payload() payload: unknown) {
-    return answer(confirmUser, payload, async ({ userId, version }) => {
-      await waitForUser(this.pool, userId, version);
+    return answer(confirmUser, payload, async ({ userId, version, epoch = 0 }) => {
+      await waitForUser(this.pool, userId, { epoch, version });
       await this.guards.forget({ users: [userId] });
       return { holds: true as const };
     });

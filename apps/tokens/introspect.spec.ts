@@ -191,7 +191,9 @@ describe('RFC 7662 introspection', () => {
     it('without a credential: 401; the token in the form does not speak for the caller', async () => {
       const answer = await postForm(service, PATH, { token: gateway });
       expect(answer.status).toBe(401);
-      expect(answer.headers.get('www-authenticate')).toBe('Bearer realm="tokens"');
+      expect(answer.headers.get('www-authenticate')).toBe(
+        'Bearer realm="tokens", Basic realm="tokens", charset="UTF-8"',
+      );
       expect(answer.headers.get('cache-control')).toBe('no-store');
       expect(await answer.json()).toMatchObject({ code: 'credential-missing', error: 'invalid_client' });
     });

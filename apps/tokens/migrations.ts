@@ -1,5 +1,6 @@
-import { createLog } from '@tokenlog/event-store/log.sql.js';
+import { createLog, placesInLog } from '@tokenlog/event-store/log.sql.js';
 import type { DatabasePart, MigrationStep } from '@tokenlog/platform/database.js';
+import { streamPlaces } from '@tokenlog/platform/stream-reader.js';
 
 export const TOKENS_DATABASE: DatabasePart = { schema: 'tokens', role: 'tokenlog_tokens' };
 
@@ -141,6 +142,25 @@ export const migrations: readonly MigrationStep[] = [
     name: '2026-11-09-sessions-of-secrets',
     // Null: of a password, or from before this column; then any secret of the token will do.
     statements: ['ALTER TABLE sessions ADD COLUMN secret_generation integer'],
+  },
+  {
+    name: '2026-11-10-places',
+    statements: [
+      ...placesInLog('tokens', role),
+      ...streamPlaces('tokens', role),
+      // Which history of identity's log is known here; 0: identity has not been asked yet.
+      'CREATE TABLE identity_epoch (epoch bigint NOT NULL)',
+      'INSERT INTO identity_epoch VALUES (0)',
+      `GRANT SELECT, UPDATE ON identity_epoch TO ${role}`,
+      // Facts may be known before the event that has them is read; what follows from an event is done once all the same.
+      `ALTER TABLE users ADD COLUMN epoch bigint NOT NULL DEFAULT 0,
+        ADD COLUMN applied_epoch bigint NOT NULL DEFAULT 0,
+        ADD COLUMN applied_version integer NOT NULL DEFAULT 0,
+        ADD COLUMN applied_event uuid`,
+      'UPDATE users SET applied_version = version',
+      // Of sessions that a password started: which version of the user it was. Null: from before this column.
+      'ALTER TABLE sessions ADD COLUMN user_epoch bigint, ADD COLUMN user_version integer',
+    ],
   },
   {
     name: '2026-11-25-guard-names',

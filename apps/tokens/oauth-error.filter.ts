@@ -17,8 +17,9 @@ export class OAuthErrorFilter implements ExceptionFilter<HttpException> {
     const basic = /^basic\b/i.test(request.headers.authorization ?? '');
     if (problem.status === 401 && basic) {
       // RFC 6749, 5.2: the challenge names the scheme that the client used.
-      const bearer = response.get('WWW-Authenticate');
-      response.set('WWW-Authenticate', ['Basic realm="tokens"', ...(bearer ? [bearer] : [])].join(', '));
+      const given = [response.getHeader('WWW-Authenticate') ?? []].flat().map(String);
+      const others = given.filter((challenge) => !challenge.startsWith('Basic '));
+      response.set('WWW-Authenticate', ['Basic realm="tokens"', ...others]);
     }
     const body = { ...problem, error: errorOf(problem, basic), error_description: printable(problem.detail) };
     response

@@ -206,7 +206,9 @@ describe('RFC 7009 revocation', () => {
     it('no caller: 401; holding the token is not enough', async () => {
       const answer = await postForm(service, PATH, { token: presented.secret });
       expect(answer.status).toBe(401);
-      expect(answer.headers.get('www-authenticate')).toBe('Bearer realm="tokens"');
+      expect(answer.headers.get('www-authenticate')).toBe(
+        'Bearer realm="tokens", Basic realm="tokens", charset="UTF-8"',
+      );
       expect(await answer.json()).toMatchObject({ code: 'credential-missing', error: 'invalid_client' });
     });
 

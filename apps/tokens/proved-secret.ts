@@ -1,4 +1,4 @@
-import { parseCredential, proofOf } from '@tokenlog/contracts/credential.js';
+import { prove } from '@tokenlog/contracts/credential.js';
 import type { Sql } from '@tokenlog/event-store/sql.js';
 import type { Pepper } from './config.js';
 import { keyedHash } from './secrets.js';
@@ -20,10 +20,9 @@ export async function provedSecret(
   staticKeys: StaticKeys,
   text: string,
 ): Promise<ProvedSecret | null> {
-  const credential = parseCredential(text);
-  const proof = proofOf(credential?.secret ?? text);
-  const owner = credential?.id ?? staticKeys.idOf(proof);
-  if (owner === null) return null;
+  const presented = prove(text);
+  const proven = presented && staticKeys.owned(presented);
+  if (!proven) return null;
   const { rows } = await sql.query<ProvedSecret>(
     `SELECT CASE WHEN s.id IS NULL THEN 'token' ELSE 'session' END AS kind, secrets.owner AS id
      FROM secrets
@@ -32,7 +31,7 @@ export async function provedSecret(
        OR generation = t.grace_generation AND statement_timestamp() <= t.grace_ends_at)
      LEFT JOIN sessions s ON s.id = owner AND s.ended_at IS NULL
      WHERE owner = $1 AND coalesce(t.id, s.id) IS NOT NULL`,
-    [owner, peppers.map((pepper) => keyedHash(pepper, proof)), peppers.map(({ id }) => id)],
+    [proven.id, peppers.map((pepper) => keyedHash(pepper, proven.proof)), peppers.map(({ id }) => id)],
   );
   return rows[0] ?? null;
 }

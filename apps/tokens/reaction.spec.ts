@@ -1,11 +1,21 @@
 import { jetstream, jetstreamManager } from '@nats-io/jetstream';
 import type { PasswordChangeEffect } from '@tokenlog/contracts/identity/password-changed.js';
 import type { UserDeleted } from '@tokenlog/contracts/identity/user-deleted.js';
+import { v7 } from 'uuid';
 import { eventually } from '../../test/support/eventually.js';
 import { CreateToken } from './create-token.js';
 import { StartSession } from './start-session.js';
 import { call } from './testing/http.js';
 import { startTokenService, type TestTokenService, type TestUser } from './testing/token-service.js';
+
+const FACTS = {
+  kind: 'person' as const,
+  roles: [],
+  disabled: false,
+  hasPassword: true,
+  mustChangePassword: false,
+  hasLoggedIn: true,
+};
 
 describe('reactions to identity', () => {
   let service: TestTokenService;
@@ -137,6 +147,57 @@ describe('reactions to identity', () => {
     expect(await history(fay.tokenId)).toEqual(before);
     await service.delete(fay.user);
     expect(await outcome(fay.secret)).toBe('invalid');
+  });
+
+  it('S32 a user who is disabled loses the sessions for good: enabled again, an old one stays ended and unlisted', async () => {
+    const gus = await userWithToken('gus');
+    const basis = { with: 'password', userId: gus.user.id, userVersion: gus.user.version } as const;
+    const own = await service.commands.execute(new StartSession(basis, null));
+    await service.change(gus.user, { disabled: true });
+    const listed = async () =>
+      (await service.store.pool.query('SELECT 1 FROM sessions WHERE user_id = $1 AND ended_at IS NULL', [gus.user.id]))
+        .rows;
+    expect(await listed()).toEqual([]);
+    expect(await outcome(gus.secret)).toBe('user-disabled');
+    await service.change(gus.user, { disabled: false });
+    expect(await outcome(own.credential)).toBe('session-ended');
+    expect(await outcome(gus.session)).toBe('session-ended');
+    expect(await outcome(gus.secret)).toBe('active');
+  });
+
+  it('S43 a password change that is heard of late leaves the sessions that began with the new password', async () => {
+    const ida = await userWithToken('ida');
+    const before = { with: 'password', userId: ida.user.id, userVersion: ida.user.version } as const;
+    const old = await service.commands.execute(new StartSession(before, null));
+    const change = passwordChanged(ida.user, 'end-sessions');
+    // The login comes first, with what identity says of the user as of then.
+    const basis = { ...before, userVersion: ida.user.version + 1, userEpoch: 0, user: ida.user.facts };
+    const since = await service.commands.execute(new StartSession(basis, null));
+    await service.publish(change);
+    expect(await outcome(old.credential)).toBe('session-ended');
+    expect(await outcome(since.credential)).toBe('active');
+  });
+
+  it('a login needs no stream: what is said of the user comes with it', async () => {
+    const id = v7();
+    const facts = { ...FACTS, username: 'new-here' };
+    const basis = { with: 'password', userId: id, userVersion: 2, userEpoch: 0, user: facts } as const;
+    const { credential } = await service.commands.execute(new StartSession(basis, null));
+    expect(await outcome(credential)).toBe('active');
+    await expect(
+      service.commands.execute(
+        new StartSession({ ...basis, userVersion: 3, user: { ...facts, disabled: true } }, null),
+      ),
+    ).rejects.toMatchObject({ code: 'user-disabled' });
+  });
+
+  it('an event of a type that is not known yet is left for a version that knows it, and those behind it go on', async () => {
+    const event = { id: v7(), type: 'user-petrified', userId: v7(), version: 1 };
+    await jetstream(service.identity).publish('identity.user-petrified', JSON.stringify(event));
+    const user = await service.register('behind-petrified');
+    expect((await service.store.pool.query('SELECT 1 FROM users WHERE id = $1', [user.id])).rows).toHaveLength(1);
+    const { rows } = await service.store.pool.query('SELECT subject FROM left_messages');
+    expect(rows).toEqual([{ subject: 'identity.user-petrified' }]);
   });
 
   it('an event that is not by the contract is left out, and those behind it are not kept waiting', async () => {

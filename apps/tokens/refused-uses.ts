@@ -1,5 +1,3 @@
-import { isIP } from 'node:net';
-import { plainAddress } from '@tokenlog/contracts/address.js';
 import type { GuardUses } from '@tokenlog/contracts/guard/uses.js';
 
 /** By how much a guard's clock may be off. A use that seems to lie ahead by less was made now. */
@@ -57,18 +55,12 @@ export function areTooMany(uses: readonly Use[]): boolean {
   return count > mostWithin(firstAt, lastAt);
 }
 
-/** A use as it is written to the log: not ahead of the time, and from an address or from none. */
+/** A use as it is written to the log: not ahead of the time. */
 export function asCounted(use: Use, now: Date): Use {
   const atMostNow = (at: string) => new Date(Math.min(Date.parse(at), now.getTime())).toISOString();
-  const breakdown = use.breakdown.map(({ ip, count }) => ({ ip: addressOrNone(ip), count }));
-  return { tokenId: use.tokenId, firstAt: atMostNow(use.firstAt), lastAt: atMostNow(use.lastAt), breakdown };
+  return { ...use, firstAt: atMostNow(use.firstAt), lastAt: atMostNow(use.lastAt) };
 }
 
 function mostWithin(firstAt: number, lastAt: number): number {
   return MOST_PER_MS * (Math.min(lastAt - firstAt, LONGEST_REPORT_MS) + 1);
-}
-
-function addressOrNone(ip: string | null): string | null {
-  const plain = plainAddress(ip ?? '');
-  return isIP(plain) === 0 ? null : plain;
 }

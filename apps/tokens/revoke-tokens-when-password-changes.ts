@@ -1,47 +1,44 @@
-import { Inject } from '@nestjs/common';
-import { Command, CommandHandler, type ICommandHandler } from '@nestjs/cqrs';
 import type { PasswordChanged } from '@tokenlog/contracts/identity/password-changed.js';
-import { EventStore } from '@tokenlog/event-store/event-store.js';
+import type { Work } from '@tokenlog/event-store/event-store.js';
 import { causedBy } from './caller.js';
-import { CONFIG, type Config } from './config.js';
 import { endSessionsOfUser } from './end-session.js';
+import type { Policy } from './policy.js';
 import { revokeToken } from './revoke-token.js';
 import { Token } from './token.js';
-import { learnUser } from './users.js';
+import { learnUser, takeUpEvent } from './users.js';
 
-/** Applies the policy on a password change (S43): revoke the user's tokens and end the sessions, or less, or nothing. */
-export class RevokeTokensWhenPasswordChanges extends Command<void> {
-  constructor(readonly event: PasswordChanged) {
-    super();
+/**
+ * Applies the policy on a password change (S43): revoke the user's tokens and end the sessions, or less, or nothing. Sessions
+ * that were started with the new password already go on.
+ */
+export async function revokeTokensWhenPasswordChanges(
+  work: Work,
+  event: PasswordChanged,
+  epoch: number,
+  policy: Policy,
+): Promise<void> {
+  const { userId, version, user, id: eventId } = event;
+  const metadata = causedBy(event);
+  await learnUser(work, { userId, epoch, version, facts: user }, metadata);
+  if (!(await takeUpEvent(work.sql, { userId, epoch, version, eventId }))) return;
+  const effect = event.tokens ?? policy.onPasswordChange;
+  if (effect === 'keep') return;
+  if (effect === 'revoke') {
+    const { rows } = await work.sql.query<{ id: string }>(
+      `SELECT id FROM tokens WHERE user_id = $1 AND status = 'active'`,
+      [userId],
+    );
+    const tokens = await work.loadAll(
+      Token,
+      rows.map(({ id }) => id),
+    );
+    for (const [id, token] of tokens) work.append(Token, id, revokeToken(token, 'password changed'), metadata);
   }
-}
-
-@CommandHandler(RevokeTokensWhenPasswordChanges)
-export class RevokeTokensWhenPasswordChangesHandler implements ICommandHandler<RevokeTokensWhenPasswordChanges> {
-  constructor(
-    private readonly store: EventStore,
-    @Inject(CONFIG) private readonly config: Config,
-  ) {}
-
-  async execute({ event }: RevokeTokensWhenPasswordChanges): Promise<void> {
-    const effect = event.tokens ?? this.config.policy.onPasswordChange;
-    const metadata = causedBy(event);
-    await this.store.transact(async (work) => {
-      const { userId, version, user } = event;
-      if (!(await learnUser(work.sql, { userId, version, facts: user }))) return;
-      if (effect === 'keep') return;
-      if (effect === 'revoke') {
-        const { rows } = await work.sql.query<{ id: string }>(
-          `SELECT id FROM tokens WHERE user_id = $1 AND status = 'active'`,
-          [userId],
-        );
-        const tokens = await work.loadAll(
-          Token,
-          rows.map(({ id }) => id),
-        );
-        for (const [id, token] of tokens) work.append(Token, id, revokeToken(token, 'password changed'), metadata);
-      }
-      await endSessionsOfUser(work, userId, event.exceptSessionId, 'password-changed', metadata);
-    });
-  }
+  const before = { epoch, version };
+  await endSessionsOfUser(work, userId, {
+    reason: 'password-changed',
+    metadata,
+    except: event.exceptSessionId,
+    before,
+  });
 }

@@ -4,10 +4,10 @@ import type { SessionEvent } from './session.js';
 
 const STATEMENTS: Record<SessionEvent['type'], string> = {
   'session-started': `
-    INSERT INTO sessions (id, user_id, token_id, started_at, expires_at, ip, secret_generation)
-    SELECT "sessionId", "userId", "tokenId", at, "expiresAt", ip, "secretGeneration"
+    INSERT INTO sessions (id, user_id, token_id, started_at, expires_at, ip, secret_generation, user_epoch, user_version)
+    SELECT "sessionId", "userId", "tokenId", at, "expiresAt", ip, "secretGeneration", "userEpoch", "userVersion"
     FROM jsonb_to_recordset($1) AS e("sessionId" uuid, "userId" uuid, "tokenId" uuid, at timestamptz,
-      "expiresAt" timestamptz, ip text, "secretGeneration" int)`,
+      "expiresAt" timestamptz, ip text, "secretGeneration" int, "userEpoch" bigint, "userVersion" int)`,
   'session-ended': `
     UPDATE sessions SET ended_at = e.at FROM jsonb_to_recordset($1) AS e("sessionId" uuid, at timestamptz)
     WHERE sessions.id = e."sessionId"`,

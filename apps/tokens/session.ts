@@ -12,6 +12,9 @@ export type SessionEvent =
         expiresAt: string;
         /** Of the secret that was proved; logs from before it lack it. */
         secretGeneration?: number | null;
+        /** Of a session that a password started: the version of the user, and of which epoch; older logs lack them. */
+        userVersion?: number;
+        userEpoch?: number;
       };
     }
   | {
@@ -41,7 +44,9 @@ export const Session: Aggregate<SessionState, SessionEvent> = {
       case 'session-ended':
         return state.status === 'none' ? state : { ...state, status: 'ended' };
       default:
-        return event satisfies never;
+        event satisfies never;
+        // Of a version to come: what it says of this is not known here.
+        return state;
     }
   },
 };

@@ -1,7 +1,7 @@
 import { Controller, Delete, Get, HttpCode, Param, Post, Query, Req, Res } from '@nestjs/common';
 import { CommandBus } from '@nestjs/cqrs';
 import { ApiCreatedResponse, ApiNoContentResponse, ApiOkResponse, ApiOperation, ApiTags } from '@nestjs/swagger';
-import { RequireScopes } from '@tokenlog/auth';
+import { RequireScopes, SetsCookie } from '@tokenlog/auth';
 import { instant } from '@tokenlog/contracts/message.js';
 import { EventStore } from '@tokenlog/event-store/event-store.js';
 import { Problem } from '@tokenlog/platform/problem.js';
@@ -29,6 +29,7 @@ export class SessionsController {
     summary: 'Start a session of the token that asks; its credential is also set as the cookie `session`.',
   })
   @ApiCreatedResponse({ standardSchema: startedAnswer })
+  @SetsCookie()
   @Post()
   async start(
     @CurrentCaller() caller: Caller,

@@ -1,5 +1,6 @@
 import { Inject } from '@nestjs/common';
 import { Command, CommandHandler, type ICommandHandler } from '@nestjs/cqrs';
+import type { UserFacts } from '@tokenlog/contracts/identity/user-facts.js';
 import type { Metadata } from '@tokenlog/event-store/event.js';
 import { EventStore } from '@tokenlog/event-store/event-store.js';
 import { Problem } from '@tokenlog/platform/problem.js';
@@ -7,7 +8,7 @@ import { v7 } from 'uuid';
 import { CONFIG, type Config } from './config.js';
 import { issueSecret } from './secrets.js';
 import { entityOfSession, Session } from './session.js';
-import { type KnownUser, waitForUser } from './users.js';
+import { type KnownUser, learnUser, waitForUser } from './users.js';
 
 /** A session and its credential, which is handed out this once. */
 export interface StartedSession {
@@ -21,7 +22,15 @@ export interface StartedSession {
 export class StartSession extends Command<StartedSession> {
   constructor(
     readonly basis:
-      | { readonly with: 'password'; readonly userId: string; readonly userVersion: number }
+      | {
+          readonly with: 'password';
+          readonly userId: string;
+          /** As of which version, and epoch of identity's log, the user logged in. */
+          readonly userVersion: number;
+          readonly userEpoch?: number;
+          /** What identity says of the user as of then; without it the event that says so is waited for. */
+          readonly user?: UserFacts;
+        }
       | { readonly with: 'token'; readonly tokenId: string; readonly generation: number },
     readonly ip: string | null,
   ) {
@@ -37,31 +46,44 @@ export class StartSessionHandler implements ICommandHandler<StartSession> {
   ) {}
 
   async execute({ basis, ip }: StartSession): Promise<StartedSession> {
-    // Identity's event of this very login may still be on its way.
-    if (basis.with === 'password') await waitForUser(this.store.pool, basis.userId, basis.userVersion);
+    if (basis.with === 'password' && !basis.user) {
+      await waitForUser(this.store.pool, basis.userId, { epoch: basis.userEpoch ?? 0, version: basis.userVersion });
+    }
     return this.store.transact(async (work) => {
+      if (basis.with === 'password' && basis.user) {
+        const { userId, userVersion: version, userEpoch: epoch = 0, user: facts } = basis;
+        const by = { kind: 'user' as const, id: userId, username: facts.username };
+        await learnUser(work, { userId, epoch, version, facts }, { by, ip });
+      }
       const sessionId = v7();
       const { rows } = await work.sql.query<KnownUser & { tokenExpiresAt: string | Date | null }>(
         basis.with === 'password'
-          ? 'SELECT id, username, NULL AS "tokenExpiresAt" FROM users WHERE id = $1 AND NOT deleted AND NOT disabled FOR SHARE'
+          ? 'SELECT id, username, disabled, NULL AS "tokenExpiresAt" FROM users WHERE id = $1 AND NOT deleted FOR SHARE'
           : // The token is held until the commit: what ends it either sees this session, or is seen here.
-            `SELECT users.id, users.username, expires_at AS "tokenExpiresAt" FROM tokens JOIN users ON users.id = user_id
+            `SELECT users.id, users.username, disabled, expires_at AS "tokenExpiresAt" FROM tokens JOIN users ON users.id = user_id
              WHERE tokens.id = $1 AND status = 'active' AND $2 IN (secret_generation, grace_generation) FOR SHARE`,
         basis.with === 'password' ? [basis.userId] : [basis.tokenId, basis.generation],
       );
       const user = rows[0];
       if (!user) throw new Problem(409, 'not-active', 'What the session would stand on has just ended.');
+      if (user.disabled) throw new Problem(409, 'user-disabled', 'The user has just been disabled.');
       const end = Date.now() + this.config.sessionLifetimeHours * 3_600_000;
       const limit = user.tokenExpiresAt ? new Date(user.tokenExpiresAt).getTime() : Number.POSITIVE_INFINITY;
       const expiresAt = new Date(Math.min(end, limit)).toISOString();
       const tokenId = basis.with === 'token' ? basis.tokenId : null;
       const secretGeneration = basis.with === 'token' ? basis.generation : null;
+      const asOf = basis.with === 'password' ? { userVersion: basis.userVersion, userEpoch: basis.userEpoch ?? 0 } : {};
       const metadata: Metadata = { by: { kind: 'user', id: user.id, username: user.username }, ip };
       await work.load(Session, sessionId);
       work.append(
         Session,
         sessionId,
-        [{ type: 'session-started', data: { sessionId, userId: user.id, tokenId, expiresAt, secretGeneration } }],
+        [
+          {
+            type: 'session-started',
+            data: { sessionId, userId: user.id, tokenId, expiresAt, secretGeneration, ...asOf },
+          },
+        ],
         metadata,
         entityOfSession(sessionId, tokenId),
       );

@@ -1,4 +1,5 @@
 import { Inject, Injectable, Logger, type OnApplicationBootstrap, type OnApplicationShutdown } from '@nestjs/common';
+import type { Proof } from '@tokenlog/contracts/credential.js';
 import { EventStore } from '@tokenlog/event-store/event-store.js';
 import { CONFIG, type Config } from './config.js';
 import { keyedHash } from './secrets.js';
@@ -33,8 +34,15 @@ export class StaticKeys implements OnApplicationBootstrap, OnApplicationShutdown
     clearInterval(this.timer);
   }
 
+  /** What is proved, with the id of whose it is: told, or that of the imported key which this is. `null`: of none. */
+  owned(proven: Proof): { readonly id: string; readonly proof: string } | null {
+    if ('id' in proven) return proven;
+    const id = this.idOf(proven.proof);
+    return id === null ? null : { id, proof: proven.proof };
+  }
+
   /** The token of the imported key that this proves, or `null`. */
-  idOf(proof: string): string | null {
+  private idOf(proof: string): string | null {
     if (this.owners.size === 0) return null;
     for (const pepper of this.config.peppers) {
       const owner = this.owners.get(keyedHash(pepper, proof).toString('base64'));

@@ -1,6 +1,6 @@
-import { LOG_START, type LogCursor } from '@tokenlog/event-store/event.js';
 import type { EventStore, Projection } from '@tokenlog/event-store/event-store.js';
-import { cursorOf, readVisible } from '@tokenlog/event-store/read.js';
+import { LOG_START, type Place } from '@tokenlog/event-store/place.js';
+import { readLog } from '@tokenlog/event-store/read.js';
 import type { Sql } from '@tokenlog/event-store/sql.js';
 import { sessionTable } from './session-table.js';
 import { tokenTable } from './token-table.js';
@@ -25,13 +25,12 @@ export async function withTableAsOf<Result>(
         `CREATE TEMP TABLE ${table} (LIKE ${table} INCLUDING DEFAULTS INCLUDING INDEXES) ON COMMIT DROP`,
       );
     }
-    let cursor: LogCursor = LOG_START;
+    let place: Place = LOG_START;
     for (;;) {
-      const events = await readVisible(client, cursor, BATCH, { to: instant.toISOString() });
-      const last = events.at(-1);
-      if (!last) break;
-      for (const projection of PROJECTIONS) await projection.project(client, events);
-      cursor = cursorOf(last);
+      const page = await readLog(client, place, BATCH, { to: instant.toISOString() });
+      if (page.events.length === 0) break;
+      for (const projection of PROJECTIONS) await projection.project(client, page.events);
+      place = page.place;
     }
     return await read(client);
   } finally {

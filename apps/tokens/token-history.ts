@@ -1,5 +1,6 @@
 import { instant } from '@tokenlog/contracts/message.js';
 import type { LogCursor, RecordedEvent } from '@tokenlog/event-store/event.js';
+import { isWhole } from '@tokenlog/event-store/place.js';
 import { cursorOf, readHistory } from '@tokenlog/event-store/read.js';
 import type { Sql } from '@tokenlog/event-store/sql.js';
 import { z } from 'zod';
@@ -23,13 +24,9 @@ export type HistoryItem = z.infer<typeof historyItem>;
 export const historyPage = pageOf(historyItem);
 export type HistoryPage = z.infer<typeof historyPage>;
 
-const whole = (bits: number) =>
-  z
-    .string()
-    .regex(/^\d{1,20}$/)
-    .refine((digits) => BigInt(digits) < 1n << BigInt(bits));
+const whole = (bits: 63 | 64) => z.string().refine((digits) => isWhole(digits, bits));
 
-/** A place in the log, in a cursor. */
+/** What orders events, in a cursor. */
 export const logCursor = z.object({ transactionId: whole(64), position: whole(63) });
 
 /** Every event of a token and of its sessions, newest first, from the log itself. */

@@ -14,6 +14,7 @@ import type { VerifyRequest } from '@tokenlog/contracts/tokens/verify.js';
 import { EventStore, type Projection } from '@tokenlog/event-store/event-store.js';
 import { Subscription } from '@tokenlog/event-store/subscription.js';
 import { DatabaseModule, POOL } from '@tokenlog/platform/database.module.js';
+import { Presence, readDeployment } from '@tokenlog/platform/deployment.js';
 import { HealthModule } from '@tokenlog/platform/health.js';
 import { MetricsModule } from '@tokenlog/platform/metrics.js';
 import { NATS } from '@tokenlog/platform/nats.js';
@@ -21,6 +22,7 @@ import { NatsModule } from '@tokenlog/platform/nats.module.js';
 import type { ServiceDefinition } from '@tokenlog/platform/service.js';
 import type { Pool } from 'pg';
 import { AdminTokensController } from './admin-tokens.controller.js';
+import { ApplyIdentityEventsHandler } from './apply-identity-events.js';
 import { AuditController } from './audit.controller.js';
 import { CachingGuards, forgottenWith } from './caching-guards.js';
 import { CONFIG, type Config } from './config.js';
@@ -37,12 +39,11 @@ import { GuardAnswers } from './guard-answers.js';
 import { GuardUsesConsumer } from './guard-uses-consumer.js';
 import { GuardsController } from './guards.controller.js';
 import { IdentityConsumer } from './identity-consumer.js';
+import { IdentityStanding } from './identity-standing.js';
 import { ImportAccessKeysHandler } from './import-access-keys.js';
 import { ImportAtStart } from './import-at-start.js';
 import { InternalRequestsController } from './internal-requests.controller.js';
 import { IntrospectController } from './introspect.controller.js';
-import { InvalidateTokensWhenUserDeletedHandler } from './invalidate-tokens-when-user-deleted.js';
-import { LearnUserHandler } from './learn-user.js';
 import { ListTokensHandler } from './list-tokens.js';
 import { TOKENS_DATABASE } from './migrations.js';
 import { OAuthRevokeController } from './oauth-revoke.controller.js';
@@ -53,7 +54,6 @@ import { ReassignTokenHandler } from './reassign-token.js';
 import { ReenteredPassword } from './reentered-password.js';
 import { RefreshTokenHandler } from './refresh-token.js';
 import { RevokeTokenHandler } from './revoke-token.js';
-import { RevokeTokensWhenPasswordChangesHandler } from './revoke-tokens-when-password-changes.js';
 import { ServersController } from './servers.controller.js';
 import { Servers } from './servers.js';
 import { sessionTable } from './session-table.js';
@@ -81,13 +81,8 @@ export const commandHandlers = [
   WarnOfExpiryHandler,
 ];
 
-/** Commands that follow from identity's events: see `reaction.ts`. */
-export const reactions = [
-  LearnUserHandler,
-  RevokeTokensWhenPasswordChangesHandler,
-  InvalidateTokensWhenUserDeletedHandler,
-  CountGuardUsesHandler,
-];
+/** Commands that follow from what others report: identity's events, each of which `reaction.ts` names, and guards' uses. */
+export const reactions = [ApplyIdentityEventsHandler, CountGuardUsesHandler];
 
 export const queryHandlers = [ListTokensHandler];
 
@@ -166,15 +161,22 @@ export class TokensModule implements OnApplicationBootstrap, BeforeApplicationSh
         GuardUsesConsumer,
         {
           provide: PUBLISHER,
-          inject: [EventStore, NATS],
-          useFactory: (store: EventStore, nats: NatsConnection) =>
-            new Subscription(store, subscriptions.publisher(nats)),
+          inject: [EventStore, NATS, Presence],
+          useFactory: (store: EventStore, nats: NatsConnection, presence: Presence) =>
+            new Subscription(store, subscriptions.publisher(nats, presence)),
+        },
+        {
+          provide: Presence,
+          inject: [POOL, NATS],
+          useFactory: async (pool: Pool, nats: NatsConnection) =>
+            Presence.join(nats, await readDeployment(pool, config.serverName)),
         },
         Verifier,
         StaticKeys,
         ImportAtStart,
         ReenteredPassword,
         UserImpactQuery,
+        IdentityStanding,
         IdentityConsumer,
         ExpirySweep,
         Servers,

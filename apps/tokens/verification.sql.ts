@@ -14,8 +14,8 @@ export const VERIFIER_SETTINGS = '-c plan_cache_mode=force_generic_plan -c enabl
  * token or session, $3 scopes asked for (comma-separated, null: none asked), $4 service, $5 address, $6 and $7 when it
  * arrived first and last (RFC 3339, as the event has it), $8 how often, $9 the keyed hashes that its secret would have under each pepper, one behind
  * the other, $10 the account name that was presented with it (null: none). Then the policy: $11 owner roles (null: any), $12
- * whether admins may hold tokens, $13 scopes that may be given (null: any); and $14 the stream of uses, $15 its version so
- * far, $16 its period.
+ * whether admins may hold tokens, $13 scopes that may be given (null: any). Then $14 the roles asked for, as the scopes in $3; and
+ * $15 the stream of uses, $16 its version so far, $17 its period.
  *
  * The order of the reasons is from what the holder should learn first. Without a hash that matches it is `unknown`,
  * whatever else is true; the work is the same for an id that does not exist. Every row is found by a primary key, which each `LIMIT` sees to
@@ -24,7 +24,8 @@ export const VERIFIER_SETTINGS = '-c plan_cache_mode=force_generic_plan -c enabl
  */
 export const VERIFY_BATCH = `
 WITH facts AS (
-  SELECT asked.n, string_to_array(asked.scopes, ',') AS scopes, asked.service, asked.ip, asked.first_at, asked.last_at, asked.count,
+  SELECT asked.n, string_to_array(asked.scopes, ',') AS scopes,
+    string_to_array(asked.roles, ',') AS wanted_roles, asked.service, asked.ip, asked.first_at, asked.last_at, asked.count,
     lower(asked.presented_as) AS presented_as, proved.generation AS proved_generation, proved.pepper,
     s.id AS session_id, s.token_id AS session_token, s.expires_at AS session_expires_at,
     s.ended_at IS NOT NULL OR s.expires_at < statement_timestamp() AS session_over,
@@ -35,7 +36,7 @@ WITH facts AS (
     u.id AS user_id, u.username, u.roles, u.disabled, u.deleted, u.must_change_password,
     u.roles @> '{admin}' AS is_admin
   FROM unnest($1::int[], $2::uuid[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[], $8::int[], $9::bytea[],
-    $10::text[]) AS asked(n, id, scopes, service, ip, first_at, last_at, count, hashes, presented_as)
+    $10::text[], $14::text[]) AS asked(n, id, scopes, service, ip, first_at, last_at, count, hashes, presented_as, roles)
   LEFT JOIN LATERAL (
     SELECT generation, pepper FROM secrets
     WHERE owner = asked.id AND position(hash IN asked.hashes) % ${HASH_BYTES} = 1 LIMIT 1
@@ -67,13 +68,14 @@ decided AS (
       WHEN expires_at < statement_timestamp() THEN 'expired'
       WHEN disabled THEN 'user-disabled'
       WHEN token_id IS NOT NULL AND NOT (($11::text[] IS NULL OR roles && $11::text[]) AND ($12::boolean OR NOT is_admin)) THEN 'role-lost'
-      WHEN scopes IS NULL THEN NULL
       WHEN token_id IS NOT NULL AND NOT scopes && granted THEN 'scope'
-      WHEN token_id IS NULL AND NOT EXISTS (
+      WHEN token_id IS NULL AND scopes IS NOT NULL AND NOT EXISTS (
         SELECT FROM unnest(scopes) AS wanted
         WHERE CASE WHEN wanted IN ('admin', 'introspect') THEN is_admin
           ELSE wanted = 'tokens' OR $13::text[] IS NULL OR wanted = ANY ($13::text[]) END
       ) THEN 'scope'
+      -- Whoever must change the password is to hear of that first, from the guard.
+      WHEN NOT wanted_roles && roles AND (session_id IS NULL OR NOT must_change_password) THEN 'role'
     END AS reason
   FROM entitled
 ),
@@ -92,9 +94,9 @@ counted AS (
 ),
 appended AS (
   INSERT INTO events (stream, version, type, entity, data, metadata, period)
-  SELECT $14::text, $15::int + 1 + n, 'token-used', token_id,
+  SELECT $15::text, $16::int + 1 + n, 'token-used', token_id,
     jsonb_build_object('count', count, 'firstAt', first_at, 'lastAt', last_at, 'breakdown', breakdown),
-    jsonb_build_object('by', jsonb_build_object('kind', 'user', 'id', user_id, 'username', username)), $16::date
+    jsonb_build_object('by', jsonb_build_object('kind', 'user', 'id', user_id, 'username', username)), $17::date
   FROM uses
 )
 SELECT n, reason, proved_generation AS generation, pepper, session_id AS "sessionId", session_token AS "sessionToken",
@@ -124,7 +126,8 @@ WITH noted AS (
 )
 INSERT INTO events (stream, version, type, entity, data, metadata, period)
 SELECT $5::text, $6::int + n, 'token-refused', token_id,
-  jsonb_build_object('reason', reason, 'service', service, 'ip', ip), '{"by":{"kind":"system"}}', $7::date
+  CASE reason WHEN 'role' THEN '{"reason":"scope","missing":"role"}' ELSE jsonb_build_object('reason', reason) END
+    || jsonb_build_object('service', service, 'ip', ip), '{"by":{"kind":"system"}}', $7::date
 FROM unnest($1::uuid[], $2::text[], $3::text[], $4::text[]) WITH ORDINALITY AS refused(token_id, reason, service, ip, n)
 JOIN noted USING (token_id, reason)`;
 

@@ -293,6 +293,25 @@ describe('verification', () => {
       expect(await usageOf(tokenId)).toEqual(before);
     });
 
+    it('S34 S26 moves nothing where a role is missing, and says so in the reply and in the history', async () => {
+      const { tokenId, secret } = await issue(ada, ['rest']);
+      const refused = { active: false, reason: 'scope', missing: 'role' };
+      expect(await service.verify({ credential: secret, roles: ['admin'] })).toEqual(refused);
+      expect(await service.verify({ credential: secret, scopes: ['rest'], roles: [] })).toEqual(refused);
+      expect(await service.verify({ credential: secret, scopes: ['other'], roles: ['admin'] })).toEqual({
+        active: false,
+        reason: 'scope',
+      });
+      expect(await usageOf(tokenId)).toBeUndefined();
+      expect(await eventsOf(tokenId, 'token-refused')).toContainEqual(
+        expect.objectContaining({ reason: 'scope', missing: 'role' }),
+      );
+      expect(await service.verify({ credential: secret, roles: ['admin', 'operator'] })).toMatchObject({
+        active: true,
+      });
+      expect((await usageOf(tokenId)).use_count).toBe(1);
+    });
+
     it('S35 leaves Last Updated alone', async () => {
       const { tokenId, secret } = await issue();
       const updated = () => service.store.pool.query('SELECT updated_at FROM tokens WHERE id = $1', [tokenId]);

@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { Inject, Injectable, Logger, type OnApplicationShutdown } from '@nestjs/common';
-import { parseCredential, proofOf } from '@tokenlog/contracts/credential.js';
+import { prove } from '@tokenlog/contracts/credential.js';
 import type { RefusalReason, VerifyReply, VerifyRequest } from '@tokenlog/contracts/tokens/verify.js';
 import { EventStore } from '@tokenlog/event-store/event-store.js';
 import { Problem } from '@tokenlog/platform/problem.js';
@@ -71,7 +71,15 @@ export class Verifier implements OnApplicationShutdown {
     if (!proven) return Promise.resolve({ active: false, reason: 'malformed' });
     if (this.waiting >= MOST_WAITING) return Promise.reject(overloaded());
     const { id, proof } = proven;
-    const key = JSON.stringify([id, proof, request.scopes, request.service, request.ip, request.username]);
+    const key = JSON.stringify([
+      id,
+      proof,
+      request.scopes,
+      request.roles,
+      request.service,
+      request.ip,
+      request.username,
+    ]);
     return new Promise((resolve, reject) => {
       const lastAt = new Date().toISOString();
       const question = this.queue.get(key) ?? { id, proof, request, firstAt: lastAt, lastAt, waiting: [] };
@@ -89,14 +97,8 @@ export class Verifier implements OnApplicationShutdown {
 
   /** What a request proves, or `null` for what is no credential: no I/O. */
   private provenBy(request: VerifyRequest): { id: string; proof: string } | null {
-    if ('id' in request) return request;
-    if ('credential' in request) {
-      const credential = parseCredential(request.credential);
-      if (credential) return { id: credential.id, proof: proofOf(credential.secret) };
-    }
-    const proof = 'proof' in request ? request.proof : proofOf(request.credential);
-    const id = this.staticKeys.idOf(proof);
-    return id === null ? null : { id, proof };
+    const proven = 'credential' in request ? prove(request.credential) : request;
+    return proven && this.staticKeys.owned(proven);
   }
 
   /** Everything that came with the same read of the socket joins the same batch. */
@@ -155,6 +157,7 @@ export class Verifier implements OnApplicationShutdown {
       policy.ownerRoles,
       policy.allowAdminTokens,
       policy.scopes,
+      batch.map(({ request }) => request.roles?.join(',') ?? null),
     ]);
   }
 
@@ -258,6 +261,7 @@ function answer(batch: readonly Question[], row: DecidedRow): void {
 }
 
 function replyOf(row: DecidedRow): VerifyReply {
+  if (row.reason === 'role') return { active: false, reason: 'scope', missing: 'role' };
   if (row.reason !== null) return { active: false, reason: row.reason as RefusalReason };
   return {
     active: true,

@@ -1,5 +1,5 @@
-import { LOG_START, type LogCursor } from '@tokenlog/event-store/event.js';
-import { cursorOf, readLog } from '@tokenlog/event-store/read.js';
+import { LOG_START, type Place } from '@tokenlog/event-store/place.js';
+import { readLog } from '@tokenlog/event-store/read.js';
 import { REBUILD_BATCH } from '@tokenlog/event-store/rebuild.js';
 import pg from 'pg';
 import { TOKENS_DATABASE } from '../../apps/tokens/migrations.js';
@@ -41,11 +41,11 @@ interface Entry {
 
 async function readIntoMap(): Promise<number> {
   const tokens = new Map<string, Entry>();
-  let cursor: LogCursor = LOG_START;
+  let place: Place = LOG_START;
   let events = 0;
   for (;;) {
-    const batch = await readLog(client, cursor, REBUILD_BATCH);
-    for (const { entity, type, data } of batch) {
+    const page = await readLog(client, place, REBUILD_BATCH);
+    for (const { entity, type, data } of page.events) {
       const entry = tokens.get(entity) ?? { state: Token.initial, uses: 0, lastUsedAt: '' };
       tokens.set(entity, entry);
       if (type === 'token-used') {
@@ -56,9 +56,8 @@ async function readIntoMap(): Promise<number> {
         entry.state = Token.evolve(entry.state, { type, data } as TokenEvent);
       }
     }
-    events += batch.length;
-    const last = batch.at(-1);
-    if (!last || batch.length < REBUILD_BATCH) return events;
-    cursor = cursorOf(last);
+    events += page.events.length;
+    if (page.events.length < REBUILD_BATCH) return events;
+    place = page.place;
   }
 }

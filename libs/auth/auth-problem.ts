@@ -18,7 +18,7 @@ export class AuthProblem extends HttpException {
     readonly code: string,
     readonly detail: string,
     /** What the response must carry beside the body. */
-    readonly headers: Readonly<Record<string, string>> = {},
+    readonly headers: Readonly<Record<string, string | readonly string[]>> = {},
   ) {
     const title = STATUS_CODES[status] ?? 'Error';
     // No `statusCode`: with it Nest's adapters would take this for a body of their own.
@@ -28,15 +28,26 @@ export class AuthProblem extends HttpException {
   }
 }
 
+/** Who refuses, and whether HTTP Basic is offered too: programs such as `wget` send it only when it is. */
+export interface Challenger {
+  readonly realm: string;
+  readonly offersBasic: boolean;
+}
+
 /** Nothing was presented: a challenge without an error code (RFC 6750, 3.1). */
-export function credentialMissing(realm: string): AuthProblem {
+export function credentialMissing(challenger: Challenger): AuthProblem {
   return new AuthProblem(401, 'credential-missing', 'A token is needed.', {
-    'WWW-Authenticate': `Bearer realm="${realm}"`,
+    'WWW-Authenticate': challenges(challenger, `Bearer realm="${challenger.realm}"`),
   });
 }
 
 /** The token service refused, or would have: its reason is the code (S33). */
-export function credentialRefused(realm: string, reason: RefusalReason, scopes: readonly string[] = []): AuthProblem {
+export function credentialRefused(
+  challenger: Challenger,
+  reason: RefusalReason,
+  scopes: readonly string[] = [],
+): AuthProblem {
+  const { realm } = challenger;
   const detail = details[reason];
   if (reason === 'scope') {
     const scope = scopes.length > 0 ? `, scope="${scopes.join(' ')}"` : '';
@@ -45,8 +56,16 @@ export function credentialRefused(realm: string, reason: RefusalReason, scopes: 
     });
   }
   return new AuthProblem(401, reason, detail, {
-    'WWW-Authenticate': `Bearer realm="${realm}", error="invalid_token", error_description="${detail}"`,
+    'WWW-Authenticate': challenges(
+      challenger,
+      `Bearer realm="${realm}", error="invalid_token", error_description="${detail}"`,
+    ),
   });
+}
+
+/** RFC 7617, 2.1: user names and tokens are read as UTF-8. */
+function challenges({ realm, offersBasic }: Challenger, bearer: string): string[] {
+  return offersBasic ? [bearer, `Basic realm="${realm}", charset="UTF-8"`] : [bearer];
 }
 
 /** The token is good, its user has none of the roles (S26). */

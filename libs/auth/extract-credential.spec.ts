@@ -1,4 +1,6 @@
+import fc from 'fast-check';
 import { type RequestWithCredential, takeCredential } from './extract-credential.js';
+import { takeMessageCredential } from './extract-message-credential.js';
 
 const request = (parts: Partial<RequestWithCredential>): RequestWithCredential => ({
   method: 'GET',
@@ -115,4 +117,70 @@ test('S3 Authorization wins over Auth-Token, over the body, over the URL, over t
   expect(take({ ...given(), headers: { cookie } })?.text).toBe('BODY');
   expect(take({ ...given(), body: {}, headers: { cookie } })?.text).toBe('URL');
   expect(take({ ...given(), body: {}, url: '/', headers: { cookie } })?.text).toBe('COOKIE');
+});
+
+describe('S4 HTTP Basic with a token that stands for itself', () => {
+  test.each([
+    ['x-access-token:X', 'X'],
+    ['X-Access-Token:X', 'X'],
+    ['x-token-auth:X', 'X'],
+    ['oauth2:X', 'X'],
+    ['__token__:X', 'X'],
+    [':X', 'X'],
+    ['X:', 'X'],
+    ['X:x-oauth-basic', 'X'],
+    ['oauth2:', ''],
+    [':', ''],
+  ])('%s', (text, found) => {
+    expect(take({ headers: { authorization: basic(text) } })).toEqual({ text: found, by: 'basic' });
+  });
+
+  test('is not what any other name or password says', () => {
+    for (const name of ['oauth', 'x-access-token2', 'token', 'ada']) {
+      expect(take({ headers: { authorization: basic(`${name}:X`) } })?.username).toBe(name);
+    }
+    expect(take({ headers: { authorization: basic('X:a password') } })).toMatchObject({
+      text: 'a password',
+      username: 'X',
+    });
+  });
+});
+
+describe('what stands around a credential is no part of it, and what it says is the same at every door', () => {
+  const bytes = (text: string) => Buffer.from(text).toString('latin1');
+  const message = (headers: Record<string, string[]>) => ({ getHeaders: () => Object.entries(headers) });
+  const DOORS: Record<string, (text: string) => { text: string } | undefined> = {
+    bearer: (text) => take({ headers: { authorization: bytes(`Bearer ${text}`) } }),
+    token: (text) => take({ headers: { authorization: bytes(`token ${text}`) } }),
+    'auth-token': (text) => take({ headers: { 'auth-token': bytes(text) } }),
+    body: (text) => take({ method: 'POST', body: { auth_token: text } }),
+    url: (text) => take({ method: 'POST', url: `/?auth_token=${encodeURIComponent(text)}` }),
+    cookie: (text) => take({ headers: { cookie: `session=${encodeURIComponent(text)}` } }),
+    'a raw cookie': (text) => take({ headers: { cookie: bytes(`session=${text}`) } }),
+    'a password': (text) => take({ headers: { authorization: basic(`ada:${text}`) } }),
+    'a password in UTF-16': (text) =>
+      take({
+        headers: { authorization: `Basic ${Buffer.from(`\ufeffada:${text}`, 'utf16le').toString('base64')}` },
+      }),
+    'a user name': (text) => take({ headers: { authorization: basic(`${text}:`) } }),
+    'beside a placeholder': (text) => take({ headers: { authorization: basic(`oauth2:${text}`) } }),
+    'a message’s header': (text) => takeMessageCredential({}, message({ Authorization: [`Bearer ${text}`] })),
+    'a message’s bare header': (text) => takeMessageCredential({}, message({ authorization: [text] })),
+    'a message’s Basic': (text) => takeMessageCredential({}, message({ authorization: [basic(`ada:${text}`)] })),
+    'a message’s field': (text) => takeMessageCredential({ authorization: `token ${text}` }, undefined),
+    'a message’s bare field': (text) => takeMessageCredential({ authorization: text }, undefined),
+  };
+  const parts = [' ', '\t', '\r\n', '\n', '\u00a0', '\u200b', '\u2028', '\u3000', '\ufeff'];
+  const around = fc.array(fc.constantFrom(...parts), { maxLength: 4 }).map((each) => each.join(''));
+
+  test.each(Object.entries(DOORS))('%s', (_, through) => {
+    const presented = fc.constantFrom('tkl_0123456789', 'a key of old times: schlüssel 鍵');
+    fc.assert(
+      fc.property(around, presented, around, (before, text, after) => {
+        // A user name ends at the first colon.
+        const of = through === DOORS['a user name'] ? text.replace(':', '') : text;
+        expect(through(before + of + after)?.text).toBe(of);
+      }),
+    );
+  });
 });

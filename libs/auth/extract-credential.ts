@@ -1,4 +1,5 @@
 import type { IncomingHttpHeaders } from 'node:http';
+import { isPlaceholder, presentedText, textOfBytes, textOfHeader } from '@tokenlog/contracts/credential.js';
 import { parseCookie } from 'cookie';
 import type { PresentedCredential } from './authentication.js';
 
@@ -29,7 +30,7 @@ export function takeCredential(request: RequestWithCredential, urlParameter: boo
   const { method, headers } = request;
   const parameter = method === 'POST' ? takeParameter(request, urlParameter) : undefined;
   return (
-    fromAuthorization(headers.authorization) ??
+    (headers.authorization === undefined ? undefined : fromAuthorization(textOfHeader(headers.authorization))) ??
     fromHeader(headers['auth-token']) ??
     parameter ??
     fromCookie(headers.cookie)
@@ -41,27 +42,34 @@ function takeParameter(request: RequestWithCredential, urlParameter: boolean): P
   return takeFromBody(request) ?? inUrl;
 }
 
-/** `token X`, `Bearer X` or `Basic base64(user:X)`; another scheme is somebody else's. */
-function fromAuthorization(header: string | undefined): PresentedCredential | undefined {
-  const bearer = bearerText(header);
-  if (bearer !== undefined) return { text: bearer, by: 'authorization' };
-  const basic = /^basic(?:\s+(.*))?$/i.exec(header ?? '');
-  if (!basic) return undefined;
-  // RFC 7617: the first colon ends the user name.
-  const decoded = Buffer.from(basic[1] ?? '', 'base64').toString('utf8');
-  const colon = decoded.indexOf(':');
-  if (colon < 0) return { text: '', by: 'basic', username: decoded };
-  return { text: decoded.slice(colon + 1), by: 'basic', username: decoded.slice(0, colon) };
+/** `token X`, `Bearer X` (in any case, S1) or `Basic base64(user:X)`; another scheme is somebody else's. */
+export function fromAuthorization(
+  value: string,
+): (PresentedCredential & { by: 'authorization' | 'basic' }) | undefined {
+  const match = /^(?:(?:token|bearer)|(basic))(?:\s+(.*))?$/is.exec(presentedText(value));
+  if (!match) return undefined;
+  const [, basic, rest = ''] = match;
+  return basic === undefined
+    ? { text: presentedText(rest), by: 'authorization' }
+    : fromBasic(Buffer.from(rest, 'base64'));
 }
 
-/** What follows the scheme `token` or `Bearer`, in any case (S1). */
-export function bearerText(header: string | undefined): string | undefined {
-  const match = /^(?:token|bearer)(?:\s+(.*))?$/i.exec(header?.trim() ?? '');
-  return match ? (match[1] ?? '') : undefined;
+/**
+ * The token as the password of its owner (S4); beside a name that names nobody (`x-access-token:X`, `oauth2:X`, `:X`); or as the
+ * user name (`X:`, `X:x-oauth-basic`). RFC 7617: the first colon ends the user name.
+ */
+function fromBasic(bytes: Buffer): PresentedCredential & { by: 'basic' } {
+  const decoded = presentedText(textOfBytes(bytes));
+  const colon = decoded.indexOf(':');
+  if (colon < 0) return { text: '', by: 'basic', username: decoded };
+  const username = presentedText(decoded.slice(0, colon));
+  const password = presentedText(decoded.slice(colon + 1));
+  if (isPlaceholder(username)) return { text: password, by: 'basic' };
+  return isPlaceholder(password) ? { text: username, by: 'basic' } : { text: password, by: 'basic', username };
 }
 
 function fromHeader(header: string | string[] | undefined): PresentedCredential | undefined {
-  const text = String(header ?? '').trim();
+  const text = header === undefined ? '' : presentedText(textOfHeader(String(header)));
   return text === '' ? undefined : { text, by: 'auth-token' };
 }
 
@@ -82,8 +90,8 @@ function takeFromUrl(request: RequestWithCredential, accepted: boolean): Present
 }
 
 function fromCookie(header: string | undefined): PresentedCredential | undefined {
-  const text = header === undefined ? undefined : parseCookie(header)[COOKIE];
-  return text === undefined ? undefined : { text, by: 'cookie' };
+  const text = header === undefined ? undefined : parseCookie(textOfHeader(header))[COOKIE];
+  return text === undefined ? undefined : { text: presentedText(text), by: 'cookie' };
 }
 
 /** Removes a field from an object and returns what it held. */
@@ -97,7 +105,7 @@ export function takeField(holder: unknown, field: string): unknown {
 
 /** A list or an object in the place of a text is no credential: the empty text is refused as malformed. */
 export function textOf(value: unknown): string {
-  return typeof value === 'string' ? value.trim() : '';
+  return typeof value === 'string' ? presentedText(value) : '';
 }
 
 function parametersOf(url = ''): URLSearchParams {

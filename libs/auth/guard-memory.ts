@@ -82,12 +82,18 @@ export class GuardMemory {
 
   /**
    * The answer that is held for a credential, counted as a use; `undefined`: ask. What the lease, the entry's end, the
-   * presented name or the scopes leave open is asked too.
+   * presented name, the scopes or the roles leave open is asked too.
    */
-  answer(text: string, scopes: readonly string[] | undefined, username: string | undefined, ip: string | undefined) {
+  answer(
+    text: string,
+    scopes: readonly string[] | undefined,
+    username: string | undefined,
+    ip: string | undefined,
+    roles?: readonly string[],
+  ) {
     const now = performance.now();
     const entry = now < this.leaseEndsAt ? this.cache.find(text, now) : undefined;
-    if (entry === undefined || !covers(entry, scopes) || !isNamed(entry, username)) {
+    if (entry === undefined || !covers(entry, scopes) || !isNamed(entry, username) || !hasRole(entry, roles)) {
       this.misses++;
       return undefined;
     }
@@ -202,6 +208,11 @@ function covers({ terms, session }: Entry, scopes: readonly string[] | undefined
   if (session?.granted) return session.granted.has(scopes.join(','));
   for (const scope of scopes) if (terms.scopes.includes(scope)) return true;
   return false;
+}
+
+/** A use is counted once all is in order: what a role is missing for is the token service's to refuse (S34). */
+function hasRole({ terms }: Entry, roles: readonly string[] | undefined): boolean {
+  return roles === undefined || roles.some((role) => terms.user.roles.includes(role));
 }
 
 function isNamed({ terms }: Entry, username: string | undefined): boolean {

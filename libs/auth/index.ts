@@ -4,6 +4,6 @@ export type { AuthOptions } from './auth-options.js';
 export { AuthProblem, type AuthProblemBody } from './auth-problem.js';
 export { type AuthenticatedUser, type Authentication, authenticationOf, type CarriedBy } from './authentication.js';
 export { CurrentAuthentication, CurrentUser } from './current-user.js';
-export { AllowWhilePasswordChangeRequired, Public, RequireRoles, RequireScopes } from './requirements.js';
+export { AllowWhilePasswordChangeRequired, Public, RequireRoles, RequireScopes, SetsCookie } from './requirements.js';
 export { TokenGuard } from './token.guard.js';
 export { TokenVerifier, VerifierUnavailableError, type VerifyQuestion } from './token-verifier.js';

@@ -1,8 +1,9 @@
 import type { ExecutionContext } from '@nestjs/common';
-import { plainAddress } from '@tokenlog/contracts/address.js';
+import { readAddress } from '@tokenlog/contracts/address.js';
 import type { ActiveReply } from '@tokenlog/contracts/tokens/verify.js';
 import type { ResolvedAuthOptions } from './auth-options.js';
 import {
+  type Challenger,
   credentialMissing,
   credentialRefused,
   crossOrigin,
@@ -14,7 +15,7 @@ import type { Authentication, GuardedRequest, PresentedCredential } from './auth
 import { type RequestWithCredential, takeCredential } from './extract-credential.js';
 import { takeMessageCredential } from './extract-message-credential.js';
 import type { Requirements } from './requirements.js';
-import { isSafeOrSameOrigin, type OriginOfRequest } from './same-origin.js';
+import { isSafeOrSameOrigin, mayOfferBasic, type OriginOfRequest } from './same-origin.js';
 import { type TokenVerifier, VerifierUnavailableError, type VerifyQuestion } from './token-verifier.js';
 
 /** What is read of an HTTP request, on Express and Fastify alike. */
@@ -25,6 +26,8 @@ type RpcArguments = ReturnType<ExecutionContext['switchToRpc']>;
 interface Presented {
   readonly presented: PresentedCredential | undefined;
   readonly ip: string | undefined;
+  /** Of what its refusals may offer. */
+  readonly offersBasic: boolean;
 }
 
 /** Decides about requests: finds their credential, has it verified, holds the answer against the route's requirements. */
@@ -63,14 +66,15 @@ export class RequestAuthenticator {
     read: (from: From, options: ResolvedAuthOptions) => Presented,
   ): Authentication | Promise<Authentication> {
     try {
-      const { presented, ip } = read(from, this.options);
-      if (!presented) throw credentialMissing(this.options.service);
+      const { presented, ip, offersBasic } = read(from, this.options);
+      const challenger = { realm: this.options.service, offersBasic };
+      if (!presented) throw credentialMissing(challenger);
       const { text: credential, username } = presented;
       const { requirements } = guarded;
-      const question = { credential, scopes: requirements.scopes, username, ip };
+      const question = { credential, scopes: requirements.scopes, roles: requirements.roles, username, ip };
       const held = this.verifier.recall(question);
       if (held) return accept(guarded, requirements, presented, held);
-      return this.ask(guarded, requirements, presented, question);
+      return this.ask(guarded, requirements, presented, question, challenger);
     } catch (error) {
       return refusal(error);
     }
@@ -81,11 +85,13 @@ export class RequestAuthenticator {
     requirements: Requirements,
     presented: PresentedCredential,
     question: VerifyQuestion,
+    challenger: Challenger,
   ): Promise<Authentication> {
     const reply = await this.verifier.ask(question).catch((error: unknown) => {
       throw error instanceof VerifierUnavailableError ? verificationUnavailable() : error;
     });
-    if (!reply.active) throw credentialRefused(this.options.service, reply.reason, requirements.scopes);
+    if (!reply.active && reply.missing === 'role') throw roleMissing(requirements.roles ?? []);
+    if (!reply.active) throw credentialRefused(challenger, reply.reason, requirements.scopes);
     return accept(guarded, requirements, presented, reply);
   }
 }
@@ -112,10 +118,13 @@ async function refusal(error: unknown): Promise<never> {
 function readRequest(request: IncomingRequest, { urlParameter }: ResolvedAuthOptions): Presented {
   const presented = takeCredential(request, urlParameter);
   if (presented?.by === 'cookie' && !isSafeOrSameOrigin(request)) throw crossOrigin();
-  const { ip } = request;
-  return { presented, ip: ip ? plainAddress(ip) : undefined };
+  return { presented, ip: readAddress(request.ip) ?? undefined, offersBasic: mayOfferBasic(request) };
 }
 
 function readMessage(message: RpcArguments): Presented {
-  return { presented: takeMessageCredential(message.getData(), message.getContext()), ip: undefined };
+  return {
+    presented: takeMessageCredential(message.getData(), message.getContext()),
+    ip: undefined,
+    offersBasic: false,
+  };
 }

@@ -44,6 +44,7 @@ test('no decorator asks for a good credential and nothing more', () => {
   expect(requirements(Bare, 'any')).toEqual({
     public: false,
     scopes: undefined,
+    setsCookie: false,
     roles: undefined,
     whilePasswordChangeRequired: false,
   });

@@ -5,6 +5,7 @@ import { role, scope } from '@tokenlog/contracts/message.js';
 const SCOPES = 'tokenlog:scopes';
 const ROLES = 'tokenlog:roles';
 const PUBLIC = 'tokenlog:public';
+const SETS_COOKIE = 'tokenlog:sets-cookie';
 const WHILE_PASSWORD_CHANGE_REQUIRED = 'tokenlog:while-password-change-required';
 
 /** What a route asks of a credential. */
@@ -15,6 +16,7 @@ export interface Requirements {
   /** Any one is enough; left out: none is asked for. */
   readonly roles?: readonly string[];
   readonly whilePasswordChangeRequired: boolean;
+  readonly setsCookie: boolean;
 }
 
 /**
@@ -43,6 +45,14 @@ export function AllowWhilePasswordChangeRequired(): CustomDecorator {
   return SetMetadata(WHILE_PASSWORD_CHANGE_REQUIRED, true);
 }
 
+/**
+ * The route sets a cookie or takes one back: 403 `cross-origin` when another site's page makes the request, whatever it
+ * presents (S45). That page could else log its visitor in, to an account of its own choice, or out.
+ */
+export function SetsCookie(): CustomDecorator {
+  return SetMetadata(SETS_COOKIE, true);
+}
+
 const reflector = new Reflector();
 
 /** By class and handler, which it may have inherited. Decorators are done when the first request comes. */
@@ -67,6 +77,7 @@ function readRequirements(targets: Parameters<typeof reflector.get>[1][]): Requi
     roles: reflector.getAllAndOverride<string[] | undefined>(ROLES, targets),
     whilePasswordChangeRequired:
       reflector.getAllAndOverride<true | undefined>(WHILE_PASSWORD_CHANGE_REQUIRED, targets) ?? false,
+    setsCookie: reflector.getAllAndOverride<true | undefined>(SETS_COOKIE, targets) ?? false,
   };
 }
 

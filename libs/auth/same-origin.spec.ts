@@ -1,4 +1,4 @@
-import { isSafeOrSameOrigin } from './same-origin.js';
+import { isSafeOrSameOrigin, mayBeGivenCookie, mayOfferBasic } from './same-origin.js';
 
 const post = (headers: Record<string, string>, host?: string) => isSafeOrSameOrigin({ method: 'POST', headers, host });
 
@@ -45,4 +45,50 @@ test('S45 a request that says nothing about its origin is refused', () => {
   for (const method of ['PUT', 'PATCH', 'DELETE', 'PROPFIND']) {
     expect(isSafeOrSameOrigin({ method, headers: {} })).toBe(false);
   }
+});
+
+describe('S45 what may be answered with a cookie', () => {
+  const may = (method: string, headers: Record<string, string>) =>
+    mayBeGivenCookie({ method, headers: { host: 'a.example', ...headers } });
+  const link = { 'sec-fetch-site': 'cross-site', 'sec-fetch-mode': 'navigate', 'sec-fetch-dest': 'document' };
+
+  test.each(['GET', 'POST'])('a %s of a program, which says nothing, and of the own origin', (method) => {
+    const fine = [
+      {},
+      { 'sec-fetch-mode': 'cors' },
+      { origin: 'http://a.example' },
+      { 'sec-fetch-site': 'same-origin' },
+    ];
+    for (const headers of fine) expect(may(method, headers as never)).toBe(true);
+    expect(may(method, { 'sec-fetch-site': 'none', 'sec-fetch-mode': 'navigate' })).toBe(true);
+  });
+
+  test.each(['GET', 'POST'])('no %s of another site’s page', (method) => {
+    for (const origin of ['http://b.example', 'https://a.example:8443', 'null', '']) {
+      expect(may(method, { origin })).toBe(false);
+    }
+    for (const site of ['cross-site', 'same-site', '']) {
+      expect(may(method, { 'sec-fetch-site': site })).toBe(false);
+      expect(may(method, { 'sec-fetch-site': site, origin: 'http://a.example' })).toBe(false);
+      expect(may(method, { ...link, 'sec-fetch-dest': 'iframe' })).toBe(false);
+      expect(may(method, { ...link, 'sec-fetch-mode': 'no-cors', 'sec-fetch-dest': 'image' })).toBe(false);
+    }
+  });
+
+  test('a link on another site’s page that is followed, and no form there', () => {
+    expect(may('GET', link)).toBe(true);
+    expect(may('POST', link)).toBe(false);
+  });
+});
+
+test.each([
+  [{}, true],
+  [{ 'sec-fetch-mode': 'cors' }, true],
+  [{ 'sec-fetch-site': 'none', 'sec-fetch-mode': 'navigate' }, true],
+  [{ 'sec-fetch-site': 'same-origin', 'sec-fetch-mode': 'cors' }, false],
+  [{ 'x-requested-with': 'XMLHttpRequest' }, false],
+  [{ referer: 'http://a.example/' }, false],
+  [{ origin: 'http://a.example' }, false],
+])('Basic is offered to a request with %j: %s', (headers, offered) => {
+  expect(mayOfferBasic({ headers })).toBe(offered);
 });

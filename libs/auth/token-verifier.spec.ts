@@ -72,9 +72,35 @@ test('S25 an empty list of scopes is sent: it asks for one of none', async () =>
   });
 });
 
-test('an address that is longer than any is cut to what the contract takes', async () => {
-  await verifier.verify({ credential: tokens.token(), ip: 'x'.repeat(500) });
-  expect(tokens.requests[0]?.ip).toBe('x'.repeat(64));
+test('S26 S34 roles are part of the question, so that a refusal counts nothing', async () => {
+  const ask = (roles: string[]) => verifier.verify({ credential: tokens.token(), roles });
+  await expect(ask(['admin'])).resolves.toEqual({ active: false, reason: 'scope', missing: 'role' });
+  await expect(ask(['admin', 'operator'])).resolves.toMatchObject({ active: true });
+  expect(tokens.requests.map(({ roles }) => roles)).toEqual([['admin'], ['admin', 'operator']]);
+});
+
+test('a token service that knows no roles in a question is asked without, and then not told them for a while', async () => {
+  tokens.knowsNoRoles = true;
+  const options = resolveAuthOptions({ nats: nats.urls.guard, service: 'newer', requestTimeoutMs: 2000 });
+  const newer = new TokenVerifier(options, link);
+  const ask = () => newer.verify({ credential: tokens.token(), roles: ['admin'] });
+  // What it lacks is then the guard's own to see.
+  await expect(ask()).resolves.toMatchObject({ active: true });
+  await expect(ask()).resolves.toMatchObject({ active: true });
+  expect(tokens.requests.map(({ roles }) => roles)).toEqual([['admin'], undefined, undefined]);
+});
+
+test('an address is told in one spelling, and what is none is not', async () => {
+  for (const ip of ['[2001:DB8::1]:443', 'x'.repeat(500)]) await verifier.verify({ credential: tokens.token(), ip });
+  expect(tokens.requests.map(({ ip }) => ip)).toEqual(['2001:db8::1', undefined]);
+});
+
+test('what stands around a credential is no part of it', async () => {
+  const [text, key] = [tokens.token(), tokens.accessKey('a key of four words, imported')];
+  for (const credential of [`\ufeff${text}\r\n`, `\u00a0${key}\n`]) {
+    await expect(verifier.verify({ credential })).resolves.toMatchObject({ active: true });
+  }
+  await observer.flush();
 });
 
 test.each([

@@ -1,5 +1,6 @@
 import { type BeforeApplicationShutdown, Logger, type OnModuleInit } from '@nestjs/common';
-import { parseCredential, proofOf } from '@tokenlog/contracts/credential.js';
+import { readAddress } from '@tokenlog/contracts/address.js';
+import { presentedText, prove } from '@tokenlog/contracts/credential.js';
 import { subjectOfGuard } from '@tokenlog/contracts/guard/guard-name.js';
 import { requestError } from '@tokenlog/contracts/message.js';
 import {
@@ -14,13 +15,15 @@ import type { ResolvedAuthOptions } from './auth-options.js';
 import { GuardMemory } from './guard-memory.js';
 import type { NatsLink } from './nats-link.js';
 
-/** The contract's bound. Behind a proxy that is trusted too far an address is whatever its sender wrote. */
-const LONGEST_ADDRESS = 64;
+/** How long a token service that knows no roles in a question is not told them; the guard then looks at them itself. */
+const UNTOLD_MS = 60_000;
 
 /** A credential's text, or its id and the proof that stands for its secret: base64url(SHA-256(secret)). */
 export type VerifyQuestion = ({ readonly credential: string } | { readonly id: string; readonly proof: string }) & {
   /** Any one is enough (S25); left out: none is asked for. */
   readonly scopes?: readonly string[];
+  /** The user must have any one (S26), or the reply is `scope` with `missing: 'role'`; left out: none is asked for. */
+  readonly roles?: readonly string[];
   /** The account name that came with it (S4): another's than the owner's makes it `unknown`. */
   readonly username?: string;
   /** The address of whoever presented it, for the token's history. */
@@ -36,6 +39,8 @@ export class VerifierUnavailableError extends Error {
 export class TokenVerifier implements OnModuleInit, BeforeApplicationShutdown {
   private readonly logger = new Logger('AuthModule');
   private lastFailure = '';
+  /** On the monotonic clock. Until then the token service is taken to be from before the question could name roles. */
+  private rolesUntoldUntil = Number.NEGATIVE_INFINITY;
 
   private readonly memory: GuardMemory | null;
   /** Where it asks. */
@@ -69,16 +74,21 @@ export class TokenVerifier implements OnModuleInit, BeforeApplicationShutdown {
    * @throws VerifierUnavailableError after `requestTimeoutMs` at the latest
    */
   async verify(question: VerifyQuestion): Promise<VerifyReply> {
-    return this.recall(question) ?? this.ask(question);
+    const ip = readAddress(question.ip) ?? undefined;
+    const read =
+      'credential' in question
+        ? { ...question, credential: presentedText(question.credential), ip }
+        : { ...question, ip };
+    return this.recall(read) ?? this.ask(read);
   }
 
   /**
    * What `verify` answers from memory, at once, and counts as a use; `undefined` where it has to ask, and for every question
-   * without `cache: true`.
+   * without `cache: true`. Text and address are taken as they are: as `takeCredential` and `readAddress` have read them.
    */
   recall(question: VerifyQuestion): ActiveReply | undefined {
     if (this.memory === null || !('credential' in question)) return undefined;
-    return this.memory.answer(question.credential, question.scopes, question.username, addressIn(question));
+    return this.memory.answer(question.credential, question.scopes, question.username, question.ip, question.roles);
   }
 
   /**
@@ -94,10 +104,11 @@ export class TokenVerifier implements OnModuleInit, BeforeApplicationShutdown {
       return { active: false, reason: 'unknown' };
     }
     const ticket = this.memory?.ticket();
-    const ip = addressIn(question);
+    const { ip } = question;
     const reply = await this.request({
       ...proof,
       ...(question.scopes && { scopes: [...question.scopes] }),
+      ...(question.roles && performance.now() >= this.rolesUntoldUntil && { roles: [...question.roles] }),
       ...(question.username !== undefined && { username: question.username }),
       service: this.options.service,
       ...(ip !== undefined && { ip }),
@@ -135,6 +146,12 @@ export class TokenVerifier implements OnModuleInit, BeforeApplicationShutdown {
     } catch (error) {
       throw this.unavailable(`no answer to ${this.subject}: ${(error as Error).message}`);
     }
+    if (request.roles && requestError.safeParse(body).data?.error.code === 'invalid-request') {
+      const { roles: _, ...rest } = request;
+      const answered = await this.requestOverNats(rest);
+      this.rolesUntoldUntil = performance.now() + UNTOLD_MS;
+      return answered;
+    }
     const reply = verify.reply.safeParse(body);
     if (!reply.success) throw this.unavailable(`not an answer to ${this.subject}: ${describe(body, reply.error)}`);
     return reply.data;
@@ -146,11 +163,6 @@ export class TokenVerifier implements OnModuleInit, BeforeApplicationShutdown {
     this.lastFailure = message;
     return new VerifierUnavailableError(message);
   }
-}
-
-function addressIn({ ip }: VerifyQuestion): string | undefined {
-  if (!ip) return undefined;
-  return ip.length > LONGEST_ADDRESS ? ip.slice(0, LONGEST_ADDRESS) : ip;
 }
 
 function inTime<Answer>(answer: Promise<Answer>, milliseconds: number): Promise<Answer> {
@@ -167,16 +179,4 @@ function describe(body: unknown, error: z.ZodError): string {
   return error.issues
     .map(({ path, message }) => (path.length > 0 ? `${path.join('.')}: ${message}` : message))
     .join('; ');
-}
-
-/**
- * A static key that was imported (S37) has neither an id nor a check: text of that length which is not in our own format
- * may be one, and the token service knows.
- */
-const ACCESS_KEY = /^(?!tk[ls]_)[^\s\p{Cc}]{16,512}$/u;
-
-function prove(text: string): { id: string; proof: string } | { proof: string } | null {
-  const credential = parseCredential(text);
-  if (credential) return { id: credential.id, proof: proofOf(credential.secret) };
-  return ACCESS_KEY.test(text) ? { proof: proofOf(text) } : null;
 }

@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import type { Server } from 'node:http';
+import { get, type IncomingMessage, type Server } from 'node:http';
 import { Body, Controller, Get, type INestApplication, Post, Put, Query, Req, UseGuards } from '@nestjs/common';
 import { APP_GUARD } from '@nestjs/core';
 import { AuthGuard } from '@nestjs/passport';
@@ -17,6 +17,7 @@ import {
   Public,
   RequireRoles,
   RequireScopes,
+  SetsCookie,
   TokenGuard,
 } from './index.js';
 import { type Adapter, adapters, LogOfTest, startApp } from './testing/start-app.js';
@@ -67,6 +68,19 @@ class GuardedController {
   @Get('twice')
   @UseGuards(TokenGuard)
   twice() {
+    return {};
+  }
+
+  @SetsCookie()
+  @Post('sessions')
+  start() {
+    return {};
+  }
+
+  @Public()
+  @SetsCookie()
+  @Post('login')
+  login() {
     return {};
   }
 
@@ -145,7 +159,8 @@ describe.each(Object.keys(adapters) as Adapter[])('on %s', (adapter) => {
       detail: expect.stringMatching(/^[A-Z].+\.$/),
     });
     expect(response.status).toBe(status);
-    expect(response.headers['www-authenticate']).toBe(challenge);
+    const basic = status === 401 ? ', Basic realm="reports", charset="UTF-8"' : '';
+    expect(response.headers['www-authenticate']).toBe(challenge && challenge + basic);
     expect(response.headers['retry-after']).toBe(status === 503 ? '1' : undefined);
   }
 
@@ -474,6 +489,58 @@ describe.each(Object.keys(adapters) as Adapter[])('on %s', (adapter) => {
       { id: expect.any(String), proof: expect.any(String), service: 'reports', ip: expect.any(String) },
     ]);
     await guarded.close();
+  });
+
+  test('a 401 offers Basic beside Bearer, each in a line of its own, and to no page’s script', async () => {
+    const challenges = async (headers: Record<string, string>) => {
+      const { port } = app.getHttpServer().address() as { port: number };
+      const { rawHeaders } = await new Promise<IncomingMessage>((resolve) => get({ port, headers }, resolve));
+      return rawHeaders.filter((_, at) => rawHeaders[at - 1]?.toLowerCase() === 'www-authenticate');
+    };
+    const both = ['Bearer realm="reports"', 'Basic realm="reports", charset="UTF-8"'];
+    expect(await challenges({})).toEqual(both);
+    expect(await challenges({ 'sec-fetch-mode': 'navigate', 'sec-fetch-site': 'none' })).toEqual(both);
+    for (const script of [{ 'sec-fetch-site': 'same-origin', 'sec-fetch-mode': 'cors' }, { referer: 'http://a/' }]) {
+      expect(await challenges(script as never)).toEqual(['Bearer realm="reports"']);
+    }
+    const refused = await challenges(bearer('garbage'));
+    expect(refused).toEqual([expect.stringContaining('error="invalid_token"'), both[1]]);
+  });
+
+  test('S4 a token that stands for itself in HTTP Basic is its user, whatever placeholder stands beside it', async () => {
+    const text = tokens.token();
+    for (const [name, password] of [
+      ['x-access-token', text],
+      ['oauth2', text],
+      ['', text],
+      [text, ''],
+      [text, 'x-oauth-basic'],
+    ] as const) {
+      const { body } = await http().get('/').set('Authorization', basic(name, password)).expect(200);
+      expect(body.user.username).toBe('ada');
+    }
+    await http()
+      .get('/')
+      .set('Authorization', basic('grace', text))
+      .expect(401, /unknown/);
+  });
+
+  test('S45 a route that sets a cookie is closed to other sites’ pages, before anything is verified', async () => {
+    const own = { Origin: `http://own.example`, Host: 'own.example' };
+    for (const path of ['/login', '/sessions']) {
+      const post = (headers: Record<string, string>) =>
+        http().post(path).set(headers).type('form').send({ auth_token: tokens.token() });
+      for (const foreign of [
+        { Origin: 'https://evil.example' },
+        { Origin: 'null' },
+        { 'Sec-Fetch-Site': 'same-site' },
+      ]) {
+        expectProblem(await post(foreign as never), 403, 'cross-origin');
+      }
+      expect(tokens.requests).toEqual([]);
+      for (const fine of [{}, own, { 'Sec-Fetch-Site': 'same-origin' }]) await post(fine as never).expect(201);
+      tokens.reset();
+    }
   });
 
   test('S3 the URL parameter can be switched off', async () => {

@@ -1,6 +1,6 @@
 import { type CanActivate, type ExecutionContext, Injectable } from '@nestjs/common';
 import { HttpAdapterHost } from '@nestjs/core';
-import { AuthProblem, type AuthProblemBody } from './auth-problem.js';
+import { AuthProblem, type AuthProblemBody, crossOrigin } from './auth-problem.js';
 import {
   type AuthenticatedUser,
   type Authentication,
@@ -10,11 +10,13 @@ import {
 } from './authentication.js';
 import { type IncomingRequest, RequestAuthenticator } from './request-authenticator.js';
 import { requirementsOf } from './requirements.js';
+import { mayBeGivenCookie } from './same-origin.js';
 import './tokenlog.strategy.js';
 
 /**
  * Runs before every guard of the application: the strategy is given a bare request, and must know whose it is and which
- * route it goes to, in a plain `AuthGuard('tokenlog')` too.
+ * route it goes to, in a plain `AuthGuard('tokenlog')` too. Refuses what a route that sets a cookie must not be asked,
+ * before anything is verified and counted.
  */
 @Injectable()
 export class RequestMarker implements CanActivate, RequestDecider {
@@ -24,7 +26,13 @@ export class RequestMarker implements CanActivate, RequestDecider {
   ) {}
 
   canActivate(context: ExecutionContext): true {
-    if (context.getType() === 'http') this.mark(context);
+    if (context.getType() !== 'http') return true;
+    const guarded = this.mark(context);
+    if (guarded.requirements.setsCookie && !mayBeGivenCookie(context.getArgByIndex<IncomingRequest>(0))) {
+      const problem = crossOrigin();
+      this.refuse(guarded, problem);
+      throw problem;
+    }
     return true;
   }
 
@@ -52,8 +60,11 @@ export class RequestMarker implements CanActivate, RequestDecider {
     this.setHeaders(guarded, { 'Content-Type': 'application/problem+json', ...problem.headers });
   }
 
-  private setHeaders({ response }: GuardedRequest, headers: Readonly<Record<string, string>>): void {
-    for (const [name, value] of Object.entries(headers)) this.adapter.httpAdapter.setHeader(response, name, value);
+  private setHeaders({ response }: GuardedRequest, headers: AuthProblem['headers']): void {
+    // A list is a line for each: not every client finds the second challenge in one line.
+    for (const [name, value] of Object.entries(headers)) {
+      this.adapter.httpAdapter.setHeader(response, name, value as string);
+    }
   }
 }
 

@@ -3,12 +3,16 @@ import { heartbeat } from './guard/heartbeat.js';
 import { invalidate } from './guard/invalidate.js';
 import { guardUses } from './guard/uses.js';
 import { identityEvents } from './identity/identity-events.js';
+import { beginEpoch } from './internal/begin-epoch.js';
 import { checkPassword } from './internal/check-password.js';
 import { confirmUser } from './internal/confirm-user.js';
 import { endSession } from './internal/end-session.js';
+import { heldEvents } from './internal/held-events.js';
 import { identityEventApplied } from './internal/identity-event-applied.js';
+import { present } from './internal/present.js';
 import { startSession } from './internal/start-session.js';
 import { userImpact } from './internal/user-impact.js';
+import { usersStanding } from './internal/users-standing.js';
 import type { EventContract, RequestContract } from './message.js';
 import { tokenEvents } from './tokens/token-events.js';
 import { verify } from './tokens/verify.js';
@@ -29,6 +33,10 @@ const requests: RequestContract[] = [
   checkPassword,
   userImpact,
   confirmUser,
+  present,
+  usersStanding,
+  heldEvents,
+  beginEpoch,
 ];
 const SECRET_FIELD = /secret$|hash|password$|credential|proof/i;
 

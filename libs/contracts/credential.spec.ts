@@ -1,6 +1,16 @@
 import fc from 'fast-check';
 import { v7 } from 'uuid';
-import { formatCredential, generateSecret, parseCredential, proofOf } from './credential.js';
+import {
+  formatCredential,
+  generateSecret,
+  maybeAccessKey,
+  parseCredential,
+  presentedText,
+  proofOf,
+  prove,
+  textOfBytes,
+  textOfHeader,
+} from './credential.js';
 
 const token = () => ({ prefix: 'tkl' as const, id: v7(), secret: generateSecret() });
 
@@ -28,6 +38,7 @@ describe('a credential', () => {
     fc.assert(
       fc.property(fc.nat({ max: text.length - 1 }), character, (at, replacement) => {
         fc.pre(text[at] !== replacement);
+        // A space at an end would be no part of it; what is left lacks a character.
         expect(parseCredential(text.slice(0, at) + replacement + text.slice(at + 1))).toBeNull();
       }),
       { numRuns: 2000 },
@@ -42,5 +53,70 @@ describe('a credential', () => {
     const { secret } = token();
     expect(proofOf(secret)).toMatch(/^[0-9A-Za-z_-]{43}$/);
     expect(proofOf(secret)).not.toContain(secret.slice(0, 10));
+  });
+});
+
+/** What files, clipboards, editors and form fields leave around a text. */
+const AROUND = [
+  ' ',
+  '\t',
+  '\n',
+  '\r\n',
+  '\0',
+  '\u007f',
+  '\u0085',
+  '\u00a0',
+  '\u00ad',
+  '\u200b',
+  '\u200e',
+  '\u2028',
+].concat(['\u2060', '\u202e', '\u3000', '\ufeff', '\ufffe', '\u180e']);
+const around = fc.array(fc.constantFrom(...AROUND), { maxLength: 5 }).map((parts) => parts.join(''));
+
+describe('a presented text', () => {
+  const key = 'legacy key of 2009: schlüssel';
+
+  it('is the same whatever stands around it', () => {
+    const text = formatCredential(token());
+    fc.assert(
+      fc.property(around, around, fc.constantFrom(text, key), (before, after, presented) => {
+        expect(presentedText(before + presented + after)).toBe(presented);
+        expect(prove(before + presented + after)).toEqual(prove(presented));
+      }),
+    );
+  });
+
+  it('keeps what stands inside it', () => {
+    for (const part of AROUND) expect(presentedText(`a${part}b`)).toBe(`a${part}b`);
+    expect(presentedText(' \ufeff\r\n')).toBe('');
+  });
+
+  it('is read in the time of its length', () => {
+    const long = `a${' '.repeat(1_000_000)}b${' '.repeat(1_000_000)}`;
+    expect(presentedText(long)).toHaveLength(1_000_002);
+  });
+
+  it('proves an id and its secret, or as a static key itself, or nothing', () => {
+    const credential = token();
+    expect(prove(formatCredential(credential))).toEqual({ id: credential.id, proof: proofOf(credential.secret) });
+    expect(prove(key)).toEqual({ proof: proofOf(key) });
+    const cut = formatCredential(credential).slice(0, -1);
+    for (const none of ['', 'short', 'x'.repeat(15), 'x'.repeat(513), cut, `tks_${key}`]) {
+      expect(prove(none)).toBeNull();
+      expect(maybeAccessKey(none)).toBe(false);
+    }
+  });
+
+  it('is read from bytes in the encoding that they are in', () => {
+    for (const text of [key, '']) {
+      expect(textOfBytes(Buffer.from(text))).toBe(text);
+      expect(textOfBytes(Buffer.from(`\ufeff${text}`))).toBe(text);
+      expect(textOfBytes(Buffer.from(`\ufeff${text}`, 'utf16le'))).toBe(text);
+      expect(textOfBytes(Buffer.from(`\ufeff${text}`, 'utf16le').swap16())).toBe(text);
+      expect(textOfBytes(Buffer.from(text, 'latin1'))).toBe(text);
+      expect(textOfHeader(Buffer.from(text).toString('latin1'))).toBe(text);
+      expect(textOfHeader(text)).toBe(text);
+    }
+    expect(textOfHeader('schlüssel – 鍵')).toBe('schlüssel – 鍵');
   });
 });

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { readAddress } from './address.js';
 
 /** An event as it leaves a service: its JetStream subject, its schema and an example that the schema accepts. */
 export interface EventContract<Schema extends z.ZodType = z.ZodType> {
@@ -35,6 +36,9 @@ export type RequestError = z.infer<typeof requestError>;
 export const text = z
   .string()
   .refine((value) => !value.includes('\0') && value.isWellFormed(), 'must be Unicode text without NUL');
+
+/** An address, in one spelling. A text that is none is `null`: whom a proxy names wrongly must not be refused for it. */
+export const address = z.string().transform(readAddress);
 
 const YEAR_1 = Date.parse('0001-01-01T00:00:00Z');
 const YEAR_10000 = Date.parse('+010000-01-01T00:00:00Z');

@@ -17,7 +17,7 @@ export interface Metadata {
 
 /** An event as the log holds it. */
 export interface RecordedEvent<Event extends NewEvent = NewEvent> {
-  /** Grows with every append; not the order of commits: see `LogCursor`. */
+  /** Grows with every append; not the order of commits: see `Place`. */
   readonly position: string;
   readonly transactionId: string;
   readonly id: string;
@@ -32,13 +32,11 @@ export interface RecordedEvent<Event extends NewEvent = NewEvent> {
   readonly recordedAt: Date;
 }
 
-/** A place in the log in the order of commits: everything before it is settled for good. */
+/** What orders the events that one snapshot shows. Alone it is no place to go on from: see `Place`. */
 export interface LogCursor {
   readonly transactionId: string;
   readonly position: string;
 }
-
-export const LOG_START: LogCursor = { transactionId: '0', position: '0' };
 
 /** A thing whose state is the fold of its stream. */
 export interface Aggregate<State, Event extends NewEvent> {

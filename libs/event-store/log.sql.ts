@@ -59,6 +59,32 @@ export function createLog(schema: string, role: string): string[] {
 }
 
 /**
+ * What came to a log later: checkpoints are snapshots (those from before are carried over when they are read), events of a
+ * type that nobody knew yet are remembered, and so is the history that this log is.
+ */
+export function placesInLog(schema: string, role: string): string[] {
+  return [
+    `ALTER TABLE ${schema}.checkpoints ADD COLUMN seen pg_snapshot, ADD COLUMN reading pg_snapshot,
+      ALTER COLUMN transaction_id DROP NOT NULL, ALTER COLUMN position DROP NOT NULL`,
+    `CREATE TABLE ${schema}.left_events (
+      subscription text NOT NULL,
+      transaction_id xid8 NOT NULL,
+      position bigint NOT NULL,
+      type text NOT NULL,
+      PRIMARY KEY (subscription, transaction_id, position)
+    )`,
+    // Epochs are milliseconds, so that one which begins after a restore is later than all that a lost history had.
+    `CREATE TABLE ${schema}.history (
+      epoch bigint PRIMARY KEY DEFAULT (extract(epoch FROM clock_timestamp()) * 1000)::bigint,
+      reason text NOT NULL
+    )`,
+    `INSERT INTO ${schema}.history (reason) VALUES ('the log was made, or brought up to date')`,
+    `GRANT SELECT, INSERT, DELETE ON ${schema}.left_events TO ${role}`,
+    `GRANT SELECT, INSERT ON ${schema}.history TO ${role}`,
+  ];
+}
+
+/**
  * Makes a service's role where it is missing. It cannot log in: a service becomes it when it connects, and so holds
  * only its grants.
  */

@@ -1,5 +1,6 @@
 import { COLUMNS, type RecordedRow, toRecorded } from './append.js';
 import type { Aggregate, LogCursor, NewEvent, RecordedEvent } from './event.js';
+import { type Place, unseenBy } from './place.js';
 import type { Sql } from './sql.js';
 
 /** The state of an aggregate and the version at which it was read. */
@@ -40,56 +41,99 @@ export interface LogFilter {
   readonly to?: string | undefined;
 }
 
-/**
- * The next events in the order of commits, oldest first. Only those before the oldest transaction still under way are
- * shown: a transaction that commits late is never skipped, at the price of waiting for it.
- */
-export function readLog(sql: Sql, after: LogCursor, limit: number, filter: LogFilter = {}): Promise<RecordedEvent[]> {
-  return readEvents(sql, after, limit, filter, `AND ${SETTLED}`);
+/** Events in the order in which they are read, and where each leaves its reader. */
+export interface LogPage {
+  readonly events: readonly RecordedEvent[];
+  /** Behind each of the events. */
+  readonly places: readonly Place[];
+  /** Behind all that was read. A page that was not full has read all there was. */
+  readonly place: Place;
 }
 
 /**
- * The next events of all that are visible now, without waiting for anybody. Whoever goes on later behind the last of them may
- * skip some: it is for what is read to its end in one snapshot.
- * @param limit `null`: all of them
+ * The next events behind a place: all that are visible now and were not at that place, whatever transactions are open. An
+ * index range, and a look for each transaction that was open then. Not within a transaction that writes events.
  */
-export function readVisible(
-  sql: Sql,
-  after: LogCursor,
-  limit: number | null,
-  filter: LogFilter = {},
-): Promise<RecordedEvent[]> {
-  return readEvents(sql, after, limit, filter, '');
+export async function readLog(sql: Sql, place: Place, limit: number, filter: LogFilter = {}): Promise<LogPage> {
+  const page = await readSnapshot(sql, place, limit, filter);
+  if (place.reading === null || page.events.length === limit) return page;
+  // What was left of the snapshot that was being read; the next one begins where it ends.
+  const rest = await readSnapshot(sql, page.place, limit - page.events.length, filter);
+  return {
+    events: [...page.events, ...rest.events],
+    places: [...page.places, ...rest.places],
+    place: rest.place,
+  };
 }
 
-async function readEvents(
-  sql: Sql,
-  after: LogCursor,
-  limit: number | null,
-  filter: LogFilter,
-  condition: string,
-): Promise<RecordedEvent[]> {
-  const values: unknown[] = [after.transactionId, after.position, limit];
-  const { rows } = await sql.query<RecordedRow>(
-    `SELECT ${COLUMNS} FROM events
-     WHERE (transaction_id, position) > ($1::xid8, $2::bigint) ${condition} ${conditions(filter, values)}
-     ORDER BY events.transaction_id, events.position LIMIT $3`,
+async function readSnapshot(sql: Sql, place: Place, limit: number, filter: LogFilter): Promise<LogPage> {
+  const { from, late } = unseenBy(place.seen);
+  const values: unknown[] = [limit];
+  const rest: string[] = [];
+  if (place.reading !== null) {
+    rest.push(`AND pg_visible_in_snapshot(transaction_id, $${values.push(place.reading)}::pg_snapshot)`);
+  }
+  if (place.after !== null) {
+    const [transactionId, position] = [values.push(place.after.transactionId), values.push(place.after.position)];
+    rest.push(`AND (transaction_id, position) > ($${transactionId}::xid8, $${position}::bigint)`);
+  }
+  rest.push(conditions(filter, values));
+  const part = (condition: string) =>
+    `(SELECT ${COLUMNS}, events.transaction_id AS "orderedBy", events.position AS "thenBy"
+      FROM events WHERE ${condition} ${rest.join(' ')}
+      ORDER BY events.transaction_id, events.position LIMIT $1)`;
+  const parts = [part(`transaction_id >= $${values.push(from)}::xid8`)];
+  if (late.length > 0) parts.push(part(`transaction_id = ANY($${values.push(late)}::xid8[])`));
+  const { rows } = await sql.query<RecordedRow & { snapshot: string; orderedBy: unknown; thenBy: unknown }>(
+    // One row where there is no event: the snapshot is wanted in any case, and it must be that of this statement.
+    `SELECT shown.snapshot::text, unseen.* FROM (SELECT pg_current_snapshot() AS snapshot) AS shown
+     LEFT JOIN LATERAL (
+       SELECT * FROM (${parts.join(' UNION ALL ')}) AS either ORDER BY "orderedBy", "thenBy" LIMIT $1
+     ) AS unseen ON true
+     ORDER BY "orderedBy", "thenBy"`,
     values,
   );
-  return rows.map(toRecorded);
+  const reading = place.reading ?? (rows[0]?.snapshot as string);
+  const events = rows
+    .filter(({ id }) => id !== null)
+    .map(({ snapshot: _, orderedBy: _orderedBy, thenBy: _thenBy, ...row }) => toRecorded(row));
+  const places = events.map((event) => ({ seen: place.seen, reading, after: cursorOf(event) }));
+  const last = places.at(-1);
+  return {
+    events,
+    places,
+    place: last && events.length === limit ? last : { seen: reading, reading: null, after: null },
+  };
+}
+
+/** An event by its id and where it is said to stand. */
+export interface EventReference extends LogCursor {
+  readonly id: string;
+}
+
+/** Those of some events that this log has, each where it is said to stand; a log that was restored may lack some. */
+export async function heldEvents(sql: Sql, references: readonly EventReference[]): Promise<ReadonlySet<string>> {
+  const { rows } = await sql.query<{ id: string }>(
+    `SELECT events.id FROM events JOIN unnest($1::xid8[], $2::bigint[], $3::text[]) AS said(transaction_id, position, id)
+       ON events.transaction_id = said.transaction_id AND events.position = said.position AND events.id::text = said.id`,
+    [
+      references.map(({ transactionId }) => transactionId),
+      references.map(({ position }) => position),
+      references.map(({ id }) => id),
+    ],
+  );
+  return new Set(rows.map(({ id }) => id));
 }
 
 /** How many events `readLog` would show in all. */
 export async function countLog(sql: Sql, filter: LogFilter): Promise<number> {
   const values: unknown[] = [];
   const { rows } = await sql.query<{ total: number }>(
-    `SELECT count(*)::int AS total FROM events WHERE ${SETTLED} ${conditions(filter, values)}`,
+    `SELECT count(*)::int AS total FROM events WHERE true ${conditions(filter, values)}`,
     values,
   );
   return rows[0]?.total ?? 0;
 }
-
-const SETTLED = 'transaction_id < pg_snapshot_xmin(pg_current_snapshot())';
 
 /** A filter as SQL; its values are added to the statement's. */
 function conditions(filter: LogFilter, values: unknown[]): string {
@@ -130,7 +174,7 @@ export async function readHistory(
   return { events: rows.map(toRecorded), total: counted[0]?.total ?? 0 };
 }
 
-/** Where an event stands in the log. */
+/** What orders an event among those that one snapshot shows. */
 export function cursorOf(event: RecordedEvent): LogCursor {
   return { transactionId: event.transactionId, position: event.position };
 }

@@ -1,7 +1,8 @@
 import type { Pool, PoolClient } from 'pg';
-import { LOG_START, type LogCursor } from './event.js';
 import type { Projection } from './event-store.js';
-import { cursorOf, readLog, readVisible } from './read.js';
+import { LOG_START, type Place } from './place.js';
+import { readLog } from './read.js';
+import type { Sql } from './sql.js';
 
 /** Events that are read, and projected, at once. */
 export const REBUILD_BATCH = 5000;
@@ -56,11 +57,10 @@ async function rebuildAlone(
     }
     // The projection's unqualified names now mean the shadows; the log is found behind them.
     await client.query(`SET search_path = ${shadow}, ${schema}`);
-    const { cursor, events } = await catchUp(owner, client, schema, projection, progress);
-
-    const { differences, compared } = await compare(client, schema, shadow, projection, cursor);
-    const last = await swap(client, schema, shadow, role, projection, cursor, compared);
-    return { events: events + compared.size + last, differences };
+    const caughtUp = await catchUp(owner, client, schema, projection, progress);
+    const compared = await compare(client, schema, shadow, projection, caughtUp.place);
+    const last = await swap(client, schema, shadow, role, projection, compared.place);
+    return { events: caughtUp.events + compared.events + last, differences: compared.differences };
   } catch (error) {
     await client.query('ROLLBACK');
     await client.query(`DROP SCHEMA IF EXISTS ${shadow} CASCADE`);
@@ -89,44 +89,57 @@ async function catchUp(
   try {
     await reader.query(`SET search_path = ${schema}`);
     await client.query('SET synchronous_commit = off');
-    let cursor: LogCursor = LOG_START;
     let events = 0;
-    let batch = await readLog(reader, cursor, REBUILD_BATCH);
-    for (let last = batch.at(-1); last; last = batch.at(-1)) {
-      cursor = cursorOf(last);
-      const whole = batch.length === REBUILD_BATCH;
+    let page = await readLog(reader, LOG_START, REBUILD_BATCH);
+    while (page.events.length > 0) {
+      const { place } = page;
       // Both are waited for, whichever fails: without the shadows, the statements of the other would mean the live tables.
       const [projected, next] = await Promise.allSettled([
-        projection.project(client, batch),
-        whole ? readLog(reader, cursor, REBUILD_BATCH) : [],
+        projection.project(client, page.events),
+        page.events.length === REBUILD_BATCH
+          ? readLog(reader, place, REBUILD_BATCH)
+          : { events: [], places: [], place },
       ]);
       if (projected.status === 'rejected') throw projected.reason;
       if (next.status === 'rejected') throw next.reason;
-      events += batch.length;
+      events += page.events.length;
       progress(events);
-      batch = next.value;
+      page = next.value;
     }
     await client.query('RESET synchronous_commit');
-    return { cursor, events };
+    return { place: page.place, events };
   } finally {
     reader.release(true);
   }
 }
 
-/**
- * Compares at one snapshot, which shows the live tables and exactly the events that made them: those behind the fence too,
- * which are projected to the shadows first.
- */
-async function compare(client: PoolClient, schema: string, shadow: string, projection: Projection, cursor: LogCursor) {
+/** Projects what has come since a place, to its end in this statement's snapshot. */
+async function projectRest(
+  client: Sql,
+  projection: Projection,
+  from: Place,
+): Promise<{ place: Place; events: number }> {
+  let place = from;
+  let events = 0;
+  for (;;) {
+    const page = await readLog(client, place, REBUILD_BATCH);
+    if (page.events.length === 0) return { place: page.place, events };
+    await projection.project(client, page.events);
+    events += page.events.length;
+    place = page.place;
+  }
+}
+
+/** Compares at one snapshot, which shows the live tables and exactly the events that made them. */
+async function compare(client: PoolClient, schema: string, shadow: string, projection: Projection, from: Place) {
   await client.query('BEGIN ISOLATION LEVEL REPEATABLE READ');
-  const rest = await readVisible(client, cursor, null);
-  await projection.project(client, rest);
+  const { place, events } = await projectRest(client, projection, from);
   const differences: Record<string, number> = {};
   for (const table of projection.tables) {
     differences[table] = await countDifferences(client, `${schema}.${table}`, `${shadow}.${table}`);
   }
   await client.query('COMMIT');
-  return { differences, compared: new Set(rest.map(({ id }) => id)) };
+  return { place, events, differences };
 }
 
 /**
@@ -140,13 +153,11 @@ async function swap(
   shadow: string,
   role: string,
   projection: Projection,
-  cursor: LogCursor,
-  compared: ReadonlySet<string>,
+  from: Place,
 ): Promise<number> {
   await client.query('BEGIN');
   await client.query(`LOCK TABLE ${projection.tables.map((table) => `${schema}.${table}`).join(', ')}`);
-  const last = (await readVisible(client, cursor, null)).filter(({ id }) => !compared.has(id));
-  await projection.project(client, last);
+  const { events } = await projectRest(client, projection, from);
   for (const table of projection.tables) {
     await client.query(`DROP TABLE ${schema}.${table}`);
     await client.query(`ALTER TABLE ${shadow}.${table} SET SCHEMA ${schema}`);
@@ -154,7 +165,7 @@ async function swap(
   }
   await client.query(`DROP SCHEMA ${shadow}`);
   await client.query('COMMIT');
-  return last.length;
+  return events;
 }
 
 async function countDifferences(client: PoolClient, live: string, rebuilt: string): Promise<number> {

@@ -27,7 +27,7 @@ export const serviceVariables = {
   NATS_URL: z.string().regex(/^(nats|tls|ws|wss):\/\//, 'must begin with nats:// or tls://'),
   SERVER_NAME: z.string().min(1).max(128).default('default'),
   /** Express' `trust proxy`: how many proxies stand in front, so that the caller's address is right in history. */
-  TRUSTED_PROXIES: z.coerce.number().int().min(0).default(0),
+  TRUSTED_PROXIES: z.coerce.number().int().min(0).max(16).default(0),
 };
 
 /**

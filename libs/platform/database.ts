@@ -64,6 +64,7 @@ export async function migrateDatabase(url: string, part: DatabasePart, steps: re
       await lock.query(createRole(part.role));
       await lock.query(`GRANT ${part.role} TO CURRENT_USER`);
       await lock.query(`CREATE SCHEMA IF NOT EXISTS ${part.schema}`);
+      for (const statement of deploymentTable(part.role)) await lock.query(statement);
       await orm.migrator.up();
     } finally {
       // Ending the connection gives the lock back.
@@ -72,6 +73,20 @@ export async function migrateDatabase(url: string, part: DatabasePart, steps: re
   } finally {
     await orm.close();
   }
+}
+
+/** Which Tokenlog a database is of: an id that is made once, whichever service's part is made first. */
+function deploymentTable(role: string): string[] {
+  return [
+    'CREATE SCHEMA IF NOT EXISTS tokenlog',
+    `CREATE TABLE IF NOT EXISTS tokenlog.deployment (
+      id uuid PRIMARY KEY DEFAULT uuidv7(),
+      made_at timestamptz(3) NOT NULL DEFAULT now()
+    )`,
+    'INSERT INTO tokenlog.deployment SELECT WHERE NOT EXISTS (SELECT FROM tokenlog.deployment)',
+    `GRANT USAGE ON SCHEMA tokenlog TO ${role}`,
+    `GRANT SELECT ON tokenlog.deployment TO ${role}`,
+  ];
 }
 
 /** The `pg` pool below MikroORM. */

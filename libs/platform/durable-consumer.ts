@@ -25,9 +25,7 @@ export interface DurableConsumerOptions<Message> {
   /** Of all that the stream holds; left out: everything. */
   readonly subject?: string;
   readonly schema: z.ZodType<Message>;
-  /** One at a time across all replicas, each only when the one before it is done. Else several at once. */
-  readonly inOrder: boolean;
-  /** How many this process handles at once. Default 16, in order 1. */
+  /** How many this process handles at once. Default 16. */
   readonly atOnce?: number;
   /**
    * How long after a process that handles a message has died another one is given it, in milliseconds; while it lives, the
@@ -40,8 +38,6 @@ export interface DurableConsumerOptions<Message> {
   readonly make?: Partial<StreamConfig> & { readonly subjects: string[] };
   /** Must be idempotent, and have committed when it resolves: a message comes at least once. `subject`: it came on. */
   readonly handle: (message: Message, subject: string) => Promise<unknown>;
-  /** Called once the message is acknowledged; the next one is not kept waiting for what it does. */
-  readonly done?: (message: Message) => Promise<void>;
 }
 
 /** PostgreSQL's codes for values that it cannot take: trying again would find the same. */
@@ -57,8 +53,8 @@ const ASK_MS = 2000;
 const IN_PARALLEL = 16;
 /** Enough that messages which wait for their next attempt do not keep the others back. */
 const UNACKNOWLEDGED = 1000;
-const CATCH_UP_MS = 10_000;
-const CATCH_UP_STEP_MS = 50;
+/** How often it is looked whether there is a consumer yet. */
+const STEP_MS = 50;
 
 /** What a consumer of ours never has: each would have it leave out, lose or send elsewhere what it is to deliver. */
 const UNWANTED = [
@@ -104,8 +100,8 @@ export class DurableConsumer<Message> {
 
   /** Starts in the background. */
   start(): void {
-    const { inOrder, atOnce = IN_PARALLEL } = this.options;
-    const workers = Array.from({ length: inOrder ? 1 : atOnce }, () => this.work());
+    const { atOnce = IN_PARALLEL } = this.options;
+    const workers = Array.from({ length: atOnce }, () => this.work());
     this.running = Promise.all([this.watch(), ...workers]);
   }
 
@@ -113,18 +109,6 @@ export class DurableConsumer<Message> {
   async stop(): Promise<void> {
     this.ending.abort();
     await this.running;
-  }
-
-  /** Resolves when what was published so far has been handled, or after ten seconds. */
-  async caughtUp(): Promise<void> {
-    const { stream, durable } = this.options;
-    const deadline = Date.now() + CATCH_UP_MS;
-    const manager = await jetstreamManager(this.nats, { checkAPI: false });
-    while (!this.ending.signal.aborted && Date.now() < deadline) {
-      const info = await manager.consumers.info(stream, durable).catch(() => null);
-      if (info && info.num_pending === 0 && info.num_ack_pending === 0) return;
-      await delay(CATCH_UP_STEP_MS);
-    }
   }
 
   /** Sees to it that stream and consumer are there and as they should be, all the time. */
@@ -170,13 +154,13 @@ export class DurableConsumer<Message> {
 
   /** @returns whether it had to be made, or made again */
   private async ensureConsumer(consumers: ConsumerAPI, made: boolean): Promise<boolean> {
-    const { stream, durable, subject, inOrder, ackWaitMs } = this.options;
+    const { stream, durable, subject, ackWaitMs } = this.options;
     const wanted = {
       durable_name: durable,
       ack_policy: AckPolicy.Explicit,
       deliver_policy: DeliverPolicy.All,
       ack_wait: nanos(ackWaitMs ?? ACK_WAIT_MS),
-      max_ack_pending: inOrder ? 1 : UNACKNOWLEDGED,
+      max_ack_pending: UNACKNOWLEDGED,
       ...(subject && { filter_subject: subject }),
     };
     const found = await consumers.info(stream, durable).catch(unlessMissing(JetStreamApiCodes.ConsumerNotFound));
@@ -198,7 +182,7 @@ export class DurableConsumer<Message> {
     while (!this.ending.signal.aborted) {
       const { consumer } = this;
       try {
-        if (!consumer) await this.pause(CATCH_UP_STEP_MS);
+        if (!consumer) await this.pause(STEP_MS);
         else await this.takeNext(consumer);
       } catch {
         // The consumer or the server is away: `watch` says so, and makes it again.
@@ -242,9 +226,6 @@ export class DurableConsumer<Message> {
     try {
       await this.options.handle(parsed.data, message.subject);
       await message.ackAck();
-      this.options
-        .done?.(parsed.data)
-        .catch((error: Error) => this.logger.error(`${message.subject}: ${error.message}`));
     } catch (error) {
       const { backOffMs = [RETRY_MS] } = this.options;
       const wait = backOffMs[Math.min(message.info.deliveryCount, backOffMs.length) - 1] ?? RETRY_MS;

@@ -3,7 +3,7 @@ import { ConsoleLogger, type DynamicModule, type INestApplication, Logger, type 
 import { NestFactory } from '@nestjs/core';
 import type { NestExpressApplication } from '@nestjs/platform-express';
 import { DocumentBuilder, SwaggerModule } from '@nestjs/swagger';
-import { plainAddress } from '@tokenlog/contracts/address.js';
+import { readAddress } from '@tokenlog/contracts/address.js';
 import type { NextFunction, Request, Response } from 'express';
 import { ConfigError } from './config.js';
 import { NatsRequestServer } from './nats-transport.js';
@@ -40,7 +40,7 @@ export async function createService(service: ServiceDefinition): Promise<INestAp
   app.use((request: Request, response: Response, next: NextFunction) => {
     // Answers are about people and their secrets.
     response.setHeader('Cache-Control', 'no-store');
-    if (request.ip) Object.defineProperty(request, 'ip', { value: plainAddress(request.ip) });
+    Object.defineProperty(request, 'ip', { value: readAddress(request.ip) ?? undefined });
     next();
   });
   app.useBodyParser('json', { limit: BODY_LIMIT });

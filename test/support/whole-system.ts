@@ -17,6 +17,7 @@ export interface Issued {
 export class WholeSystem {
   private constructor(
     readonly system: System,
+    readonly dataDir: string,
     readonly identity: Http,
     readonly tokens: Http,
     readonly example: Http,
@@ -26,10 +27,15 @@ export class WholeSystem {
   admin = '';
 
   static async start(name: string, variables: Record<string, string> = {}): Promise<WholeSystem> {
+    return WholeSystem.startIn(await testFolder(name), variables);
+  }
+
+  /** On the data of one that was stopped. */
+  static async startIn(dataDir: string, variables: Record<string, string> = {}): Promise<WholeSystem> {
     const env = { ...process.env, ADMIN_PASSWORD, DATABASE_URL: '', NATS_URL: '', ...variables };
-    const system = await startSystem({ dataDir: await testFolder(name), ports: 'free', fsync: false, env });
+    const system = await startSystem({ dataDir, ports: 'free', fsync: false, env });
     const client = (service: 'identity' | 'tokens' | 'example') => httpClient(service, system[service].url, silent);
-    const whole = new WholeSystem(system, client('identity'), client('tokens'), client('example'));
+    const whole = new WholeSystem(system, dataDir, client('identity'), client('tokens'), client('example'));
     whole.admin = await whole.logIn('admin', ADMIN_PASSWORD);
     return whole;
   }

@@ -15,6 +15,8 @@ import {
   verify,
 } from '@tokenlog/contracts/tokens/verify.js';
 
+const INVALID = JSON.stringify({ error: { code: 'invalid-request', detail: 'Unrecognized key: "roles"' } });
+
 /** What a test hands out. */
 export interface Issued {
   readonly username?: string;
@@ -31,6 +33,8 @@ export class TestTokenService {
   readonly requests: VerifyRequest[] = [];
   /** Set: the reply to everything, whatever it is. `silence`: none. */
   reply: string | 'silence' | undefined;
+  /** Set: it is one from before a question could name roles, which refuses those that do. */
+  knowsNoRoles = false;
 
   private readonly issued = new Map<string, { proof: string; reply: ActiveReply }>();
   private readonly refusals = new Map<string, RefusalReason>();
@@ -53,7 +57,8 @@ export class TestTokenService {
       callback: (_error, message) => {
         const request = verify.request.parse(message.json());
         service.requests.push(request);
-        if (service.reply !== 'silence') message.respond(service.reply ?? JSON.stringify(service.decide(request)));
+        if (service.knowsNoRoles && request.roles) message.respond(INVALID);
+        else if (service.reply !== 'silence') message.respond(service.reply ?? JSON.stringify(service.decide(request)));
       },
     });
     await service.connection.flush();
@@ -111,6 +116,7 @@ export class TestTokenService {
   reset(): void {
     this.requests.length = 0;
     this.reply = undefined;
+    this.knowsNoRoles = false;
   }
 
   private issue(prefix: CredentialPrefix, id: string, reply: ActiveReply): string {
@@ -131,6 +137,9 @@ export class TestTokenService {
     const { scopes } = found.reply;
     if (request.scopes && !scopes.includes('*') && !request.scopes.some((scope) => scopes.includes(scope))) {
       return { active: false, reason: 'scope' };
+    }
+    if (request.roles && !request.roles.some((role) => found.reply.user.roles.includes(role))) {
+      return { active: false, reason: 'scope', missing: 'role' };
     }
     return found.reply;
   }

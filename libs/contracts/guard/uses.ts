@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { defineEvent, instant, text } from '../message.js';
+import { address, defineEvent, instant, text } from '../message.js';
 
 /** The JetStream stream that takes reports of uses until the token service has counted them. */
 export const GUARD_USES_STREAM = 'GUARD_USES';
@@ -17,8 +17,8 @@ export const USES_PER_PART = 1_000_000;
 const MOST_REPORTS = 4_000_000;
 
 /**
- * Uses that a guard answered from memory; said under its name, where it has one. `report` counts the guard's reports from 1: a report that comes twice is counted
- * once.
+ * Uses that a guard answered from memory; said under its name, where it has one. `report` counts the guard's reports from 1: a
+ * report that comes twice is counted once.
  */
 export const guardUses = defineEvent({
   subject: 'tokens.guard.uses',
@@ -34,7 +34,7 @@ export const guardUses = defineEvent({
           lastAt: instant,
           /** `ip` is an address; what is none is counted without one. */
           breakdown: z
-            .array(z.object({ ip: text.max(64).nullable(), count: z.int().positive().max(USES_PER_PART) }))
+            .array(z.object({ ip: address.nullable(), count: z.int().positive().max(USES_PER_PART) }))
             .min(1)
             .max(ADDRESSES_PER_TOKEN + 1),
         }),

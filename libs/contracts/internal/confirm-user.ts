@@ -7,10 +7,15 @@ import { defineRequest } from '../message.js';
  */
 export const confirmUser = defineRequest({
   subject: 'internal.tokens.confirm-user',
-  request: z.strictObject({ userId: z.uuid(), version: z.int32().positive() }),
+  request: z.strictObject({
+    userId: z.uuid(),
+    version: z.int32().positive(),
+    /** Which history of identity's log the version is of. */
+    epoch: z.int().nonnegative().optional(),
+  }),
   reply: z.object({ holds: z.literal(true) }),
   example: {
-    request: { userId: '01997c9e-1111-7111-8111-111111111111', version: 3 },
+    request: { userId: '01997c9e-1111-7111-8111-111111111111', version: 3, epoch: 1_763_000_000_000 },
     reply: { holds: true },
   },
 });

@@ -1,17 +1,26 @@
 import { z } from 'zod';
-import { defineRequest, instant, text } from '../message.js';
+import { exampleFacts, userFacts } from '../identity/user-facts.js';
+import { address, defineRequest, instant, text } from '../message.js';
 
-const origin = { ip: text.max(64).nullable() };
+const origin = { ip: address.nullable() };
 
 /**
- * Identity asks for a session after a login. With a password: of a user whose latest identity event is `userVersion`
- * (the token service first catches up to it). With a token in the password's place (S4): of that token, whose owner's
+ * Identity asks for a session after a login. With a password: of a user whose latest identity event is `userVersion` of the
+ * history `userEpoch`; `user` is what that event says, so that nobody has to wait for it. With a token in the password's place (S4): of that token, whose owner's
  * account name must be `username`.
  */
 export const startSession = defineRequest({
   subject: 'internal.tokens.start-session',
   request: z.discriminatedUnion('with', [
-    z.strictObject({ with: z.literal('password'), userId: z.uuid(), userVersion: z.int32().positive(), ...origin }),
+    z.strictObject({
+      with: z.literal('password'),
+      userId: z.uuid(),
+      userVersion: z.int32().positive(),
+      /** These two are missing in requests of versions that waited for the event. */
+      userEpoch: z.int().nonnegative().optional(),
+      user: userFacts.optional(),
+      ...origin,
+    }),
     z.strictObject({ with: z.literal('token'), credential: z.string().max(4096), username: text.max(256), ...origin }),
   ]),
   reply: z.discriminatedUnion('started', [
@@ -25,7 +34,14 @@ export const startSession = defineRequest({
     z.object({ started: z.literal(false), reason: z.string() }),
   ]),
   example: {
-    request: { with: 'password', userId: '01997c9e-1111-7111-8111-111111111111', userVersion: 3, ip: '192.0.2.7' },
+    request: {
+      with: 'password',
+      userId: '01997c9e-1111-7111-8111-111111111111',
+      userVersion: 3,
+      userEpoch: 1_763_000_000_000,
+      user: exampleFacts,
+      ip: '192.0.2.7',
+    },
     reply: {
       started: true,
       sessionId: '01997c9e-4444-7444-8444-444444444444',

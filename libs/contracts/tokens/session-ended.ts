@@ -2,7 +2,14 @@ import { z } from 'zod';
 import { defineEvent, eventBase } from '../message.js';
 import { exampleToken } from './example-token.js';
 
-export const sessionEndReason = z.enum(['logout', 'ended', 'token', 'user-deleted', 'password-changed']);
+export const sessionEndReason = z.enum([
+  'logout',
+  'ended',
+  'token',
+  'user-deleted',
+  'user-disabled',
+  'password-changed',
+]);
 export type SessionEndReason = z.infer<typeof sessionEndReason>;
 
 /** A session is over before its expiry: its user's doing, an admin's, or because what it stood on ended (S29). */

@@ -13,6 +13,9 @@ export const sessionStarted = defineEvent({
     expiresAt: instant,
     /** Of the token's secret that was proved; null for a password. */
     secretGeneration: z.int().positive().nullish(),
+    /** Of a session that a password started: the version of the user then, and of which epoch of identity's log. */
+    userVersion: z.int().positive().optional(),
+    userEpoch: z.int().nonnegative().optional(),
   }),
   example: {
     ...exampleToken,

@@ -13,6 +13,8 @@ export const tokenRefused = defineEvent({
     type: z.literal('token-refused'),
     tokenId: z.uuid(),
     reason: refusalReason,
+    /** As in the reply to `tokens.verify`. */
+    missing: z.literal('role').optional(),
     service: z.string().nullable(),
     ip: z.string().nullable(),
   }),

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { defineRequest, instant, role, scope, text } from '../message.js';
+import { address, defineRequest, instant, role, scope, text } from '../message.js';
 
 /**
  * Why a credential is refused: a closed list (S33). Without proof of possession of a secret that the token has
@@ -26,12 +26,17 @@ export const presentedName = text.max(128);
 const question = {
   /** Any one of these is enough (S25). Left out: no scope is asked for. Empty: nothing matches. */
   scopes: z.array(scope).max(64).optional(),
+  /**
+   * The user must have any one of these (S26): whoever lacks them all is refused, and nothing is counted (S34). Left out: no role
+   * is asked for. Empty: nothing matches. Services from before this field refuse a question that has it as `invalid-request`.
+   */
+  roles: z.array(role).max(64).optional(),
   /** The account name that was presented with it (S4): another's than the owner's makes the credential `unknown`. */
   username: presentedName.optional(),
   /** The name of the service that asks, for the token's history. */
   service: text.min(1).max(128).optional(),
   /** The address of the caller of that service, for the token's history. */
-  ip: text.max(64).optional(),
+  ip: address.nullable().optional(),
 };
 
 /** base64url(SHA-256(secret)) */
@@ -81,7 +86,15 @@ export const activeReply = z.object({
 });
 export type ActiveReply = z.infer<typeof activeReply>;
 
-export const refusedReply = z.object({ active: z.literal(false), reason: refusalReason });
+/**
+ * `missing: 'role'` beside the reason `scope`: the credential is good, its user has none of the roles that were asked for. The
+ * reasons are a closed list, and who does not know the field takes it for what it comes to: not allowed here.
+ */
+export const refusedReply = z.object({
+  active: z.literal(false),
+  reason: refusalReason,
+  missing: z.literal('role').optional(),
+});
 
 export const verifyReply = z.discriminatedUnion('active', [activeReply, refusedReply]);
 export type VerifyReply = z.infer<typeof verifyReply>;

@@ -1,7 +1,7 @@
 import pg from 'pg';
 import { testDatabase } from '../../../test/support/database.js';
 import type { Aggregate } from '../event.js';
-import { createLog, createRole } from '../log.sql.js';
+import { createLog, createRole, placesInLog } from '../log.sql.js';
 
 export const SCHEMA = 'log';
 export const ROLE = 'tokenlog_test_log';
@@ -12,7 +12,7 @@ export async function testLog() {
   const owner = new pg.Pool({ connectionString: database.url, options: `-c search_path=${SCHEMA}` });
   await owner.query(createRole(ROLE));
   await owner.query(`CREATE SCHEMA ${SCHEMA}`);
-  for (const statement of createLog(SCHEMA, ROLE)) await owner.query(statement);
+  for (const statement of [...createLog(SCHEMA, ROLE), ...placesInLog(SCHEMA, ROLE)]) await owner.query(statement);
   const pool = new pg.Pool({
     connectionString: database.url,
     max: 20,

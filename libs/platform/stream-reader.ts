@@ -1,0 +1,320 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import {
+  type ConsumerMessages,
+  DeliverPolicy,
+  type JetStreamManager,
+  type JsMsg,
+  jetstream,
+  jetstreamManager,
+  type StreamInfo,
+} from '@nats-io/jetstream';
+import type { NatsConnection } from '@nats-io/transport-node';
+import { Logger } from '@nestjs/common';
+import { ConcurrencyError } from '@tokenlog/event-store/event.js';
+import { asOneProcess } from '@tokenlog/event-store/one-process.js';
+import type { Sql } from '@tokenlog/event-store/sql.js';
+import type { Pool, PoolClient } from 'pg';
+import type { z } from 'zod';
+import { type Provenance, provenanceOf } from './log-headers.js';
+
+/** A message of a stream, by its schema, and where it is from. */
+export interface StreamMessage<Message> {
+  readonly sequence: number;
+  readonly message: Message;
+  readonly provenance: Provenance;
+}
+
+/** How far a reader has come in a stream; kept in the database, which alone says what was done. */
+export interface StreamPlace {
+  readonly reader: string;
+  /** When the stream was made: another one of the same name is another stream. */
+  readonly streamCreated: string;
+  readonly sequence: number;
+}
+
+/** What a service reads from a stream, in order, and what it does with it. */
+export interface StreamReaderOptions<Message> {
+  readonly stream: string;
+  /** Names the place; one process at a time reads for a name. */
+  readonly name: string;
+  readonly schema: z.ZodType<Message>;
+  /** The types of message that this version knows. Others are left for a version that does. */
+  readonly types: readonly string[];
+  /** A durable consumer that did this before: where it had come to is taken over, and it goes. */
+  readonly replaces?: string;
+  /** Called before reading begins, and again when it begins anew. */
+  readonly begins?: () => Promise<void>;
+  /** Called every second or so while it reads. */
+  readonly meanwhile?: () => Promise<void>;
+  /** Does what the messages ask for, in transactions each of which moves the place with it, by `moveStreamPlace`. */
+  readonly handle: (messages: readonly StreamMessage<Message>[], from: StreamPlace) => Promise<StreamPlace>;
+}
+
+const BATCH = 256;
+/** What the server sends ahead while a batch is handled. */
+const AHEAD = 1024;
+const RETRY_MS = 500;
+const CHECK_MS = 1000;
+const CATCH_UP_MS = 10_000;
+const CATCH_UP_STEP_MS = 50;
+
+/**
+ * Reads a stream in order, one process at a time, from the place that the database remembers: what was done and how far it
+ * has come are one transaction. A process that is killed loses the lock with its connection, and another goes on at once;
+ * nothing of the server's is relied on but the stream itself, which may be deleted and made again, restored, or filled anew.
+ */
+export class StreamReader<Message> {
+  private readonly logger: Logger;
+  private readonly ending = new AbortController();
+  private running: Promise<void> = Promise.resolve();
+  private messages: ConsumerMessages | undefined;
+  private readonly toldTypes = new Set<string>();
+
+  constructor(
+    private readonly pool: Pool,
+    private readonly nats: NatsConnection,
+    private readonly options: StreamReaderOptions<Message>,
+  ) {
+    this.logger = new Logger(`Reader ${options.name}`);
+  }
+
+  /** Starts in the background. */
+  start(): void {
+    this.running = this.run();
+  }
+
+  /** Stops after the batch under way. */
+  async stop(): Promise<void> {
+    this.ending.abort();
+    await this.messages?.close();
+    await this.running;
+  }
+
+  /** Resolves when what was published so far has been handled, or after ten seconds. */
+  async caughtUp(): Promise<void> {
+    const deadline = performance.now() + CATCH_UP_MS;
+    const { streams } = await this.manager();
+    while (!this.ending.signal.aborted && performance.now() < deadline) {
+      const info = await streams.info(this.options.stream).catch(() => null);
+      const place = await readStreamPlace(this.pool, this.options.name);
+      if (info && place?.streamCreated === info.created && place.sequence >= info.state.last_seq) return;
+      await delay(CATCH_UP_STEP_MS);
+    }
+  }
+
+  private manager(): Promise<JetStreamManager> {
+    return jetstreamManager(this.nats, { checkAPI: false });
+  }
+
+  private async run(): Promise<void> {
+    let said = '';
+    while (!this.ending.signal.aborted) {
+      try {
+        await asOneProcess(this.pool, `reader ${this.options.name}`, (client) => this.follow(client));
+        said = '';
+      } catch (error) {
+        const { message } = error as Error;
+        // Its publisher makes the stream; until that has been up once there is none to read.
+        if (message !== said && !this.ending.signal.aborted) {
+          this.logger.warn(`${this.options.stream} is not read: ${message}; it is tried again`);
+        }
+        said = message;
+      }
+      await delay(RETRY_MS, undefined, { signal: this.ending.signal }).catch(() => undefined);
+    }
+  }
+
+  private async follow(client: PoolClient): Promise<void> {
+    const manager = await this.manager();
+    const info = await manager.streams.info(this.options.stream);
+    let place = await this.begin(client, manager, info);
+    await this.options.begins?.();
+    await this.takeUpLeftMessages(client, manager, place);
+    const consumer = await jetstream(this.nats).consumers.get(this.options.stream, {
+      deliver_policy: DeliverPolicy.StartSequence,
+      opt_start_seq: place.sequence + 1,
+    });
+    const messages = await consumer.consume({ max_messages: AHEAD, idle_heartbeat: CHECK_MS });
+    this.messages = messages;
+    if (this.ending.signal.aborted) await messages.close();
+    let failure: unknown;
+    const end = (error: unknown) => {
+      failure ??= error;
+      void messages.close();
+    };
+    // Whoever has lost the lock stops; what it does meanwhile, `moveStreamPlace` refuses.
+    client.on('error', end);
+    const watch = this.watch(manager, () => place, end);
+    try {
+      let batch: JsMsg[] = [];
+      for await (const message of messages) {
+        batch.push(message);
+        if (batch.length < BATCH && message.info.pending > 0) continue;
+        place = await this.handle(client, batch, place);
+        batch = [];
+      }
+      if (failure !== undefined) throw failure;
+    } finally {
+      watch.abort();
+      client.off('error', end);
+      await messages.close();
+    }
+  }
+
+  /** Where to go on: at the remembered place, or at the start of a stream that is another one than then. */
+  private async begin(sql: Sql, { consumers }: JetStreamManager, { created, state }: StreamInfo): Promise<StreamPlace> {
+    const { name: reader, stream, replaces } = this.options;
+    const remembered = await readStreamPlace(sql, reader);
+    const replaced = replaces ? await consumers.info(stream, replaces).catch(() => null) : null;
+    let sequence = remembered?.sequence ?? replaced?.ack_floor.stream_seq ?? 0;
+    if (remembered && remembered.streamCreated !== created) {
+      this.logger.warn(`${stream} was made anew at ${created}; it is read from its start`);
+      sequence = 0;
+    }
+    if (sequence > state.last_seq) {
+      this.logger.warn(
+        `${stream} has lost its end behind ${state.last_seq}; what is written there again is read again`,
+      );
+      sequence = state.last_seq;
+    }
+    const place = { reader, streamCreated: created, sequence };
+    await sql.query(
+      `INSERT INTO stream_places (reader, stream_created, sequence) VALUES ($1, $2, $3)
+       ON CONFLICT (reader) DO UPDATE SET stream_created = excluded.stream_created, sequence = excluded.sequence`,
+      [reader, created, sequence],
+    );
+    if (replaced && replaces) await consumers.delete(stream, replaces);
+    return place;
+  }
+
+  private async handle(sql: Sql, batch: readonly JsMsg[], from: StreamPlace): Promise<StreamPlace> {
+    const known: StreamMessage<Message>[] = [];
+    for (const message of batch) {
+      const parsed = this.parse(message);
+      if (parsed === 'left') await this.leave(sql, message);
+      else if (parsed) known.push(parsed);
+    }
+    const place = known.length > 0 ? await this.options.handle(known, from) : from;
+    const last = batch.at(-1)?.seq ?? place.sequence;
+    if (last <= place.sequence) return place;
+    return moveStreamPlace(sql, place, last);
+  }
+
+  private parse(message: JsMsg): StreamMessage<Message> | 'left' | null {
+    let body: unknown;
+    try {
+      body = message.json();
+    } catch {
+      // Not JSON: refused by the schema.
+    }
+    const parsed = this.options.schema.safeParse(body);
+    if (parsed.success) {
+      return { sequence: message.seq, message: parsed.data, provenance: provenanceOf(message.headers) };
+    }
+    const { type } = (body ?? {}) as { type?: unknown };
+    if (typeof type === 'string' && !this.options.types.includes(type)) {
+      if (!this.toldTypes.has(type)) {
+        this.toldTypes.add(type);
+        this.logger.warn(`messages of type ${type} are left for a version that knows them; all others go on`);
+      }
+      return 'left';
+    }
+    this.logger.error(
+      `${message.subject} #${message.seq} is not by the contract and is left out: ${parsed.error.message}`,
+    );
+    return null;
+  }
+
+  private async leave(sql: Sql, { seq, subject }: JsMsg): Promise<void> {
+    const { name } = this.options;
+    await sql.query('INSERT INTO left_messages VALUES ($1, $2, $3) ON CONFLICT DO NOTHING', [name, seq, subject]);
+  }
+
+  /** Those that an older version left; what the stream does not have any more is gone. */
+  private async takeUpLeftMessages(sql: Sql, { streams }: JetStreamManager, place: StreamPlace): Promise<void> {
+    const { name, stream, types } = this.options;
+    const { rows } = await sql.query<{ sequence: number; subject: string }>(
+      'SELECT sequence::float8, subject FROM left_messages WHERE reader = $1 ORDER BY sequence',
+      [name],
+    );
+    for (const { sequence, subject } of rows) {
+      if (!types.includes(subject.slice(subject.indexOf('.') + 1))) continue;
+      const stored = await streams.getMessage(stream, { seq: sequence });
+      const parsed = this.options.schema.safeParse(stored?.json());
+      if (stored && parsed.success) {
+        const { sequence: at } = place;
+        await this.options.handle(
+          [{ sequence: at, message: parsed.data, provenance: provenanceOf(stored.header) }],
+          place,
+        );
+      }
+      await sql.query('DELETE FROM left_messages WHERE reader = $1 AND sequence = $2', [name, sequence]);
+    }
+  }
+
+  /** A stream or consumer that somebody changed under it is found within a second or two. */
+  private watch(manager: JetStreamManager, placeNow: () => StreamPlace, end: (error: unknown) => void) {
+    const watching = new AbortController();
+    const look = async () => {
+      let behind = { sequence: -1, times: 0 };
+      while (!watching.signal.aborted) {
+        await delay(CHECK_MS, undefined, { signal: watching.signal });
+        const { sequence, streamCreated } = placeNow();
+        const { created, state } = await manager.streams.info(this.options.stream);
+        if (created !== streamCreated || state.last_seq < sequence) throw new Error('the stream is not what it was');
+        const stands = state.last_seq > sequence && placeNow().sequence === behind.sequence;
+        behind = { sequence: placeNow().sequence, times: stands ? behind.times + 1 : 0 };
+        if (behind.times > STANDS_AFTER) throw new Error('nothing comes any more, though there is something to come');
+        await this.options.meanwhile?.();
+      }
+    };
+    look().catch((error) => {
+      if (!watching.signal.aborted) end(error);
+    });
+    return watching;
+  }
+}
+
+/** Looks in a row that find it at the same place with something before it. */
+const STANDS_AFTER = 4;
+
+/** How far a reader has come; null: it has not begun. */
+export async function readStreamPlace(sql: Sql, reader: string): Promise<StreamPlace | null> {
+  const { rows } = await sql.query<StreamPlace>(
+    `SELECT reader, stream_created AS "streamCreated", sequence::float8 FROM stream_places WHERE reader = $1`,
+    [reader],
+  );
+  return rows[0] ?? null;
+}
+
+/**
+ * Moves the place, in the transaction that does what was read up to there.
+ * @throws ConcurrencyError where another process has moved it: that one has the lock now
+ */
+export async function moveStreamPlace(sql: Sql, from: StreamPlace, sequence: number): Promise<StreamPlace> {
+  const { rows } = await sql.query(
+    `UPDATE stream_places SET sequence = $4 WHERE reader = $1 AND stream_created = $2 AND sequence = $3 RETURNING reader`,
+    [from.reader, from.streamCreated, from.sequence, sequence],
+  );
+  if (rows.length === 0) throw new ConcurrencyError(`another process reads for ${from.reader}`);
+  return { ...from, sequence };
+}
+
+/** The DDL of what a reader remembers, in a service's schema. */
+export function streamPlaces(schema: string, role: string): string[] {
+  return [
+    `CREATE TABLE ${schema}.stream_places (
+      reader text PRIMARY KEY,
+      stream_created text NOT NULL,
+      sequence bigint NOT NULL
+    )`,
+    `CREATE TABLE ${schema}.left_messages (
+      reader text NOT NULL,
+      sequence bigint NOT NULL,
+      subject text NOT NULL,
+      PRIMARY KEY (reader, sequence)
+    )`,
+    `GRANT SELECT, INSERT, UPDATE ON ${schema}.stream_places TO ${role}`,
+    `GRANT SELECT, INSERT, DELETE ON ${schema}.left_messages TO ${role}`,
+  ];
+}
