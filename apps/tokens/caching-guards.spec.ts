@@ -240,7 +240,7 @@ describe('caching guards', () => {
     );
   });
 
-  it('S34 report a use from an address that is longer than any, cut to what the contract takes', async () => {
+  it('S34 report a use from what is no address as one without an address', async () => {
     const guard = await startGuard();
     const { tokenId, secret } = await issue();
     await warm(guard, secret);
@@ -253,7 +253,7 @@ describe('caching guards', () => {
         [tokenId],
       );
       const told = rows.flatMap(({ data }) => data.breakdown);
-      expect(told).toContainEqual(expect.objectContaining({ ip: 'x'.repeat(64), count: 1 }));
+      expect(told).toContainEqual(expect.objectContaining({ ip: null, count: 1 }));
     });
   });
 

@@ -29,7 +29,8 @@ const refusedUses = new Counter({
 
 /** `$1` tokens, `$2` the guard's name. One row at least, for the time. */
 const KNOWN_OF_REPORT = `
-SELECT clock_timestamp() AS now, t.id, a.first_at AS "firstAt"
+SELECT extract(epoch FROM clock_timestamp())::float8 * 1000 AS now, t.id,
+  extract(epoch FROM a.first_at)::float8 * 1000 AS "firstAt"
 FROM (SELECT) AS once
 LEFT JOIN tokens t ON t.id = ANY($1)
 LEFT JOIN guard_answers a ON a.name = $2 AND a.token_id = t.id`;
@@ -87,23 +88,23 @@ export class CountGuardUsesHandler implements ICommandHandler<CountGuardUses> {
       name ?? service,
       `${month}-01`,
     ];
-    await this.pool.query(COUNT_USES, values(monthOf(first.use.lastAt, known.now))).catch((error) => {
+    await this.pool.query(COUNT_USES, values(monthOf(Date.parse(first.use.lastAt), known.now))).catch((error) => {
       if ((error as { code?: string }).code !== NO_PARTITION) throw error;
       // From before the log began.
-      return this.pool.query(COUNT_USES, values(monthOf(known.now.toISOString(), known.now)));
+      return this.pool.query(COUNT_USES, values(monthOf(known.now, known.now)));
     });
     this.store.appended();
   }
 
   private async knownOf({ uses }: GuardUses, name: string | null): Promise<Known> {
-    const { rows } = await this.pool.query<{ now: Date; id: string | null; firstAt: Date | null }>(KNOWN_OF_REPORT, [
-      uses.map(({ tokenId }) => tokenId),
-      name,
-    ]);
+    const { rows } = await this.pool.query<{ now: number; id: string | null; firstAt: number | null }>(
+      KNOWN_OF_REPORT,
+      [uses.map(({ tokenId }) => tokenId), name],
+    );
     const tokens = rows.flatMap(({ id, firstAt }) =>
       id === null ? [] : [[id, name === null ? undefined : firstAt] as const],
     );
-    return { now: rows[0]?.now ?? new Date(), tokens: new Map(tokens) };
+    return { now: rows[0]?.now ?? 0, tokens: new Map(tokens) };
   }
 
   /** @returns whether the use is counted after all */
@@ -121,8 +122,6 @@ export class CountGuardUsesHandler implements ICommandHandler<CountGuardUses> {
 }
 
 /** The month that a report belongs to, the same each time it comes; this month, where it is more than a day away. */
-function monthOf(reported: string, now: Date): string {
-  const at = Date.parse(reported);
-  const isNear = Math.abs(at - now.getTime()) < 86_400_000;
-  return new Date(isNear ? at : now).toISOString().slice(0, 7);
+function monthOf(reported: number, now: number): string {
+  return new Date(Math.abs(reported - now) < 86_400_000 ? reported : now).toISOString().slice(0, 7);
 }

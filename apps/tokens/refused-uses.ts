@@ -13,13 +13,13 @@ type Use = GuardUses['uses'][number];
 
 /** What the token service knows about a report that it was sent. */
 export interface Known {
-  /** The database's time. */
-  readonly now: Date;
+  /** The database's time, in milliseconds since 1970. */
+  readonly now: number;
   /**
-   * The tokens that there are: for a guard with a name, when each was first verified for it, and `null` where it never was;
+   * The tokens that there are: for a guard with a name, when each was first verified for it (as `now`), and `null` where it never was;
    * for the others, `undefined`.
    */
-  readonly tokens: ReadonlyMap<string, Date | null | undefined>;
+  readonly tokens: ReadonlyMap<string, number | null | undefined>;
 }
 
 /** Why a use is not counted: a closed list. */
@@ -36,14 +36,14 @@ export type UseRefusal =
 export function refusalOf(use: Use, { now, tokens }: Known): UseRefusal | null {
   const [firstAt, lastAt] = [Date.parse(use.firstAt), Date.parse(use.lastAt)];
   if (firstAt > lastAt) return 'ends-before-it-begins';
-  if (lastAt > now.getTime() + CLOCKS_DIFFER_MS) return 'in-the-future';
-  if (firstAt < now.getTime() - REPORTS_KEPT_MS - CLOCKS_DIFFER_MS) return 'too-old';
+  if (lastAt > now + CLOCKS_DIFFER_MS) return 'in-the-future';
+  if (firstAt < now - REPORTS_KEPT_MS - CLOCKS_DIFFER_MS) return 'too-old';
   if (lastAt - firstAt > LONGEST_REPORT_MS) return 'too-long';
   if (use.breakdown.reduce((sum, { count }) => sum + count, 0) > mostWithin(firstAt, lastAt)) return 'too-many';
   if (!tokens.has(use.tokenId)) return 'unknown-token';
   const answeredAt = tokens.get(use.tokenId);
   if (answeredAt === null) return 'not-answered-for';
-  if (answeredAt && firstAt < answeredAt.getTime() - CLOCKS_DIFFER_MS) return 'not-answered-for';
+  if (answeredAt !== undefined && firstAt < answeredAt - CLOCKS_DIFFER_MS) return 'not-answered-for';
   return null;
 }
 
@@ -56,8 +56,8 @@ export function areTooMany(uses: readonly Use[]): boolean {
 }
 
 /** A use as it is written to the log: not ahead of the time. */
-export function asCounted(use: Use, now: Date): Use {
-  const atMostNow = (at: string) => new Date(Math.min(Date.parse(at), now.getTime())).toISOString();
+export function asCounted(use: Use, now: number): Use {
+  const atMostNow = (at: string) => new Date(Math.min(Date.parse(at), now)).toISOString();
   return { ...use, firstAt: atMostNow(use.firstAt), lastAt: atMostNow(use.lastAt) };
 }
 
