@@ -3,6 +3,7 @@ import { LEASE_MS } from '@tokenlog/contracts/guard/heartbeat.js';
 import type { Sql } from '@tokenlog/event-store/sql.js';
 import type { Pool } from 'pg';
 import { barName, mayBegin } from './guard-standing.js';
+import type { Turns } from './turns.js';
 
 /** Clocks of the same rate within a hundredth may differ by this much over a lease; the rest is rounding. */
 const MARGIN_MS = 50;
@@ -43,7 +44,12 @@ export type LeaseRefusal = 'fenced' | 'another-name' | 'too-many' | 'barred';
  * thinks it does, who reckons from when it sent the heartbeat.
  * @returns why not, or null when it is granted
  */
-export async function grantLease(pool: Pool, beat: Heartbeat, name: string | null): Promise<LeaseRefusal | null> {
+export async function grantLease(
+  pool: Pool,
+  turns: Turns,
+  beat: Heartbeat,
+  name: string | null,
+): Promise<LeaseRefusal | null> {
   const { rows } = await pool.query(
     `UPDATE guard_leases SET entries = $3, hits = $4, misses = $5,
        expires_at = clock_timestamp() + make_interval(secs => $6::float8 / 1000)
@@ -51,6 +57,12 @@ export async function grantLease(pool: Pool, beat: Heartbeat, name: string | nul
     [beat.guard, name, beat.entries, beat.hits, beat.misses, lasts(beat)],
   );
   if (rows.length > 0) return null;
+  // Of each name one: those who make up guards must not take the connections of all others.
+  const begun = await turns.take(name ?? '', async () => ({ refused: await inTransaction(pool, beat, name) }));
+  return begun === null ? 'too-many' : begun.refused;
+}
+
+async function inTransaction(pool: Pool, beat: Heartbeat, name: string | null): Promise<LeaseRefusal | null> {
   const client = await pool.connect();
   let broken = true;
   try {

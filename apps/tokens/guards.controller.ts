@@ -11,6 +11,10 @@ import type { Pool } from 'pg';
 import { z } from 'zod';
 import { grantLease, listGuards } from './guard-leases.js';
 import { iso } from './token-view.js';
+import { Turns } from './turns.js';
+
+/** First heartbeats of one name that wait; a guard waits for a second. */
+const MOST_WAITING = 200;
 
 const guardList = z.object({
   items: z.array(
@@ -34,13 +38,15 @@ const guardList = z.object({
 @ApiTags('admin: guards')
 @Controller('admin/guards')
 export class GuardsController {
+  private readonly turns = new Turns(MOST_WAITING);
+
   constructor(@Inject(POOL) private readonly pool: Pool) {}
 
   @MessagePattern([heartbeat.subject, subjectsOfGuards(heartbeat.subject)])
   heartbeat(@Payload() payload: unknown, @Ctx() context: NatsContext) {
     const name = guardNameIn(context.getSubject());
     return answer(heartbeat, payload, async (beat) => {
-      const refused = await grantLease(this.pool, beat, name);
+      const refused = await grantLease(this.pool, this.turns, beat, name);
       return refused === null ? { granted: true } : { granted: false, refused };
     });
   }

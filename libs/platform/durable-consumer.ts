@@ -74,6 +74,9 @@ const UNWANTED = [
   'rate_limit_bps',
 ] as const satisfies readonly (keyof ConsumerConfig)[];
 
+/** A header of messages that are delivered without what is in them. */
+const WITHOUT_CONTENT = 'Nats-Msg-Size';
+
 /** What the server changes of a consumer that stays where it is. */
 const CHANGEABLE: readonly (keyof ConsumerConfig)[] = ['ack_wait', 'max_ack_pending'];
 
@@ -214,6 +217,11 @@ export class DurableConsumer<Message> {
   }
 
   private async take(message: JsMsg): Promise<void> {
+    if (message.headers?.has(WITHOUT_CONTENT)) {
+      // Of a consumer that somebody made to deliver so; it comes again from one that was made again.
+      message.nak(RETRY_MS);
+      return;
+    }
     const parsed = this.options.schema.safeParse(parse(message));
     if (!parsed.success) {
       const line = `${message.subject} #${message.seq} is not by the contract and is left out: ${parsed.error.message}`;
