@@ -2,7 +2,7 @@ import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { root } from '../tools/paths.js';
-import { StartError } from '../tools/system.js';
+import { StartError } from '../tools/start-error.js';
 import { Bench } from './bench.js';
 import type { Case } from './case.js';
 import { appendInBatches } from './cases/append.js';

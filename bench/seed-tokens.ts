@@ -109,6 +109,7 @@ async function seedUsers(client: pg.Client, count: number): Promise<Owner[]> {
     const id = v7();
     return { id, username: `bench-${id.slice(-12)}` };
   });
+  await registerAtIdentity(client, owners);
   await client.query('BEGIN');
   for (const { id, username } of owners) {
     const facts = { kind: 'person' as const, roles: ['operator'], hasPassword: true, hasLoggedIn: true };
@@ -122,6 +123,21 @@ async function seedUsers(client: pg.Client, count: number): Promise<Owner[]> {
   }
   await client.query('COMMIT');
   return owners;
+}
+
+/** Where there is identity, it must know of them too: whom it does not know has no good token. */
+async function registerAtIdentity(client: pg.Client, owners: readonly Owner[]): Promise<void> {
+  await client.query('RESET role');
+  const { rows } = await client.query(`SELECT to_regclass('identity.users') IS NOT NULL AS there`);
+  if (rows[0].there) {
+    await client.query(
+      `INSERT INTO identity.users (id, kind, username, must_change_password, roles, disabled, created_at, version)
+       SELECT id, 'person', username, false, '{operator}', false, now(), 1
+       FROM unnest($1::uuid[], $2::text[]) AS u(id, username)`,
+      [owners.map(({ id }) => id), owners.map(({ username }) => username)],
+    );
+  }
+  await client.query(`SET role = ${TOKENS_DATABASE.role}`);
 }
 
 async function createTokens(client: pg.Client, tokens: readonly SeededToken[]): Promise<void> {

@@ -144,7 +144,8 @@ describe('tokenlog on the command line, as a process, against a whole system', (
     expect(edited.token).toMatchObject({ description: 'no typo', scopes: [], expiresAt: null });
     expect((await run(['tokens', 'edit', id], ada)).code).toBe(2);
     expect((await run(['tokens', 'delete', id], ada)).code).toBe(2);
-    await expectDone(run(['tokens', 'delete', id, '--yes'], ada));
+    expect((await run(['tokens', 'delete', id, '--yes'], ada)).code).toBe(4);
+    await expectDone(withPassword('tokens', 'delete', id, '--yes'));
     expect((await run(['tokens', 'show', id], ada)).code).toBe(5);
   });
 
@@ -225,7 +226,7 @@ describe('tokenlog on the command line, as a process, against a whole system', (
     await expectDone(run(['admin', 'users', 'delete', 'robot', '--yes'], admin));
     expect((await json(run(['admin', 'tokens', 'show', token.id, '--json'], admin))).token.state).toBe('invalid');
     const reassign = ['admin', 'tokens', 'reassign', token.id, '--user', 'ada', '--secret-only'];
-    const reassigned = (await expectDone(run(reassign, admin))).stdout.trim();
+    const reassigned = (await expectDone(run([...reassign, '--password-stdin'], admin, ADMIN_PASSWORD))).stdout.trim();
     expect([await use(secret), await use(reassigned)]).toEqual([401, 200]);
 
     const gone = await run(['admin', 'users', 'show', 'robot'], admin);

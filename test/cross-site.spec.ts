@@ -43,7 +43,10 @@ describe('S45 what another site can do with somebody’s browser, on a whole sys
     const headers = { cookie, origin: origin.tokens };
     const { token } = expectStatus(await whole.tokens('POST', '/tokens', { headers, json: create }), 201).body;
     const modern = { cookie, 'sec-fetch-site': 'same-origin' };
-    expectStatus(await whole.tokens('DELETE', `/tokens/${token.id}`, { headers: modern }), 204);
+    expectStatus(
+      await whole.tokens('DELETE', `/tokens/${token.id}`, { headers: modern, json: { password: PASSWORD } }),
+      204,
+    );
     expectStatus(await whole.tokens('GET', '/tokens', { headers: { cookie, 'sec-fetch-site': 'cross-site' } }), 200);
   });
 
@@ -66,6 +69,42 @@ describe('S45 what another site can do with somebody’s browser, on a whole sys
     const answer = await whole.identity('POST', '/login', { headers, json });
     expectProblem(answer, 403, 'cross-origin');
     expect(answer.headers.getSetCookie()).toEqual([]);
+  });
+
+  it.each([
+    ['a page of another site over plain http', { origin: 'http://evil.example' }],
+    ['a sandboxed page', { origin: 'null' }],
+    ['a page of another port', { origin: 'http://127.0.0.1:1' }],
+    ['a sibling’s page', { 'sec-fetch-site': 'same-site', 'sec-fetch-mode': 'navigate', 'sec-fetch-dest': 'document' }],
+  ])('no form, script or image of %s sets a cookie or takes one back', async (_, headers: Record<string, string>) => {
+    const { id } = await whole.register(`eve-${Math.random().toString(36).slice(2)}`);
+    const { token, secret } = await whole.issue(id);
+    const login = { username: 'ada', password: PASSWORD };
+    const { credential } = await whole.sessionOf(secret);
+    const image = { ...headers, 'sec-fetch-mode': 'no-cors', 'sec-fetch-dest': 'image' };
+    for (const answer of [
+      await whole.identity('POST', '/login', { headers, form: login }),
+      await whole.identity('POST', '/login', { headers, json: login }),
+      await whole.identity('POST', '/logout', { headers, form: { auth_token: credential } }),
+      await whole.identity('POST', '/logout', { headers: { ...headers, cookie: `session=${credential}` } }),
+      await whole.tokens('POST', '/sessions', { headers, form: { auth_token: secret } }),
+      await whole.tokens('GET', `/enter?access_token=${secret}`, { headers: image }),
+      await whole.identity('GET', '/login/oidc', { headers: image }),
+    ]) {
+      expectProblem(answer, 403, 'cross-origin');
+      expect(answer.headers.getSetCookie()).toEqual([]);
+    }
+    const after = expectStatus(await whole.tokens('GET', `/admin/tokens/${token.id}`, { as: whole.admin }), 200);
+    expect(after.body.token).toMatchObject({ useCount: 1, activeSessions: 1 });
+  });
+
+  it('a page of the same origin logs in and out by a form, and so does a program that says nothing', async () => {
+    const form = { username: 'ada', password: PASSWORD };
+    for (const headers of [{ origin: origin.identity }, { 'sec-fetch-site': 'same-origin' }, {}]) {
+      const login = expectStatus(await whole.identity('POST', '/login', { headers: headers as never, form }), 200);
+      const as = login.body.session.credential;
+      expectStatus(await whole.identity('POST', '/logout', { headers: headers as never, as }), 204);
+    }
   });
 
   it('the cookie is out of reach of scripts and of other sites', async () => {

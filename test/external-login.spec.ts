@@ -72,7 +72,7 @@ describe('external login, on whole systems of real processes and a real provider
     const grace = (await identity('POST', '/users', { as: admin, json: { username: 'grace' } })).body;
     expectProblem(await createFor(grace.id), 409, 'user-never-logged-in');
     const own = (await create(admin, { password: ADMIN_PASSWORD })).body.token;
-    const reassign = { as: admin, json: { userId: grace.id } };
+    const reassign = { as: admin, json: { userId: grace.id, password: ADMIN_PASSWORD } };
     expectProblem(await tokens('POST', `/admin/tokens/${own.id}/reassign`, reassign), 409, 'user-never-logged-in');
 
     const link = { as: admin, json: { subject: 'grace' } };
@@ -122,7 +122,7 @@ describe('external login, on whole systems of real processes and a real provider
       body: { code: 'user-disabled' },
     });
     expect(browser.cookie('session')).toBeUndefined();
-    expect(await verify(session)).toEqual({ active: false, reason: 'user-disabled' });
+    expect(await verify(session)).toEqual({ active: false, reason: 'session-ended' });
     expect(await verify(secret)).toEqual({ active: false, reason: 'user-disabled' });
   });
 
@@ -136,7 +136,7 @@ describe('external login, on whole systems of real processes and a real provider
     await logIn('boss');
 
     await system.stop();
-    await start({ LOCAL_ACCOUNTS: 'vanish' });
+    await start({ LOCAL_ACCOUNTS: 'vanish', POLICY_REQUIRE_PASSWORD: 'none' });
     await eventually(async () => expect(await verify(secret)).toEqual({ active: false, reason: 'invalid' }));
     for (const [username, password] of [
       ['local', PASSWORD],

@@ -154,7 +154,7 @@ describe('the REST API, on a whole system', () => {
     expectStatus(await mine('PATCH', `/tokens/${token.id}`, { description: 'my other export' }), 200);
     const { secret } = expectStatus(await mine('POST', `/tokens/${token.id}/refresh`, { password }), 200).body;
     expectStatus(await whole.example('GET', '/', { as: secret }), 200);
-    expectStatus(await mine('DELETE', `/tokens/${token.id}`), 204);
+    expectStatus(await mine('DELETE', `/tokens/${token.id}`, { password }), 204);
     expect((await mine('GET', '/tokens')).body).toMatchObject({ items: [], total: 0 });
   });
 
@@ -173,7 +173,7 @@ describe('the REST API, on a whole system', () => {
     const path = `/admin/tokens/${token.id}`;
     const refreshed = expectStatus(await whole.tokens('POST', `${path}/refresh`, password), 200).body.secret;
     expectStatus(await whole.example('GET', '/', { as: refreshed }), 200);
-    const heir = { as: whole.admin, json: { userId: (await whole.register('heir')).id } };
+    const heir = { as: whole.admin, json: { userId: (await whole.register('heir')).id, password: ADMIN_PASSWORD } };
     const reassigned = expectStatus(await whole.tokens('POST', `${path}/reassign`, heir), 200).body.secret;
     expectStatus(await whole.example('GET', '/', { as: reassigned }), 200);
 

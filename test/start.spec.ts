@@ -1,4 +1,4 @@
-import { mkdir, readFile, stat, writeFile } from 'node:fs/promises';
+import { readFile, stat } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { eventually } from './support/eventually.js';
@@ -116,18 +116,6 @@ test('a start that was killed while it made the data directory is recovered by t
   await eventually(() => stat(join(env.DATA_DIR ?? '', 'postgres.unfinished')));
   await stop(killed, 'SIGKILL');
   expect(passwordIn(await untilItRuns(start(env)))).toBeDefined();
-});
-
-test('a half-made data directory is moved aside', async () => {
-  const env = await newEnvironment();
-  const first = start(env);
-  await eventually(() => stat(join(env.DATA_DIR ?? '', 'secrets.json')));
-  await stop(first, 'SIGKILL');
-  await eventually(() => processesOf(env.DATA_DIR ?? '').length === 0);
-  await mkdir(join(env.DATA_DIR ?? '', 'postgres', 'base'), { recursive: true });
-  await writeFile(join(env.DATA_DIR ?? '', 'postgres', 'postmaster.pid'), `${process.pid}\n`);
-  const second = start(env);
-  expect(await untilItRuns(second)).toContain('is not a whole PostgreSQL cluster');
 });
 
 test('a second start on the same data says so and exits with 1; the first goes on', async () => {

@@ -42,7 +42,7 @@ describe('the limits of a token and of its sessions, on a whole system', () => {
     await whole.change(user.id, { roles: ['operator'] });
     expectStatus(await whole.example('GET', '/', { as: secret }), 200);
     const chief = await whole.register('chief', { roles: ['operator', 'admin'] });
-    const reassign = { as: whole.admin, json: { userId: chief.id } };
+    const reassign = { as: whole.admin, json: { userId: chief.id, password: ADMIN_PASSWORD } };
     const moved = await whole.tokens('POST', `/admin/tokens/${token.id}/reassign`, reassign);
     expectProblem(moved, 403, 'policy-allow-admin-tokens');
     expectStatus(await whole.example('GET', '/', { as: secret }), 200);

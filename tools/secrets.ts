@@ -1,39 +1,89 @@
 import { randomBytes } from 'node:crypto';
-import { existsSync } from 'node:fs';
-import { readFile, rename, writeFile } from 'node:fs/promises';
+import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { z } from 'zod';
 import { type NatsUser, natsUsers } from './embedded-nats.js';
+import { writePrivately } from './private-file.js';
+
+/** The services that have a login of their own on the database. */
+export const databaseUsers = ['identity', 'tokens'] as const;
+export type DatabaseUser = (typeof databaseUsers)[number];
 
 /** What a system keeps to itself: generated once, kept with the data that it protects. */
 export type Secrets = {
   postgresPassword: string;
+  databasePasswords: Record<DatabaseUser, string>;
   natsPasswords: Record<NatsUser, string>;
   tokenPepper: string;
+  /** When a database was first in use with these (RFC 3339). From then on there must be one. */
+  begunAt?: string;
 };
 
+const stored = z.looseObject({
+  postgresPassword: z.string().min(1),
+  tokenPepper: z.string().min(1),
+  natsPasswords: z.record(z.string(), z.string()),
+  databasePasswords: z.record(z.string(), z.string()).optional(),
+  begunAt: z.string().optional(),
+});
+
 /**
- * Reads `secrets.json` of the data folder, or makes it where there is no data yet.
- * @throws Error when data is there and its secrets are not: new ones would open none of it
+ * The secrets of a data folder, made where there are none. What a newer version needs beside those that are there is added;
+ * none is ever replaced. Whether there may be none is for `checkExistingData` to say.
+ * @throws Error when they cannot be read
  */
 export async function loadSecrets(dataDir: string): Promise<Secrets> {
-  const file = join(dataDir, 'secrets.json');
-  if (existsSync(file)) {
-    try {
-      return JSON.parse(await readFile(file, 'utf8')) as Secrets;
-    } catch (error) {
-      throw new Error(`${file} cannot be read: ${(error as Error).message}`);
-    }
-  }
-  if (existsSync(join(dataDir, 'postgres'))) {
-    throw new Error(`${file} is missing, and the data beside it cannot be used without: restore it, or set DATA_DIR.`);
-  }
+  const found = await readSecrets(dataDir);
   const secrets: Secrets = {
-    postgresPassword: generateSecret(),
-    natsPasswords: generateNatsPasswords(),
-    tokenPepper: generateSecret(),
+    ...(found ?? { postgresPassword: generateSecret(), tokenPepper: generateSecret() }),
+    natsPasswords: { ...generateNatsPasswords(), ...found?.natsPasswords },
+    databasePasswords: { identity: generateSecret(), tokens: generateSecret(), ...found?.databasePasswords },
   };
-  await writePrivately(file, `${JSON.stringify(secrets, null, 2)}\n`);
+  if (JSON.stringify(secrets) !== JSON.stringify(found)) await writeSecrets(dataDir, secrets);
   return secrets;
+}
+
+/**
+ * Reads `secrets.json` of a data folder.
+ * @returns undefined where there is none
+ * @throws Error when it is there and cannot be read, or lacks what opens the data
+ */
+export async function readSecrets(dataDir: string): Promise<z.infer<typeof stored> | undefined> {
+  const file = fileIn(dataDir);
+  let content: unknown;
+  try {
+    content = JSON.parse(await readFile(file, 'utf8'));
+  } catch (error) {
+    const { code, message } = error as NodeJS.ErrnoException;
+    if (code === 'ENOENT') return undefined;
+    // What a parser says of the text quotes it.
+    throw unusable(file, code ? `cannot be read: ${message}` : 'is not JSON');
+  }
+  const read = stored.safeParse(content);
+  if (read.success) return read.data;
+  throw unusable(file, `has no usable ${[...new Set(read.error.issues.map(({ path }) => path.join('.')))].join(', ')}`);
+}
+
+/** Notes that a database is in use with these secrets, the first time. */
+export async function noteBegun(dataDir: string, secrets: Secrets): Promise<void> {
+  if (secrets.begunAt) return;
+  secrets.begunAt = new Date().toISOString();
+  await writeSecrets(dataDir, secrets);
+}
+
+async function writeSecrets(dataDir: string, secrets: Secrets): Promise<void> {
+  await writePrivately(fileIn(dataDir), `${JSON.stringify(secrets, null, 2)}\n`);
+}
+
+function fileIn(dataDir: string): string {
+  return join(dataDir, 'secrets.json');
+}
+
+function unusable(file: string, why: string): Error {
+  return new Error(
+    `${file} ${why}. New secrets would open none of the data: restore it from a back-up, or move the folder away by hand ` +
+      'to begin anew. Nothing was changed.',
+  );
 }
 
 /** 192 random bits that begin with a letter, as nats-server's configuration needs it. */
@@ -43,11 +93,4 @@ export function generateSecret(): string {
 
 export function generateNatsPasswords(): Record<NatsUser, string> {
   return Object.fromEntries(natsUsers.map((user) => [user, generateSecret()])) as Record<NatsUser, string>;
-}
-
-/** Replaces a file in one step; only its owner can read it. */
-export async function writePrivately(file: string, text: string): Promise<void> {
-  const temporary = `${file}.${process.pid}`;
-  await writeFile(temporary, text, { mode: 0o600 });
-  await rename(temporary, file);
 }

@@ -33,6 +33,7 @@ export async function startService(options: ServiceOptions): Promise<Running> {
     { file: process.execPath, args: ['--enable-source-maps', options.main], whenOrphaned: 'SIGTERM' },
     { env: options.env, stdio: ['ignore', 'pipe', 'pipe'] },
   );
+  const url = `http://127.0.0.1:${options.port}/health`;
   const said: string[] = [];
   for (const stream of [child.stdout, child.stderr]) {
     if (!stream) continue;
@@ -52,9 +53,13 @@ export async function startService(options: ServiceOptions): Promise<Running> {
       resolve(ended);
     };
     child.once('error', (error) => gone(error.message));
-    child.once('close', (code, signal) => gone(signal ? `signal ${signal}` : `exit code ${code}`));
+    child.once('close', (code, signal) => {
+      // The first line that was not a log's says why it could not go on.
+      const why = code ? said.slice(0, 1).map((line) => `: ${line}`) : '';
+      gone(signal ? `signal ${signal}` : `exit code ${code}${why}`);
+    });
   });
-  const ready = waitUntilReady(options, () => ended, exited).catch((error: Error) => {
+  const ready = waitUntilReady(options.name, `${url}/ready`, () => ended, exited).catch((error: Error) => {
     // A service that cannot start says why in plain lines; what it logged as errors has been told already.
     const why = said.map((line) => `${options.name}: ${line}`);
     throw new Error(why.length > 0 ? why.join('\n') : `${error.message} See ${options.logFile}`);
@@ -66,25 +71,28 @@ export async function startService(options: ServiceOptions): Promise<Running> {
     pid: child.pid ?? 0,
     exited,
     ready,
-    stop: async () => {
+    probe: async (signal) => {
+      const answer = await fetch(`${url}/live`, { signal });
+      await answer.body?.cancel();
+    },
+    stop: async (graceMs = STOP_MS) => {
       const identity = ended === undefined && child.pid ? identify(child.pid) : undefined;
-      if (identity) await end([identity], ['SIGTERM'], STOP_MS);
+      if (identity) await end([identity], ['SIGTERM'], graceMs);
       await exited;
     },
   };
 }
 
 async function waitUntilReady(
-  { name, port }: ServiceOptions,
+  name: string,
+  url: string,
   ended: () => string | undefined,
   exited: Promise<string>,
 ): Promise<void> {
   const deadline = performance.now() + READY_MS;
   while (performance.now() < deadline) {
     if (ended() !== undefined) throw new Error(`${name} does not start (${ended()}).`);
-    const answer = await fetch(`http://127.0.0.1:${port}/health/ready`, {
-      signal: AbortSignal.timeout(2_000),
-    }).catch(() => undefined);
+    const answer = await fetch(url, { signal: AbortSignal.timeout(2_000) }).catch(() => undefined);
     await answer?.body?.cancel();
     if (answer?.ok) return;
     await Promise.race([delay(50), exited]);

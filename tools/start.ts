@@ -1,5 +1,7 @@
 import { relative } from 'node:path';
-import { type ServiceName, StartError, type System, startSystem } from './system.js';
+import type { ServiceName } from './services.js';
+import { StartError } from './start-error.js';
+import { type System, startSystem } from './system.js';
 
 /** A signal that comes twice at once, from the terminal and from npm, is one. In ms. */
 const SAME_SIGNAL_MS = 700;
@@ -19,7 +21,6 @@ try {
   system = await startSystem({
     dataDir: process.env.DATA_DIR || '.data',
     output: (line) => console.log(line),
-    onGiveUp: (line) => exit(1, line),
     signal: aborter.signal,
   });
   if (aborter.signal.aborted) await stop(system);

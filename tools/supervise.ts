@@ -1,5 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { end, identify } from './processes.js';
+import { type Watch, watch } from './watch.js';
 
 /** A process under way. */
 export type Running = {
@@ -8,7 +9,10 @@ export type Running = {
   ready?: Promise<void>;
   /** Resolves when it has ended, with why in a few words if known. */
   exited: Promise<string | undefined>;
-  stop(): Promise<void>;
+  /** Asks it something that only a process which does its work answers: rejects when it does not. */
+  probe?: (signal: AbortSignal) => Promise<unknown>;
+  /** Ends it, asking first; each way of asking is given `graceMs`. */
+  stop(graceMs?: number): Promise<void>;
 };
 
 /** A process that is kept running. */
@@ -21,8 +25,8 @@ export type Part = {
   /** Ends it without asking it first, and leaves it ended. */
   force(): Promise<void>;
   /**
-   * Sends a signal. After one that ends it, it stays down until `start`; resolves when it has gone. Others, such as
-   * SIGSTOP, are only sent.
+   * Sends a signal. After one that ends it, it stays down until `start`; resolves when it has gone. Others are only sent;
+   * what SIGSTOP stops is not missed until SIGCONT.
    */
   kill(signal: NodeJS.Signals): Promise<void>;
 };
@@ -31,20 +35,32 @@ export type SuperviseOptions<Process extends Running> = {
   name: string;
   launch: () => Promise<Process>;
   output: (line: string) => void;
-  /** It died `DEATHS` times within a minute. */
-  onGiveUp: (line: string) => void;
+  /** How long it may leave every probe unanswered, in ms. Default 12 s. */
+  patienceMs?: number;
 };
 
-const DEATHS = 5;
-const DEATHS_WITHIN_MS = 60_000;
-const RELAUNCH_DELAY_MS = 250;
+/** Waits before it is launched again: doubled from one death to the next. In ms. */
+const FIRST_DELAY_MS = 250;
+const LONGEST_DELAY_MS = 30_000;
+/** What has run for this long was all right: its next death is the first again. In ms. */
+const STEADY_MS = 60_000;
+const PATIENCE_MS = 12_000;
+/** What does not answer does not end in order either, as a rule. In ms. */
+const SILENT_GRACE_MS = 4_000;
 const ending: readonly NodeJS.Signals[] = ['SIGKILL', 'SIGTERM', 'SIGINT', 'SIGQUIT', 'SIGABRT'];
 
-/** Keeps one process running: launches it again when it dies unasked, and gives up when it keeps dying. */
+/**
+ * Keeps one process running: launches it again when it dies unasked, for as long as it takes, and ends it when it lives and
+ * does not answer.
+ */
 export class Supervised<Process extends Running> implements Part {
   private process: Process | undefined;
+  private watching: Watch | undefined;
   private wanted = false;
-  private deaths: number[] = [];
+  /** Ends a wait before a launch. */
+  private waiting = new AbortController();
+  private deaths = 0;
+  private launchedAt = 0;
 
   constructor(private readonly options: SuperviseOptions<Process>) {}
 
@@ -54,6 +70,7 @@ export class Supervised<Process extends Running> implements Part {
 
   async start(): Promise<Process> {
     this.wanted = true;
+    this.waiting = new AbortController();
     const process = await this.launch();
     try {
       await process.ready;
@@ -61,18 +78,19 @@ export class Supervised<Process extends Running> implements Part {
       await this.stop();
       throw error;
     }
-    this.watch(process);
+    this.deaths = 0;
+    this.keep(process);
     return process;
   }
 
   async stop(): Promise<void> {
-    this.wanted = false;
+    this.letGo();
     await this.process?.stop();
     this.process = undefined;
   }
 
   async force(): Promise<void> {
-    this.wanted = false;
+    this.letGo();
     const identity = this.process && identify(this.process.pid);
     if (identity) await end([identity], [], 2_000);
     this.process = undefined;
@@ -81,46 +99,61 @@ export class Supervised<Process extends Running> implements Part {
   async kill(signal: NodeJS.Signals): Promise<void> {
     const process = this.process;
     if (!process) return;
-    if (ending.includes(signal)) this.wanted = false;
+    if (ending.includes(signal)) this.letGo();
+    if (signal === 'SIGSTOP') this.watching?.pause();
     globalThis.process.kill(process.pid, signal);
+    if (signal === 'SIGCONT') this.watching?.resume();
     if (!ending.includes(signal)) return;
     await process.exited;
     this.process = undefined;
   }
 
+  private letGo(): void {
+    this.wanted = false;
+    this.waiting.abort();
+    this.watching?.stop();
+  }
+
   private async launch(): Promise<Process> {
     const process = await this.options.launch();
     this.process = process;
+    this.launchedAt = performance.now();
     if (this.wanted) return process;
     await this.stop();
     throw new Error(`${this.options.name} was stopped while it started.`);
   }
 
-  private watch(process: Process): void {
+  private keep(process: Process): void {
+    const { patienceMs = PATIENCE_MS } = this.options;
+    const watching = process.probe && watch(process.probe, patienceMs);
+    this.watching = watching;
+    let unanswered: string | undefined;
+    void watching?.unanswered.then((why) => {
+      unanswered = why;
+      return process.stop(SILENT_GRACE_MS);
+    });
     void process.exited.then((reason) => {
+      watching?.stop();
       if (!this.wanted || this.process !== process) return;
       this.process = undefined;
-      return this.relaunch(reason ?? 'see its log');
+      return this.relaunch(unanswered ?? `ended unexpectedly (${reason ?? 'see its log'})`);
     });
   }
 
   /** Unlike `start` it does not wait until it is ready: that may take as long as what it depends on is away. */
   private async relaunch(reason: string): Promise<void> {
-    const { name, output, onGiveUp } = this.options;
-    const now = performance.now();
-    this.deaths = [...this.deaths.filter((at) => now - at < DEATHS_WITHIN_MS), now];
-    if (this.deaths.length >= DEATHS) {
-      this.wanted = false;
-      onGiveUp(`${name} ended ${DEATHS} times within a minute (${reason}); giving up.`);
-      return;
-    }
-    output(`${name} ended unexpectedly (${reason}); starting it again.`);
-    await delay(RELAUNCH_DELAY_MS);
-    if (!this.wanted) return;
+    const { name, output } = this.options;
+    const { signal } = this.waiting;
+    if (performance.now() - this.launchedAt > STEADY_MS) this.deaths = 0;
+    const wait = Math.min(LONGEST_DELAY_MS, FIRST_DELAY_MS * 2 ** this.deaths++);
+    output(`${name} ${reason}; starting it again${wait < 1_000 ? '' : ` in ${Math.round(wait / 1_000)} s`}.`);
+    await delay(wait, undefined, { signal }).catch(() => undefined);
+    if (signal.aborted) return;
     try {
-      this.watch(await this.launch());
+      this.launchedAt = performance.now();
+      this.keep(await this.launch());
     } catch (error) {
-      if (this.wanted) await this.relaunch((error as Error).message);
+      if (this.wanted && !signal.aborted) await this.relaunch(`does not start (${(error as Error).message})`);
     }
   }
 }

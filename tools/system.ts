@@ -1,27 +1,31 @@
-import { mkdir, readFile } from 'node:fs/promises';
+import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { readConfig } from '@tokenlog/platform/config.js';
+import type { DatabasePart } from '@tokenlog/platform/database.js';
+import { ensureLogin } from '@tokenlog/platform/database-login.js';
 import { connectNats } from '@tokenlog/platform/nats.js';
 import pg from 'pg';
 import { exampleConfig } from '../apps/example-api/config.js';
 import { readIdentityConfig } from '../apps/identity/config.js';
 import { migrate as migrateIdentity } from '../apps/identity/migrate.js';
+import { identityPart } from '../apps/identity/user.entity.js';
 import { newPassword } from '../apps/identity/user-view.js';
 import { readTokensConfig } from '../apps/tokens/config.js';
 import { migrate as migrateTokens } from '../apps/tokens/migrate.js';
-import { type DataDir, takeDataDir } from './data-dir.js';
-import { type Nats, type NatsUser, natsUsers, startNats } from './embedded-nats.js';
-import { type Postgres, startPostgres } from './embedded-postgres.js';
-import { BASE_CONFIGURATION, GUARDS_CONFIGURATION, readGuards, writeGuards } from './nats-guards.js';
+import { TOKENS_DATABASE } from '../apps/tokens/migrations.js';
+import { takeDataDir } from './data-dir.js';
+import type { NatsUser } from './embedded-nats.js';
+import { checkExistingData } from './existing-data.js';
 import { findNatsServer } from './nats-server.js';
 import { dist } from './paths.js';
-import { choosePort, isFree } from './ports.js';
-import { generateSecret, loadSecrets, type Secrets, writePrivately } from './secrets.js';
+import { writePrivately } from './private-file.js';
+import { type DatabaseUser, generateSecret, loadSecrets, noteBegun, type Secrets } from './secrets.js';
+import { bothOrNeither, type Context, useNats, usePostgres } from './servers.js';
 import { startService } from './service.js';
+import { choosePorts, type ServiceName, serviceEnvironment, serviceNames, services } from './services.js';
+import { StartError } from './start-error.js';
 import { type Part, type Running, Supervised } from './supervise.js';
 
-export const serviceNames = ['identity', 'tokens', 'example'] as const;
-export type ServiceName = (typeof serviceNames)[number];
 export type PartName = ServiceName | 'nats' | 'postgres';
 
 export type SystemOptions = {
@@ -35,8 +39,6 @@ export type SystemOptions = {
   fsync?: boolean;
   /** Told what happens, a line at a time. */
   output?: (line: string) => void;
-  /** Told when a part keeps dying, after everything has been stopped. */
-  onGiveUp?: (line: string) => void;
   /** Aborted, it stops a start that is under way. */
   signal?: AbortSignal;
 };
@@ -61,30 +63,7 @@ export type System = Record<ServiceName, { url: string }> & {
   force(): Promise<void>;
 };
 
-/** A start that stops for a reason which the reader can do something about. */
-export class StartError extends Error {
-  override name = 'StartError';
-}
-
-const services: Record<ServiceName, { app: string; variable: string; port: number; nats: NatsUser }> = {
-  identity: { app: 'identity', variable: 'IDENTITY_PORT', port: 3001, nats: 'identity' },
-  tokens: { app: 'tokens', variable: 'TOKENS_PORT', port: 3002, nats: 'tokens' },
-  example: { app: 'example-api', variable: 'EXAMPLE_PORT', port: 3003, nats: 'guard' },
-};
-const POSTGRES_PORT = 5432;
-const NATS_PORT = 4222;
 const CONNECT_MS = 10_000;
-/** Secrets that only some of the services are given. */
-const withheld = [
-  'ADMIN_PASSWORD',
-  'OIDC_CLIENT_SECRET',
-  'SMTP_URL',
-  'TOKEN_PEPPER',
-  'TOKEN_PEPPERS_RETIRED',
-  'DATABASE_URL',
-  'NATS_URL',
-];
-
 /**
  * Starts a whole system: PostgreSQL and NATS unless the environment names others, migrations, and each service as a
  * process of its own. Resolves when all are ready.
@@ -103,9 +82,6 @@ export async function startSystem(options: SystemOptions): Promise<System> {
     await all(['postgres']);
     dataDir.release();
   };
-  const giveUp = (line: string): void => {
-    void stopAll('stop').then(() => options.onGiveUp?.(line));
-  };
   const proceed = () => {
     if (signal?.aborted) throw new StartError('Stopped before it had started.');
   };
@@ -114,10 +90,11 @@ export async function startSystem(options: SystemOptions): Promise<System> {
   try {
     const ports = await choosePorts(options.ports, env);
     await checkConfiguration(env, output);
+    await checkExistingData(dataDir.path, !env.DATABASE_URL);
     const secrets = await loadSecrets(dataDir.path);
     const logDir = join(dataDir.path, 'logs');
     await mkdir(logDir, { recursive: true, mode: 0o700 });
-    const context: Context = { ...options, output, giveUp, dataDir, secrets, logDir, parts };
+    const context: Context = { ...options, output, dataDir, secrets, logDir, parts };
 
     // One after the other would cost the second start most of its time.
     const [databaseUrl, natsUrls] = await bothOrNeither(usePostgres(context, env), useNats(context, env));
@@ -127,10 +104,16 @@ export async function startSystem(options: SystemOptions): Promise<System> {
 
     firstAdmin = (await migrateIdentity(databaseUrl, { adminPassword: env.ADMIN_PASSWORD || undefined })).firstAdmin;
     await migrateTokens(databaseUrl);
+    const databaseUrls = await serviceLogins(databaseUrl, secrets, env);
+    if (!env.DATABASE_URL) await noteBegun(dataDir.path, secrets);
     proceed();
 
     const ready = serviceNames.map((name) => {
-      const environment = serviceEnvironment(name, ports[name], env, context, databaseUrl, natsUrls);
+      const environment = serviceEnvironment(name, ports[name], env, {
+        natsUrls,
+        databaseUrls,
+        tokenPepper: secrets.tokenPepper,
+      });
       const service = superviseService(name, ports[name], environment, context);
       parts.set(name, service);
       return service.start();
@@ -171,40 +154,6 @@ export async function startSystem(options: SystemOptions): Promise<System> {
   }
 }
 
-type Context = Pick<SystemOptions, 'fsync' | 'ports'> & {
-  output: (line: string) => void;
-  giveUp: (line: string) => void;
-  dataDir: DataDir;
-  secrets: Secrets;
-  logDir: string;
-  parts: Map<PartName, Part>;
-};
-
-async function choosePorts(mode: SystemOptions['ports'], env: NodeJS.ProcessEnv): Promise<Record<ServiceName, number>> {
-  const ports: Partial<Record<ServiceName, number>> = {};
-  const wrong: string[] = [];
-  for (const name of serviceNames) {
-    const { variable, port: fallback } = services[name];
-    if (mode === 'free') {
-      do ports[name] = await choosePort();
-      while (new Set(Object.values(ports)).size < Object.keys(ports).length);
-      continue;
-    }
-    const text = env[variable] || String(fallback);
-    const port = Number(text);
-    if (!/^\d+$/.test(text) || port < 1 || port > 65_535) {
-      wrong.push(`${variable} is wrong: ${text} is not a port (1 to 65535).`);
-    } else if (Object.values(ports).includes(port)) {
-      wrong.push(`${variable} is wrong: ${port} is given to two services.`);
-    } else if (!(await isFree(port))) {
-      wrong.push(`${variable} ${port} is taken: another program listens there. Stop it, or set ${variable}.`);
-    }
-    ports[name] = port;
-  }
-  if (wrong.length > 0) throw new StartError(wrong.join('\n'));
-  return ports as Record<ServiceName, number>;
-}
-
 /** Before anything is started or made: a wrong variable must not cost the first run its one-time password. */
 async function checkConfiguration(env: NodeJS.ProcessEnv, output: (line: string) => void): Promise<void> {
   const servers = {
@@ -230,78 +179,12 @@ async function checkDatabase(url: string): Promise<void> {
   }
 }
 
-async function usePostgres(context: Context, env: NodeJS.ProcessEnv): Promise<string> {
-  if (env.DATABASE_URL) return env.DATABASE_URL;
-  const { dataDir, secrets, logDir, output } = context;
-  const remembered = await rememberedPort(dataDir.path, 'postgres');
-  let port: number | undefined;
-  const supervised = new Supervised<Postgres>({
-    name: 'PostgreSQL',
-    output,
-    onGiveUp: context.giveUp,
-    launch: async () => {
-      const launched = await startPostgres({
-        dataDir: join(dataDir.path, 'postgres'),
-        logFile: join(logDir, 'postgres.log'),
-        password: secrets.postgresPassword,
-        fsync: context.fsync,
-        port,
-        wantedPorts: remembered ? [remembered] : context.ports === 'free' ? [] : [POSTGRES_PORT],
-        output,
-      });
-      port = launched.port;
-      return launched;
-    },
-  });
-  context.parts.set('postgres', supervised);
-  const postgres = await supervised.start();
-  await rememberPort(dataDir.path, 'postgres', postgres.port);
-  await postgres.createDatabase('tokenlog');
-  return postgres.url('tokenlog');
-}
-
-async function useNats(context: Context, env: NodeJS.ProcessEnv): Promise<Record<NatsUser, string>> {
-  if (env.NATS_URL) {
-    const url = env.NATS_URL;
-    return Object.fromEntries(natsUsers.map((user) => [user, url])) as Record<NatsUser, string>;
-  }
-  const { dataDir, secrets, logDir, output } = context;
-  let port: number | undefined = await rememberedPort(dataDir.path, 'nats');
-  const configuration = join(dataDir.path, GUARDS_CONFIGURATION);
-  // Written anew: an older version's may lack what a guard needs today.
-  await writeGuards(configuration, await readGuards(configuration), BASE_CONFIGURATION);
-  const supervised = new Supervised<Nats>({
-    name: 'nats-server',
-    output,
-    onGiveUp: context.giveUp,
-    launch: async () => {
-      port ??= await choosePort(context.ports === 'free' ? [] : [NATS_PORT]);
-      return startNats({
-        dataDir: join(dataDir.path, 'nats'),
-        logFile: join(logDir, 'nats-server.log'),
-        passwords: secrets.natsPasswords,
-        configuration,
-        port,
-        env,
-        output,
-      });
-    },
-  });
-  context.parts.set('nats', supervised);
-  const nats = await supervised.start();
-  await rememberPort(dataDir.path, 'nats', nats.port);
-  return nats.urls;
-}
-
-/** A port that was used before, if it is still free: URLs that were written down stay right. */
-async function rememberedPort(dataDir: string, name: string): Promise<number | undefined> {
-  const text = await readFile(join(dataDir, `${name}.port`), 'utf8').catch(() => '');
-  const port = Number(text);
-  return port > 0 && (await isFree(port)) ? port : undefined;
-}
-
-async function rememberPort(dataDir: string, name: string, port: number): Promise<void> {
-  await writePrivately(join(dataDir, `${name}.port`), `${port}\n`);
+/** A login of its own for each service on the embedded server; with another's, the URL that was given. */
+async function serviceLogins(url: string, { databasePasswords }: Secrets, env: NodeJS.ProcessEnv) {
+  if (env.DATABASE_URL) return { identity: url, tokens: url };
+  const login = (part: DatabasePart, name: DatabaseUser) =>
+    ensureLogin(url, part, { name, password: databasePasswords[name] });
+  return { identity: await login(identityPart, 'identity'), tokens: await login(TOKENS_DATABASE, 'tokens') };
 }
 
 function superviseService(name: ServiceName, port: number, env: NodeJS.ProcessEnv, context: Context) {
@@ -309,7 +192,6 @@ function superviseService(name: ServiceName, port: number, env: NodeJS.ProcessEn
   return new Supervised<Running>({
     name: app,
     output: context.output,
-    onGiveUp: context.giveUp,
     launch: async () => {
       const process = await startService({
         name: app,
@@ -323,36 +205,6 @@ function superviseService(name: ServiceName, port: number, env: NodeJS.ProcessEn
       return process;
     },
   });
-}
-
-function serviceEnvironment(
-  name: ServiceName,
-  port: number,
-  env: NodeJS.ProcessEnv,
-  { secrets }: Context,
-  databaseUrl: string,
-  natsUrls: Record<NatsUser, string>,
-): NodeJS.ProcessEnv {
-  const { variable, nats } = services[name];
-  const shared = Object.fromEntries(Object.entries(env).filter(([key]) => !withheld.includes(key)));
-  return {
-    ...shared,
-    NATS_URL: natsUrls[nats],
-    [variable]: String(port),
-    ...(name !== 'example' && { DATABASE_URL: databaseUrl }),
-    ...(name === 'identity' && { OIDC_CLIENT_SECRET: env.OIDC_CLIENT_SECRET, SMTP_URL: env.SMTP_URL }),
-    ...(name === 'tokens' && {
-      TOKEN_PEPPER: env.TOKEN_PEPPER || secrets.tokenPepper,
-      TOKEN_PEPPERS_RETIRED: env.TOKEN_PEPPERS_RETIRED,
-    }),
-  };
-}
-
-/** Waits for both before it throws what one of them threw, so that nothing starts after everything was stopped. */
-async function bothOrNeither<One, Other>(one: Promise<One>, other: Promise<Other>): Promise<[One, Other]> {
-  const failed = (await Promise.allSettled([one, other])).find((result) => result.status === 'rejected');
-  if (failed) throw failed.reason;
-  return [await one, await other];
 }
 
 function abortable<Result>(promise: Promise<Result>, signal: AbortSignal | undefined): Promise<Result> {

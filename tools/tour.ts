@@ -5,7 +5,8 @@ import { join } from 'node:path';
 import { OpenIdProvider } from '../test/support/openid-provider.js';
 import { freePorts } from '../test/support/started.js';
 import { generateSecret } from './secrets.js';
-import { StartError, type System, startSystem } from './system.js';
+import { StartError } from './start-error.js';
+import { type System, startSystem } from './system.js';
 import { playOtherWays } from './tour/other-ways.js';
 import { playStory } from './tour/story.js';
 

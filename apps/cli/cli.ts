@@ -1,3 +1,4 @@
+import { presentedText } from '@tokenlog/contracts/credential.js';
 import { type AddressOptions, addressesOf, unencrypted } from './addresses.js';
 import type { Page } from './api.js';
 import { Client } from './client.js';
@@ -48,9 +49,13 @@ export class Cli {
 
   /** The token of the environment, which comes before the file. */
   get tokenOfEnvironment(): string | undefined {
-    const text = this.env.TOKENLOG_TOKEN?.trim();
-    if (text && !/^[\x21-\x7e]+$/.test(text)) {
-      throw localFailure(EXIT.usage, 'invalid-token', 'TOKENLOG_TOKEN holds characters that are in no token.');
+    const text = presentedText(this.env.TOKENLOG_TOKEN ?? '');
+    if (/\p{Cc}/u.test(text)) {
+      throw localFailure(
+        EXIT.usage,
+        'invalid-token',
+        'TOKENLOG_TOKEN holds a line end or another control character, which is in no token.',
+      );
     }
     return text || undefined;
   }

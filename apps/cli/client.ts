@@ -52,7 +52,8 @@ export class Client {
     const address = this.addresses[service];
     const headers = new Headers({ accept: 'application/json, */*;q=0.1', 'user-agent': 'tokenlog-cli' });
     const credential = call.as === undefined ? await this.credential() : call.as;
-    if (credential !== null) headers.set('authorization', `Bearer ${credential}`);
+    // A header is bytes: those of UTF-8.
+    if (credential !== null) headers.set('authorization', Buffer.from(`Bearer ${credential}`).toString('latin1'));
     if (call.json !== undefined) headers.set('content-type', 'application/json');
 
     let response: Response;

@@ -2,6 +2,7 @@ import { constants } from 'node:fs';
 import { chmod, mkdir, open, rename, rm, writeFile } from 'node:fs/promises';
 import { homedir } from 'node:os';
 import { dirname, isAbsolute, join } from 'node:path';
+import { textOfBytes } from '@tokenlog/contracts/credential.js';
 import type { Addresses } from './addresses.js';
 import { EXIT, Failure, localFailure } from './failure.js';
 
@@ -60,7 +61,7 @@ export class CredentialsFile {
       try {
         const { mode, uid } = await file.stat();
         this.refuseExposed(mode & 0o777, uid);
-        text = await file.readFile('utf8');
+        text = textOfBytes(await file.readFile());
       } finally {
         await file.close();
       }

@@ -12,7 +12,8 @@ import {
   readGuards,
   writeGuards,
 } from '../../tools/nats-guards.js';
-import { generateSecret, writePrivately } from '../../tools/secrets.js';
+import { writePrivately } from '../../tools/private-file.js';
+import { generateSecret } from '../../tools/secrets.js';
 import { EXIT, localFailure } from './failure.js';
 
 /** Which nats-server. */

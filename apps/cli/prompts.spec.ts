@@ -1,14 +1,14 @@
 import { PassThrough } from 'node:stream';
 import { Prompts, type Terminal } from './prompts.js';
 
-function terminalOf(typed: string, isTTY: boolean) {
+function terminalOf(typed: string | Buffer, isTTY: boolean) {
   const stdin = Object.assign(new PassThrough(), { isTTY, setRawMode: () => {} });
   const stderr = Object.assign(new PassThrough(), { isTTY, columns: 80 });
   let shown = '';
   stderr.on('data', (chunk) => {
     shown += chunk;
   });
-  if (isTTY) for (const key of typed) setImmediate(() => stdin.write(key));
+  if (isTTY) for (const key of typed.toString()) setImmediate(() => stdin.write(key));
   else stdin.end(typed);
   return { terminal: { stdin, stderr } as unknown as Terminal, shown: () => shown };
 }
@@ -26,6 +26,15 @@ describe('passwords', () => {
     expect(await prompts.password('the first')).toBe('first one');
     expect(await prompts.newPassword('the second')).toBe(' second ');
     await expect(prompts.password('the third')).rejects.toMatchObject({ exitCode: 2, code: 'password-missing' });
+  });
+
+  it.each([
+    ['UTF-8', Buffer.from('\ufeffpässwort – eins\r\nzwei')],
+    ['UTF-16, as PowerShell writes it', Buffer.from('\ufeffpässwort – eins\r\nzwei', 'utf16le')],
+  ])('are read from a file in %s without its byte order mark', async (_, bytes) => {
+    const prompts = new Prompts(terminalOf(bytes, false).terminal, true);
+    expect(await prompts.password('the first')).toBe('pässwort – eins');
+    expect(await prompts.password('the second')).toBe('zwei');
   });
 
   it('are not read from a terminal as if it were a pipe: it would show them', async () => {

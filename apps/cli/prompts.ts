@@ -1,4 +1,5 @@
 import type { Readable } from 'node:stream';
+import { textOfBytes } from '@tokenlog/contracts/credential.js';
 import { read } from 'read';
 import { EXIT, Failure, localFailure } from './failure.js';
 
@@ -108,13 +109,14 @@ export class Prompts {
       const detail = '--password-stdin: stdin is a terminal, which would show it. Leave the option out to be asked.';
       throw localFailure(EXIT.usage, 'stdin-is-a-terminal', detail);
     }
-    let text = '';
-    this.terminal.stdin.setEncoding('utf8');
+    const chunks: Buffer[] = [];
+    let bytes = 0;
     for await (const chunk of this.terminal.stdin as Readable) {
-      text += chunk;
-      if (text.length > MAX_STDIN_BYTES) throw localFailure(EXIT.usage, 'password-too-long', 'stdin: too long.');
+      chunks.push(chunk);
+      bytes += chunk.length;
+      if (bytes > MAX_STDIN_BYTES) throw localFailure(EXIT.usage, 'password-too-long', 'stdin: too long.');
     }
-    return text.split(/\r?\n/);
+    return textOfBytes(Buffer.concat(chunks)).split(/\r?\n/);
   }
 }
 

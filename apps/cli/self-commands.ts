@@ -21,11 +21,12 @@ export function addSelfCommands(parent: Parent, open: OpenCli): void {
     .command('refresh')
     .description('a new text; the old one is dead at once, or after a grace period')
     .option('-g, --grace <time>', 'how long the old text goes on working, such as 30m, 24h', parse.seconds)
+    .option('--end-grace', 'earlier texts that still work end too')
     .option('-e, --expires <when>', 'a new expiry: such as 90d, 1y, 2027-01-31 or never', parse.expiry)
     .addOption(shared.secretOnly())
     .action(async (options) => {
       const cli = open();
-      const json = { gracePeriodSeconds: options.grace, ...options.expires };
+      const json = { gracePeriodSeconds: options.grace, endGracePeriods: options.endGrace, ...options.expires };
       const answer = await cli.client.call<TokenWithSecret>('tokens', 'POST', '/tokens/self/refresh', { json });
       showSecret(cli, answer, 'Refreshed', options);
     });

@@ -86,11 +86,14 @@ export function addAdminTokenCommands(parent: Parent, open: OpenCli): void {
     .argument('<id>', "the token's id", parse.id)
     .requiredOption('-u, --user <user>', 'account name or id')
     .addOption(shared.secretOnly())
+    .addOption(shared.passwordStdin(OWN_PASSWORD))
     .action(async (id, options) => {
-      const cli = open();
+      const cli = open(options);
       const userId = await userIdOf(cli.client, options.user);
-      const call = { json: { userId } };
-      const answer = await cli.client.call<TokenWithSecret>('tokens', 'POST', `/admin/tokens/${id}/reassign`, call);
+      const path = `/admin/tokens/${id}/reassign`;
+      const answer = await cli.withPassword((password) =>
+        cli.client.call<TokenWithSecret>('tokens', 'POST', path, { json: { userId, password } }),
+      );
       showSecret(cli, answer, `Attached to ${answer.token.user}`, options);
     });
 }
@@ -127,12 +130,13 @@ function addCommandsOfOneToken(group: Parent, { routes, open }: Face): void {
     .description('a new text for a token; the old one is dead at once, or after a grace period')
     .argument('<id>', "the token's id", parse.id)
     .option('-g, --grace <time>', 'how long the old text goes on working, such as 30m, 24h', parse.seconds)
+    .option('--end-grace', 'earlier texts that still work end too')
     .option('-e, --expires <when>', 'a new expiry: such as 90d, 1y, 2027-01-31 or never', parse.expiry)
     .addOption(shared.secretOnly())
     .addOption(shared.passwordStdin(OWN_PASSWORD))
     .action(async (id, options) => {
       const cli = open(options);
-      const wishes = { gracePeriodSeconds: options.grace, ...options.expires };
+      const wishes = { gracePeriodSeconds: options.grace, endGracePeriods: options.endGrace, ...options.expires };
       const answer = await cli.withPassword((password) =>
         cli.client.call<TokenWithSecret>('tokens', 'POST', `${path(id)}/refresh`, { json: { ...wishes, password } }),
       );
@@ -159,13 +163,14 @@ function addCommandsOfOneToken(group: Parent, { routes, open }: Face): void {
     .description('take a token out of the table, revoked if it still works; its history stays')
     .argument('<id>', "the token's id", parse.id)
     .addOption(shared.yes())
+    .addOption(shared.passwordStdin(OWN_PASSWORD))
     .action(async (id, options) => {
-      const cli = open();
+      const cli = open(options);
       if (!options.yes) {
         const { token } = await cli.client.call<TokenAnswer>('tokens', 'GET', path(id));
         await cli.prompts.confirm(`Delete ${nameOf(token)} of ${token.user}?`);
       }
-      await cli.client.call('tokens', 'DELETE', path(id));
+      await cli.withPassword((password) => cli.client.call('tokens', 'DELETE', path(id), { json: { password } }));
       if (!cli.output.json) cli.output.line(`Deleted ${id}.`);
     });
 

@@ -5,6 +5,8 @@ const variables = {
   EXAMPLE_PORT: portVariable(3003),
   NATS_URL: serviceVariables.NATS_URL,
   TRUSTED_PROXIES: serviceVariables.TRUSTED_PROXIES,
+  LOG_LEVEL: serviceVariables.LOG_LEVEL,
+  LOG_FORMAT: serviceVariables.LOG_FORMAT,
 };
 
 /**

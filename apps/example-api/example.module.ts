@@ -1,7 +1,11 @@
 import { type DynamicModule, Module } from '@nestjs/common';
+import { DocumentBuilder, SwaggerModule } from '@nestjs/swagger';
 import { AuthModule, TokenVerifier } from '@tokenlog/auth';
 import { HealthModule } from '@tokenlog/platform/health.js';
+import { logSettings } from '@tokenlog/platform/logging.js';
 import { MetricsModule } from '@tokenlog/platform/metrics.js';
+import type { Program, Start } from '@tokenlog/platform/run.js';
+import { createHttpApplication, placeOf, programOf, sayStarted } from '@tokenlog/platform/service.js';
 import type { ExampleConfig } from './config.js';
 import { WhoamiController } from './whoami.controller.js';
 
@@ -27,4 +31,20 @@ function readiness(verifier: TokenVerifier) {
       if (!verifier.connected) throw new Error('not connected');
     },
   };
+}
+
+/** Starts the service. */
+export async function startExample(config: ExampleConfig, began: Start['began']): Promise<Program> {
+  const app = await createHttpApplication(ExampleModule.with(config), {
+    trustedProxies: config.TRUSTED_PROXIES,
+    log: logSettings(config),
+  });
+  const description = new DocumentBuilder().setTitle('Tokenlog example-api').setVersion('1').addBearerAuth().build();
+  SwaggerModule.setup('docs', app, SwaggerModule.createDocument(app, description), { jsonDocumentUrl: 'openapi.json' });
+  const program = programOf('example-api', app);
+  await app.init();
+  began(program);
+  await app.listen(config.EXAMPLE_PORT);
+  await sayStarted('example-api', app, [`NATS ${placeOf(config.NATS_URL)}`]);
+  return program;
 }

@@ -1,5 +1,7 @@
 import { Injectable } from '@nestjs/common';
+import { hasOwnForm } from '@tokenlog/contracts/credential.js';
 import { Problem } from '@tokenlog/platform/problem.js';
+import { LoginAddresses } from './login-addresses.js';
 import { LoginThrottle } from './login-throttle.js';
 import { isPassword } from './passwords.js';
 import type { User } from './user.entity.js';
@@ -10,25 +12,66 @@ export type PasswordCheck =
   | { readonly outcome: 'wrong' }
   | { readonly outcome: 'throttled'; readonly retryAfterSeconds: number };
 
-/** The one place where an entered password is checked: every wrong one counts, wherever it is entered. */
+/** The text was no password, and right in another way. */
+export interface OtherwiseRight<Found> {
+  readonly outcome: 'otherwise';
+  readonly found: Found;
+}
+
+/** The one place where an entered password is checked: every try counts before it is made, wherever it is entered. */
 @Injectable()
 export class EnteredPassword {
-  constructor(private readonly throttle: LoginThrottle) {}
+  constructor(
+    private readonly throttle: LoginThrottle,
+    private readonly addresses: LoginAddresses,
+  ) {}
 
-  /** @param user null for an account that does not exist: the same work, and never right */
-  async check(user: User | null, username: string, password: string, ip: string | null): Promise<PasswordCheck> {
-    const wait = await this.throttle.retryAfter(username, ip);
-    if (wait !== null) return { outcome: 'throttled', retryAfterSeconds: wait };
-
-    if (!(await isPassword(user?.passwordHash, password))) {
-      await this.throttle.countWrong(username, ip);
-      return { outcome: 'wrong' };
+  async check(user: User | null, username: string, password: string, ip: string | null): Promise<PasswordCheck>;
+  async check<Found>(
+    user: User | null,
+    username: string,
+    password: string,
+    ip: string | null,
+    otherwise: () => Promise<Found | null>,
+  ): Promise<PasswordCheck | OtherwiseRight<Found>>;
+  /**
+   * @param user null for an account that does not exist: the same work, and never right
+   * @param otherwise what else the text may be; asked where it is not the password, or must not be tried as one. What it finds
+   *   is no wrong password
+   */
+  async check<Found>(
+    user: User | null,
+    username: string,
+    password: string,
+    ip: string | null,
+    otherwise: () => Promise<Found | null> = async () => null,
+  ): Promise<PasswordCheck | OtherwiseRight<Found>> {
+    const isKnown = ip !== null && (await this.addresses.knows(user?.id ?? null, ip));
+    // A token that was mistyped or cut is no guess at the password, and must not close the account. Nor must it be a way to
+    // guess one that looks like a token, which an account may have: such tries are bounded by themselves, without a word.
+    const kind = hasOwnForm(password) ? 'token-text' : 'password';
+    const turn = await this.throttle.enter({ account: user?.username ?? username, ip, isKnown, kind });
+    if (!turn.granted) {
+      const found = await otherwise();
+      if (found !== null) return { outcome: 'otherwise', found };
+      return kind === 'token-text'
+        ? { outcome: 'wrong' }
+        : { outcome: 'throttled', retryAfterSeconds: turn.retryAfterSeconds };
     }
-    // Guesses sent all at once pass the first look together; a right one among them must not be told from the rest.
-    const waitNow = await this.throttle.retryAfter(username, ip);
-    if (waitNow !== null) return { outcome: 'throttled', retryAfterSeconds: waitNow };
-    await this.throttle.forgetAccount(username);
-    return { outcome: 'right' };
+    let isRight = false;
+    try {
+      isRight = await isPassword(user?.passwordHash, password);
+      if (isRight) {
+        if (user && ip !== null) await this.addresses.remember(user.id, ip);
+        return { outcome: 'right' };
+      }
+      const found = await otherwise();
+      isRight = found !== null;
+      return found === null ? { outcome: 'wrong' } : { outcome: 'otherwise', found };
+    } finally {
+      if (isRight) await turn.right();
+      else turn.wrong();
+    }
   }
 
   /**

@@ -13,10 +13,12 @@ export function readIdentityConfig(env: NodeJS.ProcessEnv = process.env) {
       ...externalLoginVariables,
       ...mailVariables,
       IDENTITY_PORT: portVariable(3001),
-      /** Wrong passwords for one account in 15 minutes. */
+      /** Wrong passwords for one account from one address in 15 minutes. */
       LOGIN_ATTEMPTS_PER_ACCOUNT: attempts.default(10),
-      /** Wrong passwords from one address in 15 minutes. */
+      /** Wrong passwords from one address in 15 minutes, for accounts that have not logged in from there. */
       LOGIN_ATTEMPTS_PER_ADDRESS: attempts.default(100),
+      /** Wrong passwords for one account in an hour, from all addresses where it has not logged in. */
+      LOGIN_ATTEMPTS_PER_ACCOUNT_HOURLY: attempts.default(100),
     },
     env,
   );

@@ -15,6 +15,7 @@ import { Presence, readDeployment } from '@tokenlog/platform/deployment.js';
 import { closeNats, connectNats, NATS } from '@tokenlog/platform/nats.js';
 import { AppliedEvents } from './applied-events.js';
 import type { IdentityConfig } from './config.js';
+import { LoginAddresses } from './login-addresses.js';
 import { LoginThrottle } from './login-throttle.js';
 import { publishUserEvents } from './publish-user-events.js';
 import { identityPart, User } from './user.entity.js';
@@ -59,14 +60,20 @@ export class ConnectionsModule implements OnApplicationBootstrap, OnApplicationS
         {
           provide: LoginThrottle,
           inject: [EventStore],
-          useFactory: ({ pool }: EventStore) =>
-            new LoginThrottle(pool, {
-              perAccount: config.LOGIN_ATTEMPTS_PER_ACCOUNT,
+          useFactory: (store: EventStore) =>
+            new LoginThrottle(store, {
+              perPair: config.LOGIN_ATTEMPTS_PER_ACCOUNT,
               perAddress: config.LOGIN_ATTEMPTS_PER_ADDRESS,
+              perAccount: config.LOGIN_ATTEMPTS_PER_ACCOUNT_HOURLY,
             }),
         },
+        {
+          provide: LoginAddresses,
+          inject: [EventStore],
+          useFactory: ({ pool }: EventStore) => new LoginAddresses(pool),
+        },
       ],
-      exports: [MikroORM, NATS, EventStore, AppliedEvents, LoginThrottle],
+      exports: [MikroORM, NATS, EventStore, AppliedEvents, LoginAddresses, LoginThrottle],
     };
   }
 

@@ -6,8 +6,10 @@ import { CommandBus, CqrsModule } from '@nestjs/cqrs';
 import { PassportModule } from '@nestjs/passport';
 import { AuthModule, TokenGuard } from '@tokenlog/auth';
 import { HealthModule } from '@tokenlog/platform/health.js';
+import { logSettings } from '@tokenlog/platform/logging.js';
 import { MetricsModule } from '@tokenlog/platform/metrics.js';
 import { NATS } from '@tokenlog/platform/nats.js';
+import type { ServiceDefinition } from '@tokenlog/platform/service.js';
 import { ChangePasswordHandler } from './change-password.js';
 import { ChangeUserHandler } from './change-user.js';
 import { EnteredPassword } from './check-entered-password.js';
@@ -106,4 +108,18 @@ export class IdentityModule implements OnApplicationBootstrap {
   async onApplicationBootstrap(): Promise<void> {
     if (this.externalLogin?.localAccounts === 'vanish') await this.commands.execute(new VanishLocalAccounts());
   }
+}
+
+/** The service as a whole. */
+export function identityService(config: IdentityConfig): ServiceDefinition {
+  return {
+    name: 'identity',
+    description: 'Users, passwords, roles and login. Errors are RFC 9457 problems with a stable `code`.',
+    module: IdentityModule.forRoot(config),
+    port: config.IDENTITY_PORT,
+    natsUrl: config.NATS_URL,
+    databaseUrl: config.DATABASE_URL,
+    trustedProxies: config.TRUSTED_PROXIES,
+    log: logSettings(config),
+  };
 }

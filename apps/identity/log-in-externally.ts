@@ -7,11 +7,12 @@ import { EventStore } from '@tokenlog/event-store/event-store.js';
 import { NATS } from '@tokenlog/platform/nats.js';
 import { Problem } from '@tokenlog/platform/problem.js';
 import { type ExternalPerson, lockExternalUser } from './external-identity.js';
+import { LoginAddresses } from './login-addresses.js';
 import { type Login, startLoginSession, userDisabled } from './login-session.js';
 import { factsOf, recordUserEvent } from './record-user-event.js';
 import { register, registration } from './register-user.js';
 import type { User } from './user.entity.js';
-import { username } from './user-view.js';
+import { newUsername } from './user-view.js';
 import { Users } from './users.js';
 
 /**
@@ -33,6 +34,7 @@ export class LogInExternallyHandler implements ICommandHandler<LogInExternally> 
   constructor(
     private readonly users: Users,
     private readonly store: EventStore,
+    private readonly addresses: LoginAddresses,
     @Inject(NATS) private readonly nats: NatsConnection,
   ) {}
 
@@ -47,12 +49,13 @@ export class LogInExternallyHandler implements ICommandHandler<LogInExternally> 
       await recordUserEvent(em, user, { type: 'user-logged-in', data }, { by, ip });
       return user;
     });
+    if (ip !== null) await this.addresses.remember(user.id, ip);
     return startLoginSession(this.nats, this.store, user, ip);
   }
 }
 
 async function registerPerson(em: EntityManager, person: ExternalPerson, ip: string | null): Promise<User> {
-  const name = username.safeParse(person.username);
+  const name = newUsername.safeParse(person.username);
   if (!name.success) {
     throw new Problem(
       400,

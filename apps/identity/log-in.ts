@@ -1,8 +1,8 @@
 import type { NatsConnection } from '@nats-io/transport-node';
 import { Inject } from '@nestjs/common';
 import { Command, CommandHandler, type ICommandHandler } from '@nestjs/cqrs';
-import { parseCredential } from '@tokenlog/contracts/credential.js';
-import { startSession } from '@tokenlog/contracts/internal/start-session.js';
+import { maybeAccessKey, parseCredential, presentedText, proofOf } from '@tokenlog/contracts/credential.js';
+import { type StartSessionReply, startSession } from '@tokenlog/contracts/internal/start-session.js';
 import { text } from '@tokenlog/contracts/message.js';
 import { EventStore } from '@tokenlog/event-store/event-store.js';
 import { NATS } from '@tokenlog/platform/nats.js';
@@ -19,7 +19,7 @@ import { lockUser, Users } from './users.js';
 export const loginBody = z.strictObject({ username: text.min(1).max(256), password: enteredPassword });
 
 /**
- * Starts a session with a password, or with a token in its place (S4).
+ * Starts a session with a password, or with a token or a static key in its place (S4). These are no guesses at a password.
  * Fails with 401 `wrong-credentials`, which does not tell what was wrong, 403 `user-disabled` once the password was right,
  * 429 `too-many-attempts`, and 503 while the token service is away.
  */
@@ -43,22 +43,44 @@ export class LogInHandler implements ICommandHandler<LogIn> {
   ) {}
 
   execute(command: LogIn): Promise<Login> {
-    return parseCredential(command.password)?.prefix === 'tkl' ? this.withToken(command) : this.withPassword(command);
+    const credential = parseCredential(command.password);
+    if (credential === null) return this.withPassword(command);
+    // Neither is a guess at the password, and counts as none. A session is not for starting others.
+    if (credential.prefix === 'tks') throw wrongCredentials();
+    return this.withToken(command);
   }
 
   private async withToken({ username, password: credential, ip }: LogIn): Promise<Login> {
     // S42: a program has tokens and no login.
     if ((await this.users.findByUsername(username))?.kind === 'application') throw wrongCredentials();
     const reply = await request(this.nats, startSession, { with: 'token', credential, username, ip });
-    if (!reply.started) throw wrongCredentials();
-    const user = await this.users.find(reply.userId);
-    if (!user) throw wrongCredentials();
-    return { session: { credential: reply.credential, expiresAt: reply.expiresAt }, user };
+    return (await this.loginOf(reply)) ?? wrong();
   }
 
-  private async withPassword({ username, password, ip }: LogIn): Promise<Login> {
+  /** A static key (S37) looks like any password. What may be a password leaves this service as a proof alone. */
+  private async withAccessKey(found: User | null, { username, password, ip }: LogIn): Promise<Login | null> {
+    if (!maybeAccessKey(password) || found?.kind === 'application') return null;
+    const proof = proofOf(presentedText(password));
+    try {
+      return await this.loginOf(await request(this.nats, startSession, { with: 'access-key', proof, username, ip }));
+    } catch (error) {
+      // An older token service, while both are being replaced, does not know this question.
+      if (error instanceof Problem && error.code === 'service-failed') return null;
+      throw error;
+    }
+  }
+
+  private async loginOf(reply: StartSessionReply): Promise<Login | null> {
+    if (!reply.started) return null;
+    const user = await this.users.find(reply.userId);
+    return user && { session: { credential: reply.credential, expiresAt: reply.expiresAt }, user };
+  }
+
+  private async withPassword(command: LogIn): Promise<Login> {
+    const { username, password, ip } = command;
     const found = await this.users.findByUsername(username);
-    const check = await this.entered.check(found, username, password, ip);
+    const check = await this.entered.check(found, username, password, ip, () => this.withAccessKey(found, command));
+    if (check.outcome === 'otherwise') return check.found;
     if (check.outcome === 'throttled') throw tooManyAttempts(check.retryAfterSeconds);
     if (check.outcome === 'wrong' || !found) throw wrongCredentials();
 
@@ -77,6 +99,10 @@ export class LogInHandler implements ICommandHandler<LogIn> {
       return user;
     });
   }
+}
+
+function wrong(): never {
+  throw wrongCredentials();
 }
 
 function wrongCredentials(): Problem {

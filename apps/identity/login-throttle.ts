@@ -1,70 +1,188 @@
 import { createHash } from 'node:crypto';
-import type { Pool } from 'pg';
-import { RateLimiterMemory, RateLimiterPostgres, type RateLimiterRes } from 'rate-limiter-flexible';
+import { networkOf } from '@tokenlog/contracts/address.js';
+import type { EventStore } from '@tokenlog/event-store/event-store.js';
+import { perHour, perQuarterHour, type Rule, takeTry } from './meter.js';
 
-/** Wrong passwords that are allowed in a window of 15 minutes. */
+/** How many entered passwords are tried that turn out wrong. */
 export interface LoginLimits {
-  readonly perAccount: number;
+  /** For one account from one address, in 15 minutes. */
+  readonly perPair: number;
+  /** From one address where the account has not logged in before, for all accounts, in 15 minutes. */
   readonly perAddress: number;
+  /** For one account, from all addresses where it has not logged in before, in an hour. */
+  readonly perAccount: number;
 }
 
-const WINDOW_SECONDS = 15 * 60;
+/** Whose password is tried, and from where. */
+export interface Attempt {
+  /** The account's name, whether there is such an account or not. */
+  readonly account: string;
+  /** As `readAddress` spells it. */
+  readonly ip: string | null;
+  /** Whether the account has logged in from there before: then nobody elsewhere can use up its tries. */
+  readonly isKnown: boolean;
+  /** Tries of another kind are counted apart. */
+  readonly kind: 'password' | 'token-text';
+}
+
+/** A try that is counted already; exactly one of the two must be called. */
+export interface Turn {
+  readonly granted: true;
+  /** It was right: it does not count, and the account's wrong ones from this address are forgotten. */
+  right(): Promise<void>;
+  /** It stays counted. */
+  wrong(): void;
+}
+
+/** There is no try left. */
+export interface Denied {
+  readonly granted: false;
+  readonly retryAfterSeconds: number;
+}
+
+interface Bucket {
+  readonly key: string;
+  readonly rule: Rule;
+}
+
+type Taken = Denied & { readonly full: string };
+
+const SWEEP_EVERY_MS = 10 * 60_000;
+
+const milliseconds = (time: string) => `(extract(epoch FROM ${time}) * 1000)::float8`;
 
 /**
- * Counts wrong passwords by account and by address, in the database, so that all instances share the counts. While the
- * database does not answer, each instance counts for itself. Right passwords don't count.
+ * Counts tries before they are made, in the database and by its clock, so that all instances share them and none is made that
+ * was not counted. A right one is given back. So as many at once as one likes are tried one after another, as long as they
+ * turn out right: who finds no try left waits for those that are under way here.
  */
 export class LoginThrottle {
-  private readonly account: RateLimiterPostgres;
-  private readonly address: RateLimiterPostgres;
+  /** The tries that this process makes just now, by the buckets that they are counted in. */
+  private readonly underWay = new Map<string, Set<Promise<void>>>();
+  /** The last who asks for a pair of account and address: the next one comes after. */
+  private readonly last = new Map<string, Promise<unknown>>();
+  private sweptAt = Date.now();
 
-  constructor(pool: Pool, limits: LoginLimits) {
-    this.account = limiter(pool, 'account', limits.perAccount);
-    this.address = limiter(pool, 'address', limits.perAddress);
+  constructor(
+    private readonly store: EventStore,
+    private readonly limits: LoginLimits,
+  ) {}
+
+  /** Counts a try, which may then be made, or says when there is one. */
+  async enter(attempt: Attempt): Promise<Turn | Denied> {
+    await this.sweep();
+    const buckets = this.bucketsOf(attempt);
+    const pair = buckets[0].key;
+    const turn = (this.last.get(pair) ?? Promise.resolve()).then(() => this.await(buckets));
+    const done = turn.then(
+      () => undefined,
+      () => undefined,
+    );
+    this.last.set(pair, done);
+    try {
+      return await turn;
+    } finally {
+      if (this.last.get(pair) === done) this.last.delete(pair);
+    }
   }
 
-  /** How many seconds to wait before another try, or null. */
-  async retryAfter(username: string, ip: string | null): Promise<number | null> {
-    const [account, address] = await Promise.all([
-      this.account.get(accountKey(username)),
-      ip === null ? null : this.address.get(ip),
-    ]);
-    const waits = [
-      account && account.consumedPoints >= this.account.points ? seconds(account) : null,
-      address && address.consumedPoints >= this.address.points ? seconds(address) : null,
-    ].filter((wait) => wait !== null);
-    return waits.length > 0 ? Math.max(...waits) : null;
+  private bucketsOf({ account, ip, isKnown, kind }: Attempt): readonly [Bucket, ...Bucket[]] {
+    const name = account.toLowerCase();
+    const network = ip === null ? '' : networkOf(ip);
+    const { perPair, perAddress, perAccount } = this.limits;
+    const pair = { key: keyOf(kind, 'pair', name, network), rule: perQuarterHour(perPair) };
+    if (isKnown) return [pair];
+    const all = { key: keyOf(kind, 'account', name), rule: perHour(perAccount) };
+    if (ip === null) return [pair, all];
+    return [pair, all, { key: keyOf(kind, 'address', network), rule: perQuarterHour(perAddress) }];
   }
 
-  /** Counts a wrong password. */
-  async countWrong(username: string, ip: string | null): Promise<void> {
-    await Promise.all([this.account.penalty(accountKey(username)), ip === null ? null : this.address.penalty(ip)]);
+  private async await(buckets: readonly [Bucket, ...Bucket[]]): Promise<Turn | Denied> {
+    for (;;) {
+      const taken = await this.take(buckets);
+      if (taken === null) return this.begin(buckets);
+      const others = this.underWay.get(taken.full);
+      if (!others) return taken;
+      await Promise.race(others);
+    }
   }
 
-  /** A right password: the account starts from nothing. The address does not, since it may be trying other accounts. */
-  async forgetAccount(username: string): Promise<void> {
-    await this.account.delete(accountKey(username));
+  /** In one transaction: of each bucket one, or of none. `null`: taken. Nobody waits for the disk for this. */
+  private take(buckets: readonly Bucket[]): Promise<Taken | null> {
+    const rules = new Map(buckets.map(({ key, rule }) => [key, rule]));
+    return this.store.transact(async ({ sql }) => {
+      await sql.query('SET LOCAL synchronous_commit = off');
+      // Locks them, in the same order for all.
+      const { rows } = await sql.query<{ key: string; points: number; since: number; now: number }>(
+        `INSERT INTO wrong_passwords (key, points, since) SELECT key, 0, clock_timestamp() FROM unnest($1::text[]) AS key ORDER BY key
+         ON CONFLICT (key) DO UPDATE SET points = wrong_passwords.points
+         RETURNING key, points, ${milliseconds('since')} AS since, ${milliseconds('clock_timestamp()')} AS now`,
+        [[...rules.keys()]],
+      );
+      const tried = rows.map(({ key, points, since, now }) => ({
+        key,
+        ...takeTry(rules.get(key) as Rule, { points, since }, now),
+      }));
+      const full = tried.filter((each) => 'waitMs' in each).sort((a, b) => b.waitMs - a.waitMs)[0];
+      if (full)
+        return { granted: false, retryAfterSeconds: Math.max(1, Math.ceil(full.waitMs / 1000)), full: full.key };
+      const meters = tried.flatMap((each) => ('meter' in each ? [{ key: each.key, ...each.meter }] : []));
+      await sql.query(
+        `UPDATE wrong_passwords SET points = taken.points, since = to_timestamp(taken.since / 1000)
+         FROM unnest($1::text[], $2::float8[], $3::float8[]) AS taken(key, points, since)
+         WHERE wrong_passwords.key = taken.key`,
+        [meters.map(({ key }) => key), meters.map(({ points }) => points), meters.map(({ since }) => since)],
+      );
+      return null;
+    });
+  }
+
+  private begin(buckets: readonly [Bucket, ...Bucket[]]): Turn {
+    let end: () => void = () => undefined;
+    const ended = new Promise<void>((resolve) => {
+      end = resolve;
+    });
+    for (const { key } of buckets) this.underWay.set(key, (this.underWay.get(key) ?? new Set()).add(ended));
+    const settle = () => {
+      for (const { key } of buckets) {
+        const others = this.underWay.get(key);
+        others?.delete(ended);
+        if (others?.size === 0) this.underWay.delete(key);
+      }
+      end();
+    };
+    return {
+      granted: true,
+      right: () => this.giveBack(buckets).finally(settle),
+      wrong: settle,
+    };
+  }
+
+  /** The address and the account's total do not start from nothing: others may be trying there. */
+  private async giveBack([pair, ...others]: readonly [Bucket, ...Bucket[]]): Promise<void> {
+    await this.store.transact(async ({ sql }) => {
+      await sql.query('SET LOCAL synchronous_commit = off');
+      await sql.query(
+        `UPDATE wrong_passwords SET points = greatest(0, points - CASE key WHEN $1 THEN points ELSE 1 END)
+         WHERE key IN (SELECT key FROM wrong_passwords WHERE key = ANY($2) ORDER BY key FOR UPDATE)`,
+        [pair.key, [pair, ...others].map(({ key }) => key)],
+      );
+    });
+  }
+
+  /** Takes away what is over by any rule. */
+  private async sweep(): Promise<void> {
+    if (Date.now() - this.sweptAt < SWEEP_EVERY_MS) return;
+    this.sweptAt = Date.now();
+    await this.store.pool.query(
+      `DELETE FROM wrong_passwords WHERE key IN (
+         SELECT key FROM wrong_passwords WHERE since < now() - interval '2 hours' FOR UPDATE SKIP LOCKED
+       )`,
+    );
   }
 }
 
-function limiter(pool: Pool, keyPrefix: string, points: number): RateLimiterPostgres {
-  return new RateLimiterPostgres({
-    storeClient: pool,
-    storeType: 'pool',
-    tableName: 'wrong_passwords',
-    tableCreated: true,
-    keyPrefix,
-    points,
-    duration: WINDOW_SECONDS,
-    insuranceLimiter: new RateLimiterMemory({ keyPrefix, points, duration: WINDOW_SECONDS }),
-  });
-}
-
-/** A digest: what people type into the wrong field must not stand in the database. */
-function accountKey(username: string): string {
-  return createHash('sha256').update(username.toLowerCase()).digest('base64url');
-}
-
-function seconds({ msBeforeNext }: RateLimiterRes): number {
-  return Math.max(1, Math.ceil(msBeforeNext / 1000));
+/** A digest: what people type into the wrong field, and where they are, must not stand in the database. */
+function keyOf(...parts: string[]): string {
+  return `${parts[1]}:${createHash('sha256').update(JSON.stringify(parts)).digest('base64url')}`;
 }

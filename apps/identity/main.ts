@@ -1,15 +1,8 @@
-import { runService } from '@tokenlog/platform/service.js';
-import { readIdentityConfig } from './config.js';
-import { IdentityModule } from './identity.module.js';
+import { run } from '@tokenlog/platform/run.js';
 
-await runService(() => {
-  const config = readIdentityConfig();
-  return {
-    name: 'identity',
-    description: 'Users, passwords, roles and login. Errors are RFC 9457 problems with a stable `code`.',
-    module: IdentityModule.forRoot(config),
-    port: config.IDENTITY_PORT,
-    natsUrl: config.NATS_URL,
-    trustedProxies: config.TRUSTED_PROXIES,
-  };
+await run(async (start) => {
+  const { runService } = await import('@tokenlog/platform/service.js');
+  const { readIdentityConfig } = await import('./config.js');
+  const { identityService } = await import('./identity.module.js');
+  return runService(identityService(readIdentityConfig()), start);
 });

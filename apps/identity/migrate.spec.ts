@@ -1,9 +1,16 @@
 import { spawnSync } from 'node:child_process';
+import { migrateDatabase } from '@tokenlog/platform/database.js';
 import pg from 'pg';
+import { v7 } from 'uuid';
 import { type TestDatabase, testDatabase } from '../../test/support/database.js';
 import { eventually } from '../../test/support/eventually.js';
 import { migrate } from './migrate.js';
+import { usersAndLog } from './migrations/0001-users-and-log.js';
+import { externalIdentities } from './migrations/0002-external-identities.js';
+import { mailedEvents } from './migrations/0003-mailed-events.js';
+import { places } from './migrations/0004-places.js';
 import { isPassword } from './passwords.js';
+import { identityPart } from './user.entity.js';
 
 describe('migrating identity', () => {
   let database: TestDatabase;
@@ -46,6 +53,38 @@ describe('migrating identity', () => {
     const { rows } = await sql.query('SELECT must_change_password AS must, password_hash AS hash FROM identity.users');
     expect(rows[0].must).toBe(false);
     expect(rows[0].hash).toMatch(/^\$argon2id\$v=19\$m=19456,t=2,p=1\$/);
+  });
+
+  it('knows by the log where accounts have logged in before there was a table of it, whatever stood there for an address', async () => {
+    await migrateDatabase(database.url, identityPart, [usersAndLog, externalIdentities, mailedEvents, places]);
+    const [ada, gone] = [v7(), v7()];
+    await sql.query(
+      `INSERT INTO identity.users (id, kind, username, must_change_password, roles, disabled, created_at, version)
+       VALUES ($1, 'person', 'ada', false, '{}', false, now(), 1)`,
+      [ada],
+    );
+    const logins = [
+      ...['192.0.2.7', '192.0.2.7', '2001:db8:0:1::1', '2001:DB8:0:1:2::3', '::1', 'x'.repeat(64), '', null].map(
+        (ip) => [ada, ip],
+      ),
+      [gone, '192.0.2.9'],
+    ];
+    for (const [version, [user, ip]] of logins.entries()) {
+      await sql.query(
+        `INSERT INTO identity.events (id, stream, version, type, entity, data, metadata) VALUES ($1, $2, $3, 'user-logged-in', $4, $5, '{}')`,
+        [v7(), `user-${user}`, version + 1, user, JSON.stringify({ method: 'password', ip })],
+      );
+    }
+    await sql.query(`INSERT INTO identity.wrong_passwords (key, points, expire) VALUES ('account:x', 3, 1)`);
+    await migrate(database.url);
+    const { rows } = await sql.query('SELECT user_id, network FROM identity.login_addresses ORDER BY network');
+    expect(rows).toEqual(['192.0.2.7', '2001:db8:0:1::/64', '::/64'].map((network) => ({ user_id: ada, network })));
+    // An older version that still runs counts on.
+    const counted = await sql.query(
+      `INSERT INTO identity.wrong_passwords AS w (key, points, expire) VALUES ('account:x', 1::int, 1)
+       ON CONFLICT (key) DO UPDATE SET points = w.points + 1 RETURNING points`,
+    );
+    expect(counted.rows).toEqual([{ points: 4 }]);
   });
 
   it('lets the service neither change nor remove what is in the log', async () => {

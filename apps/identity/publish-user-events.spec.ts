@@ -50,7 +50,7 @@ describe('what identity publishes', () => {
       'a wrong password',
       'argon2',
       'example.org',
-      '7946',
+      '7946 0002',
     ]) {
       expect(text).not.toContain(secret);
     }

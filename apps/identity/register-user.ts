@@ -8,12 +8,12 @@ import type { ExternalIdentity } from './external-identity.js';
 import { hashPassword } from './passwords.js';
 import { factsOf, recordUserEvent } from './record-user-event.js';
 import { User } from './user.entity.js';
-import { contact, newPassword, organization, roles, username } from './user-view.js';
+import { contact, newPassword, newUsername, organization, roles } from './user-view.js';
 import { Users } from './users.js';
 
 /** What is told of a new user. */
 export const registration = z.strictObject({
-  username,
+  username: newUsername,
   kind: z.enum(['person', 'application']).default('person'),
   displayName: contact.displayName.default(null),
   email: contact.email.default(null),

@@ -1,3 +1,4 @@
+import { isPlaceholder, parseCredential } from '@tokenlog/contracts/credential.js';
 import { instant, role, text } from '@tokenlog/contracts/message.js';
 import { z } from 'zod';
 import type { User } from './user.entity.js';
@@ -7,8 +8,15 @@ export const username = z
   .string()
   .regex(/^[A-Za-z0-9][A-Za-z0-9._@-]{0,127}$/, '1 to 128 of A-Z a-z 0-9 . _ @ - beginning with a letter or digit');
 
-/** A password that is to be set: 8 to 1024 characters, any of them (NIST SP 800-63B). */
-export const newPassword = z.string().min(8, 'a password has at least 8 characters').max(1024);
+/** That of a new account: no name that programs put beside a token which stands for itself. */
+export const newUsername = username.refine((name) => !isPlaceholder(name), 'programs send this name for no account');
+
+/** A password that is to be set: 8 to 1024 characters, any of them (NIST SP 800-63B), and no token: that is taken for itself. */
+export const newPassword = z
+  .string()
+  .min(8, 'a password has at least 8 characters')
+  .max(1024)
+  .refine((text) => parseCredential(text) === null, 'this is a token or a session, and no password');
 
 /** A password that is entered to be checked. */
 export const enteredPassword = z.string().min(1).max(1024);

@@ -15,8 +15,10 @@ import { RevokeToken } from './revoke-token.js';
 import { historyPage, tokenHistory } from './token-history.js';
 import {
   createBody,
+  deleteBody,
   editBody,
   historyQuery,
+  reassignBody,
   refreshBody,
   revokeBody,
   tokenAnswer,
@@ -26,7 +28,6 @@ import {
 import { findToken } from './token-view.js';
 
 const adminCreateBody = createBody.extend({ userId: z.uuid() });
-const reassignBody = z.strictObject({ userId: z.uuid() });
 
 /** Everybody's tokens, for admins (S10, S36, S39): the same commands as the owner's own routes. */
 @ApiTags('admin: tokens')
@@ -113,7 +114,7 @@ export class AdminTokensController {
     @Param('id', { schema: tokenId }) id: string,
     @Body({ schema: reassignBody }) body: z.output<typeof reassignBody>,
   ) {
-    const { secret } = await this.commands.execute(new ReassignToken(caller, id, body.userId));
+    const { secret } = await this.commands.execute(new ReassignToken(caller, id, body.userId, body.password));
     return { token: await this.view(id), secret };
   }
 
@@ -121,8 +122,12 @@ export class AdminTokensController {
   @ApiNoContentResponse()
   @HttpCode(204)
   @Delete(':id')
-  async delete(@CurrentCaller() caller: Caller, @Param('id', { schema: tokenId }) id: string) {
-    await this.commands.execute(new DeleteToken(caller, id, 'anyone'));
+  async delete(
+    @CurrentCaller() caller: Caller,
+    @Param('id', { schema: tokenId }) id: string,
+    @Body({ schema: deleteBody }) body: z.output<typeof deleteBody>,
+  ) {
+    await this.commands.execute(new DeleteToken(caller, id, 'anyone', body.password));
   }
 
   @ApiOperation({ summary: 'Every event of a token, newest first.' })

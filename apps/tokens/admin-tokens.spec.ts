@@ -91,7 +91,7 @@ describe('the admin table', () => {
         seen.push(...page.items.map(({ id }) => id));
         cursor = page.nextCursor;
         const passing = await issue(ada, `${tag} passing`);
-        await call(service, 'DELETE', `/admin/tokens/${passing.tokenId}`, { as: admin });
+        await call(service, 'DELETE', `/admin/tokens/${passing.tokenId}`, { as: admin, json: { password: 'right' } });
       } while (cursor);
       expect(new Set(seen).size).toBe(seen.length);
       for (const id of stay) expect(seen).toContain(id);
@@ -147,13 +147,13 @@ describe('the admin table', () => {
     await service.delete(gone);
     expect(await service.verify({ credential: secret })).toEqual({ active: false, reason: 'invalid' });
     const path = `/admin/tokens/${tokenId}/reassign`;
-    const answer = await call(service, 'POST', path, { as: admin, json: { userId: grace.id } });
+    const answer = await call(service, 'POST', path, { as: admin, json: { userId: grace.id, password: 'right' } });
     expect(answer.status).toBe(200);
     expect(answer.body.token).toMatchObject({ user: 'grace', state: 'active', updatedBy: 'chief' });
     expect(await service.verify({ credential: answer.body.secret })).toMatchObject({ user: { username: 'grace' } });
     expect(await service.verify({ credential: secret })).toEqual({ active: false, reason: 'superseded' });
     expect(await service.verify({ credential: session })).toEqual({ active: false, reason: 'session-ended' });
-    const again = await call(service, 'POST', path, { as: admin, json: { userId: grace.id } });
+    const again = await call(service, 'POST', path, { as: admin, json: { userId: grace.id, password: 'right' } });
     expect(again).toEqual(problem(409, 'same-user'));
   });
 

@@ -2,6 +2,7 @@ import { Controller, Get, Query, Res } from '@nestjs/common';
 import { ApiOkResponse, ApiOperation, ApiTags } from '@nestjs/swagger';
 import { RequireRoles, RequireScopes } from '@tokenlog/auth';
 import { EventStore } from '@tokenlog/event-store/event-store.js';
+import { patiently } from '@tokenlog/platform/bounded-client.js';
 import type { Response } from 'express';
 import { type AuditQuery, auditLog, auditPage, auditQuery, toCsv } from './audit-log.js';
 
@@ -20,7 +21,8 @@ export class AuditController {
   @ApiOkResponse({ standardSchema: auditPage })
   @Get()
   async audit(@Query({ schema: auditQuery }) query: AuditQuery, @Res({ passthrough: true }) response: Response) {
-    const page = await auditLog(this.store, query);
+    // The whole log may be gone through.
+    const page = await patiently(() => auditLog(this.store, query));
     if (query.format === 'json') return page;
     if (page.nextCursor) response.setHeader('Next-Cursor', page.nextCursor);
     if (query.format === 'csv') {

@@ -130,12 +130,12 @@ describe('caching guards', () => {
       [
         'S22 a deletion',
         'deleted',
-        (id) => service.commands.execute(new DeleteToken(service.caller(ada), id, 'anyone')),
+        (id) => service.commands.execute(new DeleteToken(service.caller(ada), id, 'anyone', 'right')),
       ],
       [
         'S31 a reassignment',
         'superseded',
-        (id) => service.commands.execute(new ReassignToken(service.caller(ada), id, ada.id)),
+        (id) => service.commands.execute(new ReassignToken(service.caller(ada), id, ada.id, 'right')),
       ],
       [
         'S18 an edit of the scopes',
@@ -301,7 +301,8 @@ describe('caching guards', () => {
         JSON.stringify({ userId: ada.id, version: ada.version }),
       ),
     );
-    const remove = () => service.commands.execute(new DeleteToken(service.caller(ada), deleted.tokenId, 'anyone'));
+    const remove = () =>
+      service.commands.execute(new DeleteToken(service.caller(ada), deleted.tokenId, 'anyone', 'right'));
     await again(deleted.secret, remove);
     await expect(remove()).rejects.toMatchObject({ code: 'token-not-found' });
   });

@@ -16,6 +16,8 @@ export interface Caller {
   readonly scopes: readonly string[] | null;
   /** Which secret of the token was proved, where the credential is a token or a token's session. */
   readonly secretGeneration: number | null;
+  /** When the credential was verified, by the database's clock (RFC 3339). */
+  readonly verifiedAt?: string;
   readonly ip: string | null;
 }
 
@@ -27,7 +29,7 @@ export const CurrentCaller = createParamDecorator((_: unknown, context: Executio
 });
 
 /** The caller that a verified credential stands for. */
-export function callerOf({ user, session, token, scopes }: ActiveReply, ip: string | null): Caller {
+export function callerOf({ user, session, token, scopes, checkedAt }: ActiveReply, ip: string | null): Caller {
   return {
     id: user.id,
     username: user.username,
@@ -35,6 +37,7 @@ export function callerOf({ user, session, token, scopes }: ActiveReply, ip: stri
     credential: session ? { kind: 'session', id: session.id } : { kind: 'token', id: token?.id ?? user.id },
     scopes: token ? scopes : null,
     secretGeneration: token?.secretGeneration ?? null,
+    verifiedAt: checkedAt,
     ip,
   };
 }

@@ -1,7 +1,9 @@
 import { createHash } from 'node:crypto';
 import { scope } from '@tokenlog/contracts/message.js';
 import { listVariable, portVariable, readConfig, serviceVariables } from '@tokenlog/platform/config.js';
+import { type LogSettings, logSettings } from '@tokenlog/platform/logging.js';
 import { z } from 'zod';
+import { assertConsistent } from './consistent-settings.js';
 import { thresholdsVariable } from './expiry-thresholds.js';
 import { type Policy, policyOf, policyVariables } from './policy.js';
 import { type NamedServer, serversVariable } from './servers-variable.js';
@@ -23,6 +25,7 @@ export interface Config {
   readonly natsUrl: string;
   readonly serverName: string;
   readonly trustedProxies: number;
+  readonly log: LogSettings;
   readonly policy: Policy;
   /** The variables that the environment set, of those that make the policy. */
   readonly policySet: ReadonlySet<string>;
@@ -42,7 +45,7 @@ const pepper = z.string().min(16, 'must be at least 16 characters');
 
 /**
  * Reads the environment.
- * @throws ConfigError naming each variable that is missing or wrong
+ * @throws ConfigError naming each variable that is missing or wrong, and those that contradict each other
  */
 export function readTokensConfig(env: NodeJS.ProcessEnv = process.env): Config {
   const variables = readConfig(
@@ -60,13 +63,17 @@ export function readTokensConfig(env: NodeJS.ProcessEnv = process.env): Config {
     },
     env,
   );
+  const policy = policyOf(variables);
+  const areUsed = variables.ACCESS_KEYS_FILE !== undefined || Boolean(env.ACCESS_KEYS_SCOPES);
+  assertConsistent(policy, { scopes: variables.ACCESS_KEYS_SCOPES, areUsed });
   return {
     port: variables.TOKENS_PORT,
     databaseUrl: variables.DATABASE_URL,
     natsUrl: variables.NATS_URL,
     serverName: variables.SERVER_NAME,
     trustedProxies: variables.TRUSTED_PROXIES,
-    policy: policyOf(variables),
+    log: logSettings(variables),
+    policy,
     policySet: new Set(Object.keys(policyVariables).filter((name) => env[name])),
     peppers: [pepperOf(variables.TOKEN_PEPPER), ...variables.TOKEN_PEPPERS_RETIRED.map(pepperOf)],
     sessionLifetimeHours: variables.SESSION_LIFETIME_HOURS,

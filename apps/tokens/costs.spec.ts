@@ -13,7 +13,7 @@ import { tokenTable } from './token-table.js';
 import { Verifier } from './verifier.js';
 
 /** What the service does by itself at any time: publishing, and looking after keys, partitions and expiries. */
-const READING = /^SELECT .* FROM events WHERE \(transaction_id, position\) > .* LIMIT/;
+const READING = /^SELECT shown.* FROM events WHERE transaction_id >= .* LIMIT/s;
 const CHECKPOINT = /checkpoints/;
 const BACKGROUND = [READING, CHECKPOINT, /static_keys/, /ensure_periods/, /expiries/, /^(BEGIN|COMMIT)/];
 
@@ -81,7 +81,13 @@ describe('by the count of PostgreSQL', () => {
     const requests = await requestsFor(64);
     const statements = await during(() => verifyTogether(requests));
     const reading = statements.filter(({ text }) => READING.test(text));
-    expect(reading.reduce((sum, { rows }) => sum + rows, 0)).toBe(64);
+    // A reading that finds nothing is a row too, which says up to where.
+    const [rows, calls] = [
+      reading.reduce((sum, one) => sum + one.rows, 0),
+      reading.reduce((sum, one) => sum + one.calls, 0),
+    ];
+    expect(rows).toBeGreaterThanOrEqual(64);
+    expect(rows).toBeLessThan(64 + calls);
     expect(callsOf(statements, /^INSERT INTO checkpoints/)).toBe(1);
   });
 

@@ -3,10 +3,9 @@ import { Command, CommandHandler, type ICommandHandler } from '@nestjs/cqrs';
 import { EventStore } from '@tokenlog/event-store/event-store.js';
 import { type Caller, metadataOf } from './caller.js';
 import { CONFIG, type Config } from './config.js';
-import { assertMayCarry, assertNoLonger, assertNoMoreThan, expiryFor } from './issuing-rules.js';
-import type { Policy } from './policy.js';
+import { issuingFacts } from './issuing-facts.js';
+import { assertNoLonger, assertNoMoreThan, type IssuingFacts, issue } from './issuing-rules.js';
 import { existing, ownedBy, Token, type TokenEvent, type TokenState, tokenIs } from './token.js';
-import { holdUser, type KnownUser } from './users.js';
 
 /** Changes description, scopes or expiry (S18). What is left out stays. */
 export class EditToken extends Command<void> {
@@ -25,18 +24,11 @@ export class EditToken extends Command<void> {
 }
 
 /** Decides an edit. Nothing changed: no event. @throws Problem where a rule or the policy is against it */
-export function editToken(
-  { caller, changes }: EditToken,
-  state: TokenState,
-  facts: { readonly holder: KnownUser; readonly policy: Policy; readonly now: Date },
-): TokenEvent[] {
+export function editToken({ caller, changes }: EditToken, state: TokenState, facts: IssuingFacts): TokenEvent[] {
   const token = existing(state);
   if (token.status === 'revoked' || token.status === 'invalid') throw tokenIs(token.status);
   const description = changes.description ?? token.description;
-  const scopes = changes.scopes ? [...new Set(changes.scopes)] : [...token.scopes];
-  if (changes.scopes) assertMayCarry(scopes, facts.holder, facts.policy);
-  const expiresAt =
-    changes.expiresAt === undefined ? token.expiresAt : expiryFor(changes.expiresAt, facts.policy, facts.now);
+  const { scopes, expiresAt } = issue({ ...changes, newSecret: false }, token, facts);
   assertNoMoreThan(
     caller,
     scopes.filter((scope) => !token.scopes.includes(scope)),
@@ -58,8 +50,7 @@ export class EditTokenHandler implements ICommandHandler<EditToken> {
     await this.store.transact(async (work) => {
       const token = ownedBy(existing(await work.load(Token, command.tokenId)), command.owner);
       if (token.status === 'invalid') throw tokenIs('invalid');
-      const holder = await holdUser(work.sql, token.userId);
-      const facts = { holder, policy: this.config.policy, now: new Date() };
+      const facts = await issuingFacts(work.sql, token.userId, command.tokenId, this.config.policy);
       work.append(Token, command.tokenId, editToken(command, token, facts), metadataOf(command.caller));
     });
   }

@@ -40,6 +40,25 @@ export async function endSessionsOfToken(work: Work, tokenId: string, reason: Se
   await endSessions(work, 'token_id = $1', [tokenId], reason, metadata);
 }
 
+/**
+ * Ends the sessions of secrets that a refresh has left without a grace period (S19): of the one that it replaced, unless it
+ * was asked to leave it some time, and of those before it, where it was asked to.
+ */
+export async function endSessionsOfReplacedSecrets(
+  work: Work,
+  tokenId: string,
+  { gracePeriodSeconds, endGracePeriods }: { gracePeriodSeconds?: number; endGracePeriods?: boolean },
+  metadata: Metadata,
+) {
+  await work.sql.query('SELECT 1 FROM tokens WHERE id = $1 FOR UPDATE', [tokenId]);
+  const current = '(SELECT secret_generation FROM tokens WHERE id = $1)';
+  const ofCurrent = `coalesce(secret_generation, ${current}) = ${current}`;
+  const conditions = [gracePeriodSeconds ? [] : [ofCurrent], endGracePeriods ? [`NOT (${ofCurrent})`] : []].flat();
+  if (conditions.length === 0) return;
+  const condition = `token_id = $1 AND (${conditions.join(' OR ')})`;
+  await endSessions(work, condition, [tokenId], 'token', metadata);
+}
+
 /** Which sessions of a user end, and why. */
 export interface SessionsEnd {
   readonly reason: SessionEndReason;

@@ -84,7 +84,7 @@ describe('S41 warnings before expiry', () => {
     const invalid = await issue(50, gone);
     const caller = service.caller(ada);
     await service.commands.execute(new RevokeToken(caller, revoked.tokenId, ada.id, { password: 'right' }));
-    await service.commands.execute(new DeleteToken(caller, deleted.tokenId, ada.id));
+    await service.commands.execute(new DeleteToken(caller, deleted.tokenId, ada.id, 'right'));
     await service.delete(gone);
     await sweep(expired.daysBefore(-0.001));
     for (const { tokenId, daysBefore } of [revoked, deleted, invalid, expired]) {

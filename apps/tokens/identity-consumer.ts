@@ -11,6 +11,7 @@ import { EVENTS_PER_REQUEST, heldEvents } from '@tokenlog/contracts/internal/hel
 import { identityEventApplied } from '@tokenlog/contracts/internal/identity-event-applied.js';
 import { POOL } from '@tokenlog/platform/database.module.js';
 import { Presence } from '@tokenlog/platform/deployment.js';
+import { plainId } from '@tokenlog/platform/log-headers.js';
 import { NATS } from '@tokenlog/platform/nats.js';
 import { request } from '@tokenlog/platform/nats-request.js';
 import {
@@ -27,6 +28,8 @@ import { touchesTokens } from './reaction.js';
 
 /** The name of the durable consumer of versions that left it to NATS how far they had come. */
 const FORMER_CONSUMER = 'tokens-reactions';
+/** How long identity is asked which events its log has, in ms: it may just be starting, after a restore of both. */
+const ASK_FOR_MS = 5000;
 /** PostgreSQL's codes for values that it cannot take: trying again would find the same. */
 const UNUSABLE = /^22[0-9A-Z]{3}$/;
 
@@ -40,6 +43,7 @@ type Due = EventOfEpoch & { readonly sequence: number };
 @Injectable()
 export class IdentityConsumer extends StreamReader<IdentityEvent> implements OnModuleDestroy {
   private readonly log = new Logger(IdentityConsumer.name);
+  private unansweredSince: number | null = null;
 
   constructor(
     @Inject(POOL) private readonly database: Pool,
@@ -101,26 +105,36 @@ export class IdentityConsumer extends StreamReader<IdentityEvent> implements OnM
     if (latest > (await this.standing.epoch())) await this.standing.compare();
     const known = await this.standing.epoch();
     if (latest > known) throw new Error('identity does not say yet what its log is now');
-    const own = messages.filter(
-      ({ provenance: { deployment } }) => (deployment ?? this.presence.self.id) === this.presence.self.id,
-    );
-    // Without a reference no publisher wrote it; while identity has never been asked, nothing can be of another history.
-    const isDoubtful = ({ provenance: { epoch, event } }: StreamMessage<IdentityEvent>) =>
-      event !== null && epoch < known;
-    const held = await this.held(own.filter(isDoubtful));
+    const self = plainId(this.presence.self.id);
+    const own = messages.filter(({ provenance: { deployment } }) => (deployment ?? self) === self);
+    // Without a reference no publisher wrote it. What was there when reading began may be from before a restore.
+    const isDoubtful = ({ provenance: { epoch, event }, fromBefore }: StreamMessage<IdentityEvent>) =>
+      event !== null && (epoch < known || fromBefore);
+    const held = await this.held(own.filter(isDoubtful), known);
     return own
       .filter((message) => !isDoubtful(message) || held.has(message.message.id))
       .map(({ message: event, sequence, provenance: { epoch } }) => ({ event, sequence, epoch }));
   }
 
-  private async held(messages: readonly StreamMessage<IdentityEvent>[]): Promise<ReadonlySet<string>> {
+  /** Which of them identity's log has. Where identity does not answer for a while, those of the epoch that is known count. */
+  private async held(messages: readonly StreamMessage<IdentityEvent>[], known: number): Promise<ReadonlySet<string>> {
     const events = messages.flatMap(({ provenance: { event } }) => event ?? []);
     const held = new Set<string>();
-    for (let from = 0; from < events.length; from += EVENTS_PER_REQUEST) {
-      const asked = { events: events.slice(from, from + EVENTS_PER_REQUEST) };
-      for (const id of (await request(this.connection, heldEvents, asked)).held) held.add(id);
+    try {
+      for (let from = 0; from < events.length; from += EVENTS_PER_REQUEST) {
+        const asked = { events: events.slice(from, from + EVENTS_PER_REQUEST) };
+        for (const id of (await request(this.connection, heldEvents, asked)).held) held.add(id);
+      }
+      this.unansweredSince = null;
+      return held;
+    } catch (error) {
+      this.unansweredSince ??= performance.now();
+      if (performance.now() - this.unansweredSince < ASK_FOR_MS) throw error;
+      this.log.warn(
+        'identity does not say which events its log has; those of the epoch that is known here are applied',
+      );
+      return new Set(messages.filter(({ provenance: { epoch } }) => epoch === known).map(({ message: { id } }) => id));
     }
-    return held;
   }
 
   /** Not waited for: a guard that does not answer delays these events' callers, and no other event. */

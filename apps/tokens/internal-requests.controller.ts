@@ -35,7 +35,7 @@ export class InternalRequestsController {
         return this.start(new StartSession(basis, ip));
       }
       const reply = await this.verifier.verify({
-        credential: request.credential,
+        ...(request.with === 'token' ? { credential: request.credential } : { proof: request.proof }),
         // The name must be the owner's (S4); a wrong one tells no more than a wrong token.
         username: request.username,
         service: 'identity',

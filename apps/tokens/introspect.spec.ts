@@ -137,7 +137,7 @@ describe('RFC 7662 introspection', () => {
     },
     deleted: async () => {
       const { tokenId, secret } = await issue(ada);
-      await service.commands.execute(new DeleteToken(service.caller(ada), tokenId, ada.id));
+      await service.commands.execute(new DeleteToken(service.caller(ada), tokenId, ada.id, 'right'));
       return secret;
     },
     expired: async () => {

@@ -2,6 +2,7 @@ import { type IQueryHandler, Query, QueryHandler } from '@nestjs/cqrs';
 import { instant, text } from '@tokenlog/contracts/message.js';
 import { EventStore } from '@tokenlog/event-store/event-store.js';
 import type { Sql } from '@tokenlog/event-store/sql.js';
+import { patiently } from '@tokenlog/platform/bounded-client.js';
 import { Problem } from '@tokenlog/platform/problem.js';
 import { z } from 'zod';
 import { decodeCursor, encodeCursor, pageOf, pageQuery } from './page.js';
@@ -69,8 +70,11 @@ export class ListTokensHandler implements IQueryHandler<ListTokens> {
         errors: [{ field: 'asOf', detail: 'must not lie in the future' }],
       });
     }
-    if (!query.asOf) return listTokens(this.store.pool, query, owner, now);
-    return withTableAsOf(this.store, now, (sql) => listTokens(sql, query, owner, now));
+    // A search goes through every token, and the table of another day through the log.
+    return patiently(() => {
+      if (!query.asOf) return listTokens(this.store.pool, query, owner, now);
+      return withTableAsOf(this.store, now, (sql) => listTokens(sql, query, owner, now));
+    });
   }
 }
 

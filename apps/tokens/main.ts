@@ -1,5 +1,8 @@
-import { runService } from '@tokenlog/platform/service.js';
-import { readTokensConfig } from './config.js';
-import { tokensService } from './tokens.module.js';
+import { run } from '@tokenlog/platform/run.js';
 
-await runService(() => tokensService(readTokensConfig()));
+await run(async (start) => {
+  const { runService } = await import('@tokenlog/platform/service.js');
+  const { readTokensConfig } = await import('./config.js');
+  const { tokensService } = await import('./tokens.module.js');
+  return runService(tokensService(readTokensConfig()), start);
+});

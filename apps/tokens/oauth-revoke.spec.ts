@@ -168,7 +168,7 @@ describe('RFC 7009 revocation', () => {
       'deleted',
       async () => {
         const { tokenId, secret } = await issue(ada);
-        await service.commands.execute(new DeleteToken(service.caller(ada), tokenId, ada.id));
+        await service.commands.execute(new DeleteToken(service.caller(ada), tokenId, ada.id, 'right'));
         return secret;
       },
     ],

@@ -14,6 +14,7 @@ import { RevokeToken } from './revoke-token.js';
 import { historyPage, tokenHistory } from './token-history.js';
 import {
   createBody,
+  deleteBody,
   editBody,
   historyQuery,
   refreshBody,
@@ -102,8 +103,12 @@ export class OwnTokensController {
   @ApiNoContentResponse()
   @HttpCode(204)
   @Delete(':id')
-  async delete(@CurrentCaller() caller: Caller, @Param('id', { schema: tokenId }) id: string) {
-    await this.commands.execute(new DeleteToken(caller, id, caller.id));
+  async delete(
+    @CurrentCaller() caller: Caller,
+    @Param('id', { schema: tokenId }) id: string,
+    @Body({ schema: deleteBody }) body: z.output<typeof deleteBody>,
+  ) {
+    await this.commands.execute(new DeleteToken(caller, id, caller.id, body.password));
   }
 
   @ApiOperation({ summary: 'What happened to a token, newest first.' })

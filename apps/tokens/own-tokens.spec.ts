@@ -171,7 +171,11 @@ describe('own tokens', () => {
 
   it('S22 a deletion revokes, takes the row out of the list, and keeps the history', async () => {
     const { token, secret } = await created({ description: 'to delete' });
-    expect((await call(service, 'DELETE', `/tokens/${token.id}`, { as: session })).status).toBe(204);
+    const remove = (json: object) => call(service, 'DELETE', `/tokens/${token.id}`, { as: session, json });
+    expect(await remove({})).toEqual(problem(403, 'password-required'));
+    expect(await remove({ password: 'guess' })).toEqual(problem(403, 'wrong-password'));
+    expect((await call(service, 'GET', `/tokens/${token.id}`, { as: session })).body.token.state).toBe('active');
+    expect((await remove({ password: 'right' })).status).toBe(204);
     expect(await service.verify({ credential: secret })).toEqual({ active: false, reason: 'deleted' });
     const list = await call(service, 'GET', '/tokens?q=to%20delete', { as: session });
     expect(list.body).toEqual({ items: [], nextCursor: null, total: 0 });
@@ -187,6 +191,17 @@ describe('own tokens', () => {
       'token-revoked',
       'token-created',
     ]);
+  });
+
+  it('S11 a deletion asks for no password where the token does not work any more', async () => {
+    const revoked = (await created()).token;
+    const path = `/tokens/${revoked.id}/revoke`;
+    expect((await call(service, 'POST', path, { as: session, json: { password: 'right' } })).status).toBe(200);
+    const expired = (await created({ expiresAt: new Date(Date.now() + 60).toISOString() })).token;
+    await new Promise((resolve) => setTimeout(resolve, 80));
+    for (const { id } of [revoked, expired]) {
+      expect((await call(service, 'DELETE', `/tokens/${id}`, { as: session })).status).toBe(204);
+    }
   });
 
   it.each([

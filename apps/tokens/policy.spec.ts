@@ -51,26 +51,28 @@ const active: TokenState = {
   secretGeneration: 1,
 };
 
+const facts = (policy: Policy, owner: KnownUser, liveTokens = 0) => ({ owner, policy, liveTokens, now: NOW });
+
 type Wish = { scopes?: string[]; expiresAt?: string | null };
 /** Every way in which a rule can be met, as pure decisions. */
 const decisions = {
   create: (policy: Policy, owner: KnownUser, wish: Wish = {}, liveTokens = 0, admin = false) =>
-    createToken(new CreateToken(caller(admin), { userId: owner.id, description: 'd', scopes: ['rest'], ...wish }), {
-      owner,
-      policy,
-      liveTokens,
-      now: NOW,
-    }),
-  edit: (policy: Policy, holder: KnownUser, wish: Wish = {}) =>
-    editToken(new EditToken(caller(), 't1', 'u1', wish), active, { holder, policy, now: NOW }),
-  refresh: (policy: Policy, holder: KnownUser, wish: Wish = {}) =>
-    refreshToken(new RefreshToken(caller(), 't1', 'u1', { expiresAt: wish.expiresAt }), active, {
-      holder,
-      policy,
-      now: NOW,
-    }),
-  reassign: (policy: Policy, owner: KnownUser, wish: Wish = {}) =>
-    reassignToken({ ...active, userId: 'u0', scopes: wish.scopes ?? ['rest'] }, owner, policy),
+    createToken(
+      new CreateToken(caller(admin), { userId: owner.id, description: 'd', scopes: ['rest'], ...wish }),
+      facts(policy, owner, liveTokens),
+    ),
+  edit: (policy: Policy, holder: KnownUser, wish: Wish = {}, before: TokenState = active) =>
+    editToken(new EditToken(caller(), 't1', 'u1', wish), before, facts(policy, holder)),
+  refresh: (policy: Policy, holder: KnownUser, wish: Wish = {}, before: TokenState = active) => {
+    const state = wish.scopes && before.status !== 'none' ? { ...before, scopes: wish.scopes } : before;
+    const command = new RefreshToken(caller(), 't1', 'u1', { expiresAt: wish.expiresAt });
+    return refreshToken(command, state, facts(policy, holder));
+  },
+  reassign: (policy: Policy, owner: KnownUser, wish: Wish = {}, liveTokens = 0) =>
+    reassignToken(
+      { ...active, userId: 'u0', scopes: wish.scopes ?? ['rest'], expiresAt: wish.expiresAt ?? null },
+      facts(policy, owner, liveTokens),
+    ),
 };
 const refusal = (code: string) => expect.objectContaining({ code });
 const codeOf = (decide: () => unknown) => {
@@ -116,7 +118,7 @@ describe('the policy', () => {
     ).toBe(false);
   });
 
-  it.each(['create', 'edit', 'reassign'] as const)('S25 scopes is held on %s', (name) => {
+  it.each(['create', 'edit', 'refresh', 'reassign'] as const)('S25 scopes is held on %s', (name) => {
     const policy = policyWith({ POLICY_SCOPES: 'rest,reports' });
     expect(codeOf(() => decisions[name](policy, user(), { scopes: ['reports'] }))).toBe('accepted');
     expect(codeOf(() => decisions[name](policy, user(), { scopes: ['rest', 'export'] }))).toBe('policy-scopes');
@@ -140,10 +142,60 @@ describe('the policy', () => {
     expect(decisions.create(policy, user(), { expiresAt: null })[0]).toMatchObject({ data: { expiresAt: null } });
   });
 
-  it('S8 maxTokensPerUser counts the tokens that still work', () => {
+  it('S8 maxTokensPerUser counts the tokens that still work, whatever makes one work or gives it to another', () => {
     const policy = policyWith({ POLICY_MAX_TOKENS_PER_USER: '2' });
-    expect(codeOf(() => decisions.create(policy, user(), {}, 1))).toBe('accepted');
-    expect(codeOf(() => decisions.create(policy, user(), {}, 2))).toBe('policy-max-tokens');
+    const expired: TokenState = { ...active, expiresAt: inDays(-1) };
+    const ways: Record<string, (live: number) => unknown> = {
+      create: (live) => decisions.create(policy, user(), {}, live),
+      reassign: (live) => decisions.reassign(policy, user(), {}, live),
+      'edit of an expired one': (live) =>
+        editToken(new EditToken(caller(), 't1', 'u1', { expiresAt: inDays(1) }), expired, facts(policy, user(), live)),
+      'refresh of an expired one': (live) =>
+        refreshToken(
+          new RefreshToken(caller(), 't1', 'u1', { expiresAt: inDays(1) }),
+          expired,
+          facts(policy, user(), live),
+        ),
+    };
+    for (const [name, way] of Object.entries(ways)) {
+      expect([name, codeOf(() => way(1)), codeOf(() => way(2))]).toEqual([name, 'accepted', 'policy-max-tokens']);
+    }
+    // What works already is no other one, and what stays expired is none.
+    const more = facts(policy, user(), 5);
+    const edit = (expiresAt: string | undefined, state: TokenState) =>
+      editToken(new EditToken(caller(), 't1', 'u1', { description: 'e', expiresAt } as never), state, more);
+    expect(codeOf(() => edit(inDays(1), active))).toBe('accepted');
+    expect(codeOf(() => edit(undefined, expired))).toBe('accepted');
+    expect(codeOf(() => refreshToken(new RefreshToken(caller(), 't1', 'u1', {}), active, more))).toBe('accepted');
+  });
+
+  it('S23 a new secret lives no longer than maxLifetimeDays, whatever was promised before that', () => {
+    const policy = policyWith({ POLICY_MAX_LIFETIME_DAYS: '90' });
+    for (const expiresAt of [null, inDays(400)]) {
+      const before: TokenState = { ...active, expiresAt };
+      expect(decisions.refresh(policy, user(), {}, before)).toMatchObject([{ data: { expiresAt: inDays(90) } }]);
+      expect(decisions.reassign(policy, user(), { expiresAt })).toMatchObject([
+        { type: 'token-reassigned' },
+        { type: 'token-edited', data: { expiresAt: inDays(90), scopes: ['rest'] } },
+      ]);
+    }
+    const sooner: TokenState = { ...active, expiresAt: inDays(30) };
+    expect(decisions.refresh(policy, user(), {}, sooner)).toMatchObject([{ data: { expiresAt: inDays(30) } }]);
+  });
+
+  it('a token that the policy has become stricter than is described anew or shortened, and not prolonged', () => {
+    const stricter = policyWith({ POLICY_SCOPES: 'reports', POLICY_OWNER_ROLES: 'staff' });
+    const old: TokenState = { ...active, expiresAt: inDays(30) };
+    const edit = (holder: KnownUser, wish: object) =>
+      codeOf(() => editToken(new EditToken(caller(), 't1', 'u1', wish), old, facts(stricter, holder)));
+    const staff = user({ roles: ['staff'] });
+    expect(edit(user(), { description: 'e' })).toBe('accepted');
+    expect(edit(user(), { expiresAt: inDays(10) })).toBe('accepted');
+    expect(edit(user(), { expiresAt: inDays(31) })).toBe('policy-owner-roles');
+    expect(edit(staff, { expiresAt: inDays(31) })).toBe('policy-scopes');
+    expect(edit(staff, { expiresAt: null })).toBe('policy-scopes');
+    expect(edit(staff, { expiresAt: inDays(31), scopes: ['reports'] })).toBe('accepted');
+    expect(edit(user(), { scopes: ['reports'] })).toBe('accepted');
   });
 
   it('S32 a disabled user gets no token', () => {
@@ -171,6 +223,23 @@ describe('the policy', () => {
     expect(start).toThrow(new RegExp(`^${variable} is wrong: `));
     expect(start).not.toThrow(value.length > 3 && variable === 'TOKEN_PEPPER' ? value : /\n/);
   });
+
+  it.each([
+    ['POLICY_DEFAULT_LIFETIME_DAYS', '91', 'POLICY_MAX_LIFETIME_DAYS', '90'],
+    ['POLICY_OWNER_ROLES', 'admin', 'POLICY_ALLOW_ADMIN_TOKENS', 'false'],
+    ['ACCESS_KEYS_SCOPES', 'reports,export', 'POLICY_SCOPES', 'reports'],
+    ['ACCESS_KEYS_SCOPES', 'reports,introspect', 'POLICY_ALLOW_ADMIN_TOKENS', 'false'],
+    ['ACCESS_KEYS_FILE', 'keys.properties', 'POLICY_SCOPES', 'reports', 'ACCESS_KEYS_SCOPES'],
+  ])(
+    '%s=%s against %s=%s stops the start with a message that names both',
+    (one, value, other, another, named = one) => {
+      const start = (variables: Record<string, string>) => () => readTokensConfig({ ...ENVIRONMENT, ...variables });
+      expect(start({ [one]: value, [other]: another })).toThrow(ConfigError);
+      expect(start({ [one]: value, [other]: another })).toThrow(new RegExp(`^${named} is wrong: .*${other}`));
+      expect(start({ [one]: value })).not.toThrow();
+      expect(start({ [other]: another })).not.toThrow();
+    },
+  );
 
   it('is shown with where each value came from', () => {
     const { policy, policySet } = readTokensConfig({ ...ENVIRONMENT, POLICY_SCOPES: 'rest', POLICY_CREATE: '' });

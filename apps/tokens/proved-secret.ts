@@ -28,7 +28,8 @@ export async function provedSecret(
      FROM secrets
      JOIN unnest($2::bytea[], $3::text[]) AS presented(hash, pepper) USING (hash, pepper)
      LEFT JOIN tokens t ON t.id = owner AND t.status = 'active' AND (generation = t.secret_generation
-       OR generation = t.grace_generation AND statement_timestamp() <= t.grace_ends_at)
+       OR EXISTS (SELECT FROM secret_graces g WHERE g.token_id = owner AND g.generation = secrets.generation
+         AND statement_timestamp() <= g.ends_at))
      LEFT JOIN sessions s ON s.id = owner AND s.ended_at IS NULL
      WHERE owner = $1 AND coalesce(t.id, s.id) IS NOT NULL`,
     [proven.id, peppers.map((pepper) => keyedHash(pepper, proven.proof)), peppers.map(({ id }) => id)],

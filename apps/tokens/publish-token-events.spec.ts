@@ -33,10 +33,10 @@ describe('published token events', () => {
     await call(service, 'POST', '/sessions', { as: secret });
     const refreshed = await service.commands.execute(new RefreshToken(caller, tokenId, ada.id, { password: 'right' }));
     await service.verify({ credential: secret });
-    const reassigned = await service.commands.execute(new ReassignToken(caller, tokenId, grace.id));
+    const reassigned = await service.commands.execute(new ReassignToken(caller, tokenId, grace.id, 'right'));
     await service.delete(grace);
     await service.commands.execute(new RevokeToken(caller, tokenId, 'anyone', { password: 'right' }));
-    await service.commands.execute(new DeleteToken(caller, tokenId, 'anyone'));
+    await service.commands.execute(new DeleteToken(caller, tokenId, 'anyone', 'right'));
 
     const expected = [
       'token-created',

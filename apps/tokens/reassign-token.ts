@@ -6,11 +6,13 @@ import { type Caller, metadataOf } from './caller.js';
 import { CONFIG, type Config } from './config.js';
 import type { TokenWithSecret } from './create-token.js';
 import { endSessionsOfToken } from './end-session.js';
-import { assertMayCarry, assertMayOwnTokens } from './issuing-rules.js';
-import type { Policy } from './policy.js';
+import { IdentityStanding } from './identity-standing.js';
+import { issuingFacts } from './issuing-facts.js';
+import { type IssuingFacts, issue } from './issuing-rules.js';
+import { ReenteredPassword } from './reentered-password.js';
+import { assertNotReplaced, secretWhenAsked } from './replaced-meanwhile.js';
 import { issueSecret } from './secrets.js';
 import { existing, Token, type TokenEvent, type TokenState, tokenIs } from './token.js';
-import { holdUser, type KnownUser } from './users.js';
 
 /** Attaches a token to another user (S31). The old holder would inherit that user's rights: it gets a new secret. */
 export class ReassignToken extends Command<TokenWithSecret> {
@@ -18,38 +20,54 @@ export class ReassignToken extends Command<TokenWithSecret> {
     readonly caller: Caller,
     readonly tokenId: string,
     readonly userId: string,
+    readonly password?: string,
   ) {
     super();
   }
 }
 
-/** Decides a reassignment. @throws Problem where a rule or the policy is against the new owner */
-export function reassignToken(state: TokenState, owner: KnownUser, policy: Policy): TokenEvent[] {
+/**
+ * Decides a reassignment. An expiry that is later than the policy allows a new secret is moved there.
+ * @throws Problem where a rule or the policy is against the new owner
+ */
+export function reassignToken(state: TokenState, facts: IssuingFacts): TokenEvent[] {
+  const { owner } = facts;
   const token = existing(state);
   if (token.status === 'revoked') throw tokenIs('revoked');
   if (token.userId === owner.id) {
     throw new Problem(409, 'same-user', `The token is ${owner.username}'s already; refresh it for a new secret.`);
   }
-  assertMayOwnTokens(owner, policy);
-  assertMayCarry(token.scopes, owner, policy);
+  const { scopes, expiresAt } = issue({ newSecret: true }, token, facts);
   const secretGeneration = token.secretGeneration + 1;
   const { id: userId, username } = owner;
-  return [{ type: 'token-reassigned', data: { userId, username, previousUserId: token.userId, secretGeneration } }];
+  const { description, userId: previousUserId } = token;
+  const events: TokenEvent[] = [
+    { type: 'token-reassigned', data: { userId, username, previousUserId, secretGeneration } },
+  ];
+  if (expiresAt !== token.expiresAt) events.push({ type: 'token-edited', data: { description, scopes, expiresAt } });
+  return events;
 }
 
 @CommandHandler(ReassignToken)
 export class ReassignTokenHandler implements ICommandHandler<ReassignToken> {
   constructor(
     private readonly store: EventStore,
+    private readonly standing: IdentityStanding,
+    private readonly password: ReenteredPassword,
     @Inject(CONFIG) private readonly config: Config,
   ) {}
 
-  execute({ caller, tokenId, userId }: ReassignToken): Promise<TokenWithSecret> {
+  async execute({ caller, tokenId, userId, password }: ReassignToken): Promise<TokenWithSecret> {
+    const asked = await secretWhenAsked(this.store.pool, tokenId);
+    await this.password.require('refresh', caller, password);
+    await this.standing.meet(userId);
     const { peppers, policy } = this.config;
     return this.store.transact(async (work) => {
       const token = existing(await work.load(Token, tokenId));
-      const owner = await holdUser(work.sql, userId);
-      work.append(Token, tokenId, reassignToken(token, owner, policy), metadataOf(caller));
+      const facts = await issuingFacts(work.sql, userId, tokenId, policy);
+      const events = reassignToken(token, facts);
+      await assertNotReplaced(work.sql, tokenId, { asked, now: token.secretGeneration }, caller);
+      work.append(Token, tokenId, events, metadataOf(caller));
       await endSessionsOfToken(work, tokenId, 'token', metadataOf(caller));
       return { tokenId, secret: await issueSecret(work.sql, peppers[0], 'tkl', tokenId, token.secretGeneration + 1) };
     });

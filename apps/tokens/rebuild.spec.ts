@@ -59,7 +59,7 @@ describe('rebuilding a projection', () => {
         await stop();
         throw error;
       });
-      expect(report.differences).toEqual({ tokens: 0, token_usage: 0 });
+      expect(report.differences).toEqual({ tokens: 0, secret_graces: 0, token_usage: 0 });
     }
     await stop();
     const rows = await table();
@@ -67,6 +67,7 @@ describe('rebuilding a projection', () => {
     expect(rows.reduce((sum, { use_count }) => sum + Number(use_count ?? 0), 0)).toBe(uses);
     expect((await rebuildProjection(service.database.url, 'token-table')).differences).toEqual({
       tokens: 0,
+      secret_graces: 0,
       token_usage: 0,
     });
   });

@@ -5,13 +5,13 @@ import { Problem } from '@tokenlog/platform/problem.js';
 import { type Caller, metadataOf } from './caller.js';
 import { CONFIG, type Config } from './config.js';
 import type { TokenWithSecret } from './create-token.js';
-import { endSessionsOfToken } from './end-session.js';
-import { assertMayOwnTokens, assertNoLonger, expiryFor } from './issuing-rules.js';
-import type { Policy } from './policy.js';
+import { endSessionsOfReplacedSecrets } from './end-session.js';
+import { issuingFacts } from './issuing-facts.js';
+import { assertNoLonger, type IssuingFacts, issue } from './issuing-rules.js';
 import { ReenteredPassword } from './reentered-password.js';
+import { assertNotReplaced, secretWhenAsked } from './replaced-meanwhile.js';
 import { issueSecret } from './secrets.js';
 import { existing, isExpired, ownedBy, Token, type TokenEvent, type TokenState, tokenIs } from './token.js';
-import { holdUser, type KnownUser } from './users.js';
 
 /** A new secret on the same token (S19). `selfService`: the token asks itself, and no password is asked for. */
 export class RefreshToken extends Command<TokenWithSecret> {
@@ -23,6 +23,8 @@ export class RefreshToken extends Command<TokenWithSecret> {
       readonly password?: string;
       readonly gracePeriodSeconds?: number;
       readonly expiresAt?: string | null;
+      /** Ends what was promised to secrets that were replaced before: one of them is in the wrong hands. */
+      readonly endGracePeriods?: boolean;
       readonly selfService?: boolean;
     },
   ) {
@@ -31,17 +33,14 @@ export class RefreshToken extends Command<TokenWithSecret> {
 }
 
 /**
- * Decides a refresh: the old secret is dead at once, or when the grace period that was asked for ends.
+ * Decides a refresh: the old secret is dead at once, or when the grace period that was asked for ends. What was promised to
+ * those before it holds until its time, unless it is asked to end. A token may refresh itself with each secret of its own that
+ * still works: whose answer was lost asks again, and the secret that nobody saw is replaced like any other.
  * @throws Problem `expiry-needed` for an expired token: it would be handed out dead
  */
-export function refreshToken(
-  { caller, wishes }: RefreshToken,
-  state: TokenState,
-  facts: { readonly holder: KnownUser; readonly policy: Policy; readonly now: Date },
-): TokenEvent[] {
+export function refreshToken({ caller, wishes }: RefreshToken, state: TokenState, facts: IssuingFacts): TokenEvent[] {
   const token = existing(state);
   if (token.status === 'revoked' || token.status === 'invalid') throw tokenIs(token.status);
-  assertMayOwnTokens(facts.holder, facts.policy);
   if (wishes.expiresAt === undefined && isExpired(token.expiresAt, facts.now)) {
     throw new Problem(
       409,
@@ -49,21 +48,13 @@ export function refreshToken(
       'expiresAt: the token has expired; say until when the new secret is to work.',
     );
   }
-  const expiresAt =
-    wishes.expiresAt === undefined ? token.expiresAt : expiryFor(wishes.expiresAt, facts.policy, facts.now);
-  if (wishes.selfService) assertStillCurrent(caller, token.secretGeneration);
+  const { expiresAt } = issue({ expiresAt: wishes.expiresAt, newSecret: true }, token, facts);
   if (wishes.selfService) assertNoLonger(caller, token.expiresAt, expiresAt);
   const grace = wishes.gracePeriodSeconds ?? 0;
   const gracePeriodEndsAt = grace > 0 ? new Date(facts.now.getTime() + grace * 1000).toISOString() : null;
   const secretGeneration = token.secretGeneration + 1;
-  return [{ type: 'token-refreshed', data: { secretGeneration, expiresAt, gracePeriodEndsAt } }];
-}
-
-/** A secret that was replaced already works on until its grace period ends, and makes no other. */
-function assertStillCurrent({ secretGeneration }: Caller, current: number): void {
-  if (secretGeneration !== current) {
-    throw new Problem(409, 'superseded', 'This secret was replaced already; refresh with the one that replaced it.');
-  }
+  const gracePeriodsKept = !wishes.endGracePeriods;
+  return [{ type: 'token-refreshed', data: { secretGeneration, expiresAt, gracePeriodEndsAt, gracePeriodsKept } }];
 }
 
 @CommandHandler(RefreshToken)
@@ -76,15 +67,17 @@ export class RefreshTokenHandler implements ICommandHandler<RefreshToken> {
 
   async execute(command: RefreshToken): Promise<TokenWithSecret> {
     const { caller, tokenId, wishes } = command;
+    const asked = await secretWhenAsked(this.store.pool, tokenId);
     if (!wishes.selfService) await this.password.require('refresh', caller, wishes.password);
     const { peppers, policy } = this.config;
     return this.store.transact(async (work) => {
       const token = ownedBy(existing(await work.load(Token, tokenId)), command.owner);
       if (token.status === 'invalid') throw tokenIs('invalid');
-      const holder = await holdUser(work.sql, token.userId);
-      const events = refreshToken(command, token, { holder, policy, now: new Date() });
+      const facts = await issuingFacts(work.sql, token.userId, tokenId, policy);
+      const events = refreshToken(command, token, facts);
+      await assertNotReplaced(work.sql, tokenId, { asked, now: token.secretGeneration }, caller);
       work.append(Token, tokenId, events, metadataOf(caller));
-      if (!wishes.gracePeriodSeconds) await endSessionsOfToken(work, tokenId, 'token', metadataOf(caller));
+      await endSessionsOfReplacedSecrets(work, tokenId, wishes, metadataOf(caller));
       return { tokenId, secret: await issueSecret(work.sql, peppers[0], 'tkl', tokenId, token.secretGeneration + 1) };
     });
   }

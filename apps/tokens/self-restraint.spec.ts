@@ -42,21 +42,12 @@ describe('a token that was taken for one purpose', () => {
     expect((await edit(new Date(Date.now() + 1_800_000).toISOString())).status).toBe(200);
   });
 
-  it('refreshes itself with its current secret only, not with one that lives on in a grace period', async () => {
-    const { secret } = await issue([]);
-    const refresh = (as: string) =>
-      call(service, 'POST', '/tokens/self/refresh', { as, json: { gracePeriodSeconds: 60 } });
-    const next = await refresh(secret);
-    expect(next.status).toBe(200);
-    expect(await refresh(secret)).toEqual(problem(409, 'superseded'));
-    expect((await refresh(next.body.secret)).status).toBe(200);
-  });
-
   it('refreshed eight times at once has one secret that works, and no failure of the server', async () => {
     const { tokenId, secret } = await issue([]);
     const refresh = () => call(service, 'POST', '/tokens/self/refresh', { as: secret });
     const answers = await Promise.all(Array.from({ length: 8 }, refresh));
     for (const { status } of answers) expect([200, 401, 409]).toContain(status);
+    expect(answers.filter(({ status }) => status === 200)).toHaveLength(1);
     const secrets = answers.filter(({ status }) => status === 200).map(({ body }) => body.secret as string);
     expect(secrets.length).toBeGreaterThan(0);
     const works = await Promise.all(secrets.map(async (each) => (await service.verify({ credential: each })).active));

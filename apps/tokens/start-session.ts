@@ -61,7 +61,9 @@ export class StartSessionHandler implements ICommandHandler<StartSession> {
           ? 'SELECT id, username, disabled, NULL AS "tokenExpiresAt" FROM users WHERE id = $1 AND NOT deleted FOR SHARE'
           : // The token is held until the commit: what ends it either sees this session, or is seen here.
             `SELECT users.id, users.username, disabled, expires_at AS "tokenExpiresAt" FROM tokens JOIN users ON users.id = user_id
-             WHERE tokens.id = $1 AND status = 'active' AND $2 IN (secret_generation, grace_generation) FOR SHARE`,
+             WHERE tokens.id = $1 AND status = 'active' AND ($2 = secret_generation OR EXISTS (
+               SELECT FROM secret_graces WHERE token_id = $1 AND generation = $2 AND ends_at >= statement_timestamp()
+             )) FOR SHARE`,
         basis.with === 'password' ? [basis.userId] : [basis.tokenId, basis.generation],
       );
       const user = rows[0];

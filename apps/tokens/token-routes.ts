@@ -25,17 +25,23 @@ const gracePeriodSeconds = z
   .max(604_800)
   .optional()
   .describe('how long the old secret goes on working; 0 by default, a week at most');
+const endGracePeriods = z
+  .boolean()
+  .optional()
+  .describe('whether earlier secrets that still work end too; what was promised to them holds by default');
 export const selfRefreshBody = z
-  .strictObject({ gracePeriodSeconds, expiresAt: instant.nullable().optional() })
+  .strictObject({ gracePeriodSeconds, endGracePeriods, expiresAt: instant.nullable().optional() })
   .optional()
   .default({});
 export const refreshBody = z
-  .strictObject({ password, gracePeriodSeconds, expiresAt: instant.nullable().optional() })
+  .strictObject({ password, gracePeriodSeconds, endGracePeriods, expiresAt: instant.nullable().optional() })
   .optional()
   .default({});
 const reason = text.trim().max(255).optional();
 export const selfRevokeBody = z.strictObject({ reason }).optional().default({});
 export const revokeBody = z.strictObject({ password, reason }).optional().default({});
+export const deleteBody = z.strictObject({ password }).optional().default({});
+export const reassignBody = z.strictObject({ userId: z.uuid(), password });
 export const historyQuery = z.strictObject(pageQuery);
 
 export const tokenAnswer = z.object({ token: tokenView });

@@ -131,8 +131,8 @@ describe('sessions of tokens', () => {
   const endings: Record<string, (tokenId: string) => Promise<unknown>> = {
     revoked: (id) => service.commands.execute(new RevokeToken(service.caller(ada), id, ada.id, { password })),
     refreshed: (id) => service.commands.execute(new RefreshToken(service.caller(ada), id, ada.id, { password })),
-    deleted: (id) => service.commands.execute(new DeleteToken(service.caller(ada), id, ada.id)),
-    reassigned: (id) => service.commands.execute(new ReassignToken(service.caller(root), id, root.id)),
+    deleted: (id) => service.commands.execute(new DeleteToken(service.caller(ada), id, ada.id, 'right')),
+    reassigned: (id) => service.commands.execute(new ReassignToken(service.caller(root), id, root.id, 'right')),
   };
   it.each(Object.keys(endings))('S29 all of them have ended when their token is %s, and no other has', async (name) => {
     const { tokenId, secret } = await issue();

@@ -26,20 +26,31 @@ const STATEMENTS: Record<Handled, string> = {
       at timestamptz, by text)
     WHERE tokens.id = e.id`,
   'token-refreshed': `
+    WITH e AS (
+      SELECT * FROM jsonb_to_recordset($1) AS e(id uuid, "secretGeneration" int, "expiresAt" timestamptz,
+        "gracePeriodEndsAt" timestamptz, "gracePeriodsKept" boolean, at timestamptz, by text)
+    ),
+    ended AS (
+      UPDATE secret_graces SET ends_at = '-infinity' FROM e WHERE token_id = e.id AND e."gracePeriodsKept" IS NOT TRUE
+    ),
+    promised AS (
+      INSERT INTO secret_graces (token_id, generation, ends_at)
+      SELECT id, "secretGeneration" - 1, "gracePeriodEndsAt" FROM e WHERE "gracePeriodEndsAt" IS NOT NULL
+    )
     UPDATE tokens SET secret_generation = e."secretGeneration", expires_at = e."expiresAt",
-      grace_generation = CASE WHEN e."gracePeriodEndsAt" IS NOT NULL THEN tokens.secret_generation END,
-      grace_ends_at = e."gracePeriodEndsAt", updated_at = e.at, updated_by = e.by
-    FROM jsonb_to_recordset($1) AS e(id uuid, "secretGeneration" int, "expiresAt" timestamptz,
-      "gracePeriodEndsAt" timestamptz, at timestamptz, by text)
-    WHERE tokens.id = e.id`,
+      updated_at = e.at, updated_by = e.by
+    FROM e WHERE tokens.id = e.id`,
   'token-revoked': `
     UPDATE tokens SET status = 'revoked', updated_at = e.at, updated_by = e.by
     FROM jsonb_to_recordset($1) AS e(id uuid, at timestamptz, by text) WHERE tokens.id = e.id`,
   'token-reassigned': `
+    WITH e AS (
+      SELECT * FROM jsonb_to_recordset($1) AS e(id uuid, "userId" uuid, "secretGeneration" int, at timestamptz, by text)
+    ),
+    ended AS (UPDATE secret_graces SET ends_at = '-infinity' FROM e WHERE token_id = e.id)
     UPDATE tokens SET status = 'active', user_id = e."userId", secret_generation = e."secretGeneration",
-      grace_generation = NULL, grace_ends_at = NULL, updated_at = e.at, updated_by = e.by
-    FROM jsonb_to_recordset($1) AS e(id uuid, "userId" uuid, "secretGeneration" int, at timestamptz, by text)
-    WHERE tokens.id = e.id`,
+      updated_at = e.at, updated_by = e.by
+    FROM e WHERE tokens.id = e.id`,
   'token-invalidated': `
     UPDATE tokens SET status = 'invalid', updated_at = e.at, updated_by = e.by
     FROM jsonb_to_recordset($1) AS e(id uuid, at timestamptz, by text) WHERE tokens.id = e.id`,
@@ -55,10 +66,10 @@ const COUNT_USES = `
   ON CONFLICT (token_id) DO UPDATE SET use_count = token_usage.use_count + excluded.use_count,
     last_used_at = greatest(token_usage.last_used_at, excluded.last_used_at)`;
 
-/** The admin table (S36), one row a token, and the counts of its uses. */
+/** The admin table (S36), one row a token; how long replaced secrets go on working; and the counts of uses. */
 export const tokenTable: Projection = {
   name: 'token-table',
-  tables: ['tokens', 'token_usage'],
+  tables: ['tokens', 'secret_graces', 'token_usage'],
   async project(sql, events) {
     for (const batch of batchesByType(events, STATEMENTS)) {
       await sql.query(STATEMENTS[batch.type], [JSON.stringify(batch.events.map(rowOf))]);

@@ -20,7 +20,13 @@ export type TokenEvent =
   | { type: 'token-edited'; data: { description: string; scopes: string[]; expiresAt: string | null } }
   | {
       type: 'token-refreshed';
-      data: { secretGeneration: number; expiresAt: string | null; gracePeriodEndsAt: string | null };
+      data: {
+        secretGeneration: number;
+        expiresAt: string | null;
+        gracePeriodEndsAt: string | null;
+        /** Whether the grace periods of secrets from before go on; in logs from before this they ended. */
+        gracePeriodsKept?: boolean;
+      };
     }
   | { type: 'token-revoked'; data: { reason: string | null } }
   | {

@@ -216,7 +216,9 @@ export function tokensService(config: Config): ServiceDefinition {
     module: TokensModule.with(config),
     port: config.port,
     natsUrl: config.natsUrl,
+    databaseUrl: config.databaseUrl,
     trustedProxies: config.trustedProxies,
+    log: config.log,
     start: async (app) => {
       app.get(IdentityConsumer).start();
       app.get(GuardUsesConsumer).start();

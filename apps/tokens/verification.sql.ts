@@ -32,7 +32,6 @@ WITH facts AS (
     -- The secret of the token that this stands on: the one that was proved, or the one that started the session.
     CASE WHEN s.id IS NULL THEN proved.generation ELSE coalesce(s.secret_generation, t.secret_generation) END AS generation,
     t.id AS token_id, t.description, t.scopes AS token_scopes, t.status, t.expires_at, t.secret_generation,
-    t.grace_generation, t.grace_ends_at,
     u.id AS user_id, u.username, u.roles, u.disabled, u.deleted, u.must_change_password,
     u.roles @> '{admin}' AS is_admin
   FROM unnest($1::int[], $2::uuid[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[], $8::int[], $9::bytea[],
@@ -47,6 +46,11 @@ WITH facts AS (
 ),
 entitled AS (
   SELECT facts.*,
+    -- Of a secret that was replaced; looked up for those alone.
+    CASE WHEN generation <> secret_generation THEN (
+      SELECT ends_at FROM secret_graces WHERE secret_graces.token_id = facts.token_id
+        AND secret_graces.generation = facts.generation LIMIT 1
+    ) END AS grace_ends_at,
     CASE WHEN token_id IS NULL THEN '{*}'
       WHEN is_admin THEN token_scopes
       ELSE array_remove(array_remove(token_scopes, 'admin'), 'introspect') END AS granted
@@ -60,8 +64,7 @@ decided AS (
       WHEN presented_as <> lower(username) THEN 'unknown'
       WHEN session_id IS NOT NULL AND session_over THEN 'session-ended'
       WHEN status = 'deleted' THEN 'deleted'
-      WHEN generation <> secret_generation
-        AND NOT (generation IS NOT DISTINCT FROM grace_generation AND statement_timestamp() <= grace_ends_at)
+      WHEN generation <> secret_generation AND (statement_timestamp() <= grace_ends_at) IS NOT TRUE
         THEN CASE WHEN session_id IS NULL THEN 'superseded' ELSE 'session-ended' END
       WHEN status = 'revoked' THEN 'revoked'
       WHEN status = 'invalid' OR user_id IS NULL OR deleted THEN 'invalid'
@@ -104,8 +107,7 @@ SELECT n, reason, proved_generation AS generation, pepper, session_id AS "sessio
   coalesce(generation, secret_generation) AS "secretGeneration",
   user_id AS "userId", username, roles, must_change_password AS "mustChangePassword",
   statement_timestamp() AS "checkedAt",
-  least(expires_at, session_expires_at, CASE WHEN generation <> secret_generation THEN grace_ends_at END)
-    AS "validUntil"
+  least(expires_at, session_expires_at, grace_ends_at) AS "validUntil"
 FROM decided`;
 
 /**

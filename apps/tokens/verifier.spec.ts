@@ -170,7 +170,7 @@ describe('verification', () => {
 
     reason('deleted', async () => {
       const { tokenId, secret } = await issue();
-      await service.commands.execute(new DeleteToken(service.caller(ada), tokenId, ada.id));
+      await service.commands.execute(new DeleteToken(service.caller(ada), tokenId, ada.id, 'right'));
       expect(await service.verify({ credential: secret })).toEqual(refused('deleted'));
     });
 
@@ -222,7 +222,7 @@ describe('verification', () => {
 
     it('S33 tells nothing of a token to whoever cannot prove a secret of it', async () => {
       const { tokenId } = await issue();
-      await service.commands.execute(new DeleteToken(service.caller(ada), tokenId, ada.id));
+      await service.commands.execute(new DeleteToken(service.caller(ada), tokenId, ada.id, 'right'));
       const credential = formatCredential({ prefix: 'tkl', id: tokenId, secret: generateSecret() });
       expect(await service.verify({ credential })).toEqual(refused('unknown'));
       expect(await eventsOf(tokenId, 'token-refused')).toEqual([]);
@@ -406,7 +406,7 @@ describe('verification', () => {
     const nodes = nodesOf(rows[0]['QUERY PLAN'][0].Plan);
     const scans = nodes.filter((node) => node['Relation Name'] && node['Node Type'] !== 'ModifyTable');
     expect(new Set(scans.map((node) => node['Relation Name']))).toEqual(
-      new Set(['secrets', 'sessions', 'tokens', 'users']),
+      new Set(['secret_graces', 'secrets', 'sessions', 'tokens', 'users']),
     );
     for (const scan of scans) expect(scan).toMatchObject({ 'Index Cond': expect.any(String) });
   });

@@ -3,6 +3,7 @@ import { Inject, Injectable, Logger, type OnApplicationShutdown } from '@nestjs/
 import { prove } from '@tokenlog/contracts/credential.js';
 import type { RefusalReason, VerifyReply, VerifyRequest } from '@tokenlog/contracts/tokens/verify.js';
 import { EventStore } from '@tokenlog/event-store/event-store.js';
+import { boundedPool } from '@tokenlog/platform/bounded-client.js';
 import { Problem } from '@tokenlog/platform/problem.js';
 import { Pool } from 'pg';
 import { CONFIG, type Config } from './config.js';
@@ -54,6 +55,7 @@ export class Verifier implements OnApplicationShutdown {
     private readonly staticKeys: StaticKeys,
   ) {
     this.pool = new Pool({
+      ...boundedPool,
       connectionString: config.databaseUrl,
       max: MAX_UNDER_WAY,
       application_name: 'tokenlog-verifier',

@@ -26,20 +26,22 @@ export class RequestMarker implements CanActivate, RequestDecider {
   ) {}
 
   canActivate(context: ExecutionContext): true {
-    if (context.getType() !== 'http') return true;
-    const guarded = this.mark(context);
-    if (guarded.requirements.setsCookie && !mayBeGivenCookie(context.getArgByIndex<IncomingRequest>(0))) {
-      const problem = crossOrigin();
-      this.refuse(guarded, problem);
-      throw problem;
-    }
+    if (context.getType() === 'http') this.mark(context);
     return true;
   }
 
-  /** Has the strategy ask here about this context's request. */
+  /**
+   * Has the strategy ask here about this context's request.
+   * @throws AuthProblem 403 `cross-origin`
+   */
   mark(context: ExecutionContext): GuardedRequest {
     const request = guardedRequest(context);
     request.decider = this;
+    if (request.requirements.setsCookie && !mayBeGivenCookie(context.getArgByIndex<IncomingRequest>(0))) {
+      const problem = crossOrigin();
+      this.refuse(request, problem);
+      throw problem;
+    }
     return request;
   }
 

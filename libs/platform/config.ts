@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { logVariables } from './logging.js';
 
 /** One or more environment variables are missing or wrong; the message has one line for each, naming it. */
 export class ConfigError extends Error {
@@ -28,6 +29,7 @@ export const serviceVariables = {
   SERVER_NAME: z.string().min(1).max(128).default('default'),
   /** Express' `trust proxy`: how many proxies stand in front, so that the caller's address is right in history. */
   TRUSTED_PROXIES: z.coerce.number().int().min(0).max(16).default(0),
+  ...logVariables,
 };
 
 /**

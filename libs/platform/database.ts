@@ -5,6 +5,8 @@ import { createRole } from '@tokenlog/event-store/log.sql.js';
 import type { Sql } from '@tokenlog/event-store/sql.js';
 import { CompiledQuery } from 'kysely';
 import type { Pool } from 'pg';
+import { boundedPool } from './bounded-client.js';
+import { ParameterDriver } from './parameter-driver.js';
 
 /** A service's part of the database: a schema of its own, used by a role that has no more than its grants. */
 export interface DatabasePart {
@@ -12,14 +14,19 @@ export interface DatabasePart {
   readonly role: string;
 }
 
-/** MikroORM for a running service: it acts as the service's role, in the service's schema. */
+/**
+ * MikroORM for a running service: it acts as the service's role, in the service's schema. Values go as parameters, and every
+ * wait has a limit.
+ */
 export function databaseOptions(url: string, part: DatabasePart, entities: Options['entities'] = []): Options {
   return defineConfig({
+    driver: ParameterDriver,
     clientUrl: url,
     entities,
     discovery: { warnWhenNoEntities: false },
     pool: { min: 0, max: 10 },
     driverOptions: {
+      ...boundedPool,
       options: `-c role=${part.role} -c search_path=${part.schema}`,
       application_name: `tokenlog-${part.schema}`,
     },

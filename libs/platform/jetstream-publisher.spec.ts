@@ -14,6 +14,7 @@ import { testNats } from '../../test/support/nats.js';
 import { closeDatabase, databaseOptions, migrateDatabase, poolOf } from './database.js';
 import { Presence, readDeployment } from './deployment.js';
 import { jetstreamPublisher } from './jetstream-publisher.js';
+import { logHeader } from './log-headers.js';
 import { connectNats } from './nats.js';
 
 const PART = { schema: 'sample', role: 'tokenlog_sample' };
@@ -158,7 +159,7 @@ describe('the publisher of a log', () => {
     });
     const header = headers();
     header.set('Tokenlog-Cursor', '999999999999:7');
-    header.set('Tokenlog-Deployment', randomUUID());
+    header.set('Tokenlog-Log', logHeader(randomUUID(), 1));
     header.set('Nats-Msg-Id', 'strange');
     await jetstream(connection).publish('identity.sample', '{"id":"strange"}', { headers: header });
     const ids = await appendEvents(2);
@@ -198,8 +199,7 @@ describe('the publisher of a log', () => {
     for (const [name, value] of Object.entries({
       'Nats-Msg-Id': 'lost',
       'Tokenlog-Cursor': at,
-      'Tokenlog-Deployment': presence.self.id,
-      'Tokenlog-Epoch': String((await epochs())[0]),
+      'Tokenlog-Log': logHeader(presence.self.id, (await epochs())[0] as number),
     })) {
       header.set(name, value);
     }
@@ -212,7 +212,7 @@ describe('the publisher of a log', () => {
     const [first, begun, ...more] = await epochs();
     expect(more).toEqual([]);
     expect(begun).toBeGreaterThan(first as number);
-    expect(last?.header.get('Tokenlog-Epoch')).toBe(String(begun));
+    expect(last?.header.get('Tokenlog-Log')).toBe(logHeader(presence.self.id, begun as number));
     // Found once: the next start goes on from what was published since.
     await subscription.stop();
     subscription.start();

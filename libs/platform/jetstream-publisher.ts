@@ -21,7 +21,7 @@ import { cursorOf, heldEvents } from '@tokenlog/event-store/read.js';
 import type { Sql } from '@tokenlog/event-store/sql.js';
 import type { Subscriber } from '@tokenlog/event-store/subscription.js';
 import { nameOf, type Presence } from './deployment.js';
-import { logHeaders, type Provenance, provenanceOf } from './log-headers.js';
+import { logHeader, logHeaders, type Provenance, plainId, provenanceOf } from './log-headers.js';
 
 /** What a service publishes of its log, and to where. */
 export interface JetStreamPublication {
@@ -75,9 +75,9 @@ export function jetstreamPublisher(publication: JetStreamPublication): Subscribe
     fields.set('Nats-Expected-Stream', stream);
     fields.set('Nats-Expected-Last-Sequence', String(follows));
     fields.set(logHeaders.cursor, `${transactionId}:${position}`);
-    fields.set(logHeaders.place, formatPlace(place));
-    fields.set(logHeaders.deployment, presence.self.id);
-    fields.set(logHeaders.epoch, String(epoch));
+    // What the cursor says already is not said twice; an event that was left says nothing of where the log goes on.
+    fields.set(logHeaders.place, formatPlace({ ...place, after: null }));
+    fields.set(logHeaders.log, logHeader(presence.self.id, epoch));
     return fields;
   };
   const publish = (event: RecordedEvent, place: Place, follows: number): Promise<PubAck> =>
@@ -128,7 +128,8 @@ export function jetstreamPublisher(publication: JetStreamPublication): Subscribe
       if (provenance.event === null || !(await isOurs(sql, presence, provenance))) return checkpoint;
       const { event } = provenance;
       if ((await heldEvents(sql, [event])).has(event.id)) {
-        return parsePlace(last?.header.get(logHeaders.place)) ?? placeBehind(event);
+        const place = parsePlace(last?.header.get(logHeaders.place));
+        return place ? { ...place, after: place.reading === null ? null : event } : placeBehind(event);
       }
       if (provenance.epoch >= epoch) {
         epoch = await beginEpoch(sql, provenance.epoch, `${stream} knew an event that this database does not have`);
@@ -164,7 +165,7 @@ export function jetstreamPublisher(publication: JetStreamPublication): Subscribe
 
 /** Whether a message is of this deployment: it says so, or, from before messages said so, its event is in this log. */
 async function isOurs(sql: Sql, { self }: Presence, { deployment, event }: Provenance): Promise<boolean> {
-  if (deployment !== null) return deployment === self.id;
+  if (deployment !== null) return deployment === plainId(self.id);
   return event !== null && (await heldEvents(sql, [event])).has(event.id);
 }
 

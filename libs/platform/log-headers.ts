@@ -5,17 +5,15 @@ import type { EventReference } from '@tokenlog/event-store/read.js';
 export const logHeaders = {
   /** Where the event stands in the log, as `<transactionId>:<position>`. */
   cursor: 'Tokenlog-Cursor',
-  /** Where the publisher goes on after it, as `formatPlace` writes it. */
+  /** Where the publisher goes on after it, as `formatPlace` writes it, without the event itself. */
   place: 'Tokenlog-Place',
-  /** The id of the deployment. */
-  deployment: 'Tokenlog-Deployment',
-  /** The epoch of the log: see `history.ts`. */
-  epoch: 'Tokenlog-Epoch',
+  /** Whose log it is and which history of it, as `<deployment id without dashes>/<epoch>`: see `history.ts`. */
+  log: 'Tokenlog-Log',
 } as const;
 
 /** Whose log a message is of, and which history of it. */
 export interface Provenance {
-  /** Null: from before messages carried it. */
+  /** Without dashes. Null: from before messages carried it. */
   readonly deployment: string | null;
   /** 0: from before messages carried it. */
   readonly epoch: number;
@@ -27,9 +25,20 @@ export interface Provenance {
 export function provenanceOf(headers: MsgHdrs | undefined): Provenance {
   const [, transactionId, position] = /^(\d{1,20}):(\d{1,20})$/.exec(headers?.get(logHeaders.cursor) ?? '') ?? [];
   const id = headers?.get('Nats-Msg-Id');
+  const [, deployment = null, epoch] = /^([0-9a-f]{32})\/(\d{1,15})$/.exec(headers?.get(logHeaders.log) ?? '') ?? [];
   return {
-    deployment: headers?.get(logHeaders.deployment) || null,
-    epoch: Number(headers?.get(logHeaders.epoch) || 0),
+    deployment,
+    epoch: Number(epoch ?? 0),
     event: id && transactionId && position ? { id, transactionId, position } : null,
   };
+}
+
+/** What a message says of the log that it is of. */
+export function logHeader(deployment: string, epoch: number): string {
+  return `${plainId(deployment)}/${epoch}`;
+}
+
+/** An id as the headers have it. */
+export function plainId(deployment: string): string {
+  return deployment.replaceAll('-', '');
 }

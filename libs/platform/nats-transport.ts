@@ -1,5 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import type { Msg, NatsConnection, Subscription } from '@nats-io/transport-node';
+import { errors, type Msg, type NatsConnection, type Subscription } from '@nats-io/transport-node';
 import { Logger } from '@nestjs/common';
 import { type CustomTransportStrategy, type MessageHandler, NatsContext, Server } from '@nestjs/microservices';
 import type { RequestContract, RequestError } from '@tokenlog/contracts/message.js';
@@ -9,11 +9,12 @@ import { closeNats, connectNats, type NatsUser } from './nats.js';
 import { Problem } from './problem.js';
 
 /** How long a service that shuts down goes on answering, at most: by then whoever asked has given up. */
-const GRACE_MS = 2000;
+const GRACE_MS = 3000;
 
 /** A detail names what a request got wrong, and must not carry all of it back. */
 const LONGEST_DETAIL = 2000;
 const LONGEST_ID = 128;
+const RESUBSCRIBE_MS = 1000;
 
 /**
  * Where replies go, and nowhere else: whoever asks names the subject of the reply, and must not have this service publish to
@@ -37,7 +38,8 @@ type Outcome = { readonly response: unknown } | { readonly err: unknown };
  */
 export class NatsRequestServer extends Server implements CustomTransportStrategy {
   private nats: NatsConnection | undefined;
-  private readonly subscriptions: Subscription[] = [];
+  private readonly subscriptions = new Map<string, Subscription>();
+  private closing: Promise<void> | undefined;
   private underWay = 0;
   private onIdle: () => void = () => undefined;
 
@@ -52,8 +54,13 @@ export class NatsRequestServer extends Server implements CustomTransportStrategy
     this.subscribe().then(() => callback(), callback);
   }
 
-  /** What was asked before is still answered, in two seconds at most. */
-  async close(): Promise<void> {
+  /** What was asked before is still answered, in three seconds at most. */
+  close(): Promise<void> {
+    this.closing ??= this.finish();
+    return this.closing;
+  }
+
+  private async finish(): Promise<void> {
     if (!this.nats) return;
     await Promise.race([this.answerTheRest(), delay(GRACE_MS, undefined, { ref: false })]);
     await closeNats(this.nats);
@@ -69,20 +76,39 @@ export class NatsRequestServer extends Server implements CustomTransportStrategy
 
   private async subscribe(): Promise<void> {
     this.nats = await connectNats(this.url, this.user, `${this.user}-requests`);
-    for (const [subject, handler] of this.messageHandlers) {
-      const callback = (error: Error | null, message: Msg) => {
-        if (error) this.logger.error(`${subject}: ${error.message}`);
-        else if (INBOX.test(message.reply ?? '')) void this.respond(handler, message);
-      };
-      this.subscriptions.push(this.nats.subscribe(subject, { queue: this.user, callback }));
-    }
+    void this.serveAgain(this.nats);
+    for (const [subject, handler] of this.messageHandlers) this.serve(this.nats, subject, handler);
     // The server knows the subscriptions only once it has read them.
     await this.nats.flush();
   }
 
+  private serve(nats: NatsConnection, subject: string, handler: MessageHandler): void {
+    const callback = (error: Error | null, message: Msg) => {
+      if (error) this.logger.error(`${subject}: ${error.message}`);
+      else if (INBOX.test(message.reply ?? '')) void this.respond(handler, message);
+    };
+    this.subscriptions.set(subject, nats.subscribe(subject, { queue: this.user, callback }));
+  }
+
+  /** A subscription that the server refuses, or takes away as its permissions change, is asked for until it is granted. */
+  private async serveAgain(nats: NatsConnection): Promise<void> {
+    for await (const status of nats.status()) {
+      if (status.type !== 'error' || !(status.error instanceof errors.PermissionViolationError)) continue;
+      const { operation, subject } = status.error;
+      const handler = operation === 'subscription' && this.messageHandlers.get(subject);
+      if (!handler) continue;
+      setTimeout(() => {
+        if (nats.isClosed() || nats.isDraining()) return;
+        // Whether the client knows that it has ended depends on how the server's release words its refusal.
+        this.subscriptions.get(subject)?.unsubscribe();
+        this.serve(nats, subject, handler);
+      }, RESUBSCRIBE_MS).unref();
+    }
+  }
+
   private async answerTheRest(): Promise<void> {
     // Not `unsubscribe`, which drops what the server has sent already.
-    await Promise.allSettled(this.subscriptions.map((subscription) => subscription.drain()));
+    await Promise.allSettled([...this.subscriptions.values()].map((subscription) => subscription.drain()));
     if (this.underWay === 0) return;
     await new Promise<void>((resolve) => {
       this.onIdle = resolve;

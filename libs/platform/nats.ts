@@ -5,6 +5,9 @@ import { Logger } from '@nestjs/common';
 /** The users of `deploy/nats-server.conf`: each kind of client has its own, with its own permissions. */
 export type NatsUser = 'identity' | 'tokens' | 'guard' | 'observer';
 
+const CONNECT_MS = 5_000;
+const PING_MS = 5_000;
+
 /** Injection token of the service's connection. */
 export const NATS = Symbol('NATS');
 
@@ -21,13 +24,18 @@ export function natsOptions(url: string, user: NatsUser, name: string): Connecti
     inboxPrefix: `_INBOX_${user}`,
     maxReconnectAttempts: -1,
     reconnectTimeWait: 250,
+    // A password that is refused may be on its way: while it is changed, on one side or the other, nothing closes for good.
+    ignoreAuthErrorAbort: true,
+    timeout: CONNECT_MS,
+    // A server that lives and does not answer is left after three of these.
+    pingInterval: PING_MS,
     // Each request would make an error with its stack, to be ready for one.
     noAsyncTraces: true,
   };
 }
 
 /**
- * Connects and keeps reconnecting; permission errors are logged by name.
+ * Connects and keeps reconnecting, whatever it was that ended the connection; refusals are logged by name, each once.
  * @throws Error with one clear line when the first connection fails
  */
 export async function connectNats(url: string, user: NatsUser, name: string): Promise<NatsConnection> {
@@ -53,11 +61,20 @@ export async function closeNats(connection: NatsConnection): Promise<void> {
 
 async function watch(connection: NatsConnection): Promise<void> {
   const logger = new Logger('Nats');
+  let refused = '';
+  let wasAway = false;
   for await (const status of connection.status()) {
     if (status.type === 'error') {
-      logger.error(`NATS refused: ${status.error.message}. Check this user's permissions in nats-server.conf.`);
+      // Twice a second, for as long as a password is wrong.
+      if (status.error.message === refused) continue;
+      refused = status.error.message;
+      logger.error(`NATS refused: ${refused}. Check this user's password and permissions in nats-server.conf.`);
     } else if (status.type === 'disconnect' || status.type === 'reconnect') {
-      logger.warn(`NATS ${status.type}: ${status.server}`);
+      const away = status.type === 'disconnect';
+      if (!away) refused = '';
+      // A refused password ends one connection after the other; and each is told of by a reconnect of its own.
+      if (away !== wasAway) logger.warn(`NATS ${status.type}: ${status.server}`);
+      wasAway = away;
     }
   }
 }

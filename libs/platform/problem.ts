@@ -8,6 +8,7 @@ import {
   StandardSchemaValidationPipe,
 } from '@nestjs/common';
 import type { Response } from 'express';
+import { requestId } from './request-id.js';
 
 /** RFC 9457. `code` is stable: programs decide on it; `detail` is for people. */
 export interface ProblemBody {
@@ -17,6 +18,8 @@ export interface ProblemBody {
   readonly code: string;
   readonly detail: string;
   readonly errors?: readonly FieldError[];
+  /** That of `X-Request-Id`: it stands in the log's lines too. */
+  readonly requestId?: string;
 }
 
 /** One field of the request that is wrong. */
@@ -75,7 +78,9 @@ export class ProblemFilter implements ExceptionFilter {
       return;
     }
     const { body, headers } = this.describe(error);
-    response.status(body.status).set(headers).type('application/problem+json').send(JSON.stringify(body));
+    const id = requestId();
+    const told = id === undefined ? body : { ...body, requestId: id };
+    response.status(body.status).set(headers).type('application/problem+json').send(JSON.stringify(told));
   }
 
   private describe(error: unknown): { body: ProblemBody; headers: Record<string, string> } {

@@ -1,13 +1,19 @@
 import 'reflect-metadata';
-import { ConsoleLogger, type DynamicModule, type INestApplication, Logger, type LogLevel } from '@nestjs/common';
+import { type DynamicModule, type INestApplication, Logger, type LogLevel, type Type } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
 import type { NestExpressApplication } from '@nestjs/platform-express';
 import { DocumentBuilder, SwaggerModule } from '@nestjs/swagger';
 import { readAddress } from '@tokenlog/contracts/address.js';
 import type { NextFunction, Request, Response } from 'express';
-import { ConfigError } from './config.js';
+import { patiently } from './bounded-client.js';
+import { BoundedExpressAdapter } from './http-server.js';
+import { type LogSettings, ServiceLogger } from './logging.js';
 import { NatsRequestServer } from './nats-transport.js';
 import { ProblemFilter, validationPipe } from './problem.js';
+import { identifyRequest } from './request-id.js';
+import type { Program, Start } from './run.js';
+import { VERSION } from './version.js';
+import { waitForServers } from './wait-for-servers.js';
 
 /** What `runService` needs to know of a service. */
 export interface ServiceDefinition {
@@ -16,26 +22,52 @@ export interface ServiceDefinition {
   readonly module: DynamicModule;
   readonly port: number;
   readonly natsUrl: string;
+  /** Waited for at the start, where it is told; the line at the start has it without its password. */
+  readonly databaseUrl?: string;
   readonly trustedProxies: number;
+  readonly log?: LogSettings;
   /** Starts what the service does by itself, once everything it stands on is there. */
   readonly start?: (app: INestApplication) => Promise<void>;
-  /** What to log; default: everything from `log` up. */
+  /** What to log instead of what `log` says, by Nest's names. */
   readonly logLevels?: LogLevel[];
+}
+
+/** What an application over HTTP needs to begin with. */
+export interface HttpSettings {
+  readonly trustedProxies: number;
+  readonly log?: LogSettings;
+  readonly logLevels?: LogLevel[];
+  /** What else answers requests, and finishes at the end when HTTP does. */
+  readonly alsoFinish?: () => Promise<unknown>;
 }
 
 /** The largest body that is read; a larger one is a 413. */
 const BODY_LIMIT = '64kb';
 
-/** Creates a service's application: HTTP, NATS requests, problems, OpenAPI at `/openapi.json`, its pages at `/docs`. */
-export async function createService(service: ServiceDefinition): Promise<INestApplication> {
-  const app = await NestFactory.create<NestExpressApplication>(service.module, {
-    logger: new ConsoleLogger({ json: true, logLevels: service.logLevels ?? ['log', 'warn', 'error', 'fatal'] }),
-    abortOnError: false,
-    forceCloseConnections: true,
-  });
-  app.set('trust proxy', service.trustedProxies);
-  app.set('query parser', 'simple');
+/** An application with bounded connections, an end that cuts nobody off, request ids, our log and problems. Not yet initialized. */
+export async function createHttpApplication(module: Type | DynamicModule, settings: HttpSettings) {
+  const { trustedProxies, log = { level: 'info', format: 'json' }, logLevels } = settings;
+  const app = await NestFactory.create<NestExpressApplication>(
+    module,
+    new BoundedExpressAdapter(settings.alsoFinish) as never,
+    { logger: new ServiceLogger(log, logLevels), abortOnError: false },
+  );
+  app.set('trust proxy', trustedProxies);
   app.disable('x-powered-by');
+  app.use(identifyRequest);
+  app.useGlobalFilters(new ProblemFilter());
+  return app;
+}
+
+/** Creates a service's application: HTTP, NATS requests, problems, OpenAPI at `/openapi.json`, its pages at `/docs`. */
+export async function createService(
+  service: ServiceDefinition,
+  /** Called when the application is there, before anybody can ask it anything. */
+  onCreated: (app: INestApplication) => void = () => undefined,
+): Promise<INestApplication> {
+  const requests = new NatsRequestServer(service.natsUrl, service.name);
+  const app = await createHttpApplication(service.module, { ...service, alsoFinish: () => requests.close() });
+  app.set('query parser', 'simple');
   app.disable('etag');
   app.use((request: Request, response: Response, next: NextFunction) => {
     // Answers are about people and their secrets.
@@ -46,12 +78,7 @@ export async function createService(service: ServiceDefinition): Promise<INestAp
   app.useBodyParser('json', { limit: BODY_LIMIT });
   app.useBodyParser('urlencoded', { limit: BODY_LIMIT, extended: false });
   app.useGlobalPipes(validationPipe);
-  app.useGlobalFilters(new ProblemFilter());
-  app.enableShutdownHooks();
-  app.connectMicroservice(
-    { strategy: new NatsRequestServer(service.natsUrl, service.name) },
-    { inheritAppConfig: false },
-  );
+  app.connectMicroservice({ strategy: requests }, { inheritAppConfig: false });
   const document = SwaggerModule.createDocument(
     app,
     new DocumentBuilder()
@@ -65,28 +92,51 @@ export async function createService(service: ServiceDefinition): Promise<INestAp
       .build(),
   );
   SwaggerModule.setup('docs', app, document, { jsonDocumentUrl: 'openapi.json' });
-  await app.init();
+  // What the service does by itself starts in these two, and nobody waits for it.
+  await patiently(() => app.init());
+  onCreated(app);
   await app.startAllMicroservices();
-  await service.start?.(app);
+  await patiently(async () => service.start?.(app));
   return app;
 }
 
-/** Runs a service until it is told to stop. A start that fails says why in one line for each cause, and exits with 1. */
-export async function runService(define: () => Promise<ServiceDefinition> | ServiceDefinition): Promise<void> {
-  try {
-    const service = await define();
-    const app = await createService(service);
-    await app.listen(service.port);
-    new Logger('Service').log(`${service.name} listens on ${await app.getUrl()}`);
-  } catch (error) {
-    const lines = error instanceof ConfigError ? error.message : startFailure(error);
-    process.stderr.write(`${lines}\n`);
-    process.exit(1);
-  }
+/** Starts a service; it can be told to stop from when it can be asked something. */
+export async function runService(service: ServiceDefinition, { began }: Start): Promise<Program> {
+  await waitForServers(service);
+  const app = await createService(service, (created) => began(programOf(service.name, created)));
+  await app.listen(service.port);
+  const uses = [service.databaseUrl && `database ${placeOf(service.databaseUrl)}`, `NATS ${placeOf(service.natsUrl)}`];
+  await sayStarted(service.name, app, uses);
+  return programOf(service.name, app);
 }
 
-function startFailure(error: unknown): string {
-  const { code, port } = error as NodeJS.ErrnoException & { port?: number };
-  if (code === 'EADDRINUSE') return `port ${port} is taken`;
-  return error instanceof Error ? error.message || error.name : String(error);
+/** Logs the line at the start: what runs, where it listens, what it stands on. */
+export async function sayStarted(name: string, app: INestApplication, uses: readonly (string | undefined)[]) {
+  const on = uses.filter((part) => part !== undefined).join(', ');
+  const url = await app.getUrl();
+  new Logger('Service').log(`${name} listens on ${url} (version ${VERSION}, Node ${process.version}; uses ${on})`);
+}
+
+/** An application as a program: it finishes what it was asked, and says that and why it stops. */
+export function programOf(name: string, app: INestApplication): Program {
+  return {
+    async stop(reason) {
+      const logger = new Logger('Service');
+      const began = performance.now();
+      logger.log(`${name} stops: ${reason}; what was asked before is still answered`);
+      await app.close();
+      logger.log(`${name} has stopped after ${((performance.now() - began) / 1000).toFixed(1)} s`);
+    },
+  };
+}
+
+/** A URL's host and path, without what is secret in it. A list of servers is told as one. */
+export function placeOf(urls: string): string {
+  return urls
+    .split(',')
+    .map((url) => {
+      const { host, pathname } = new URL(url);
+      return pathname.length > 1 ? `${host}${pathname}` : host;
+    })
+    .join(' and ');
 }

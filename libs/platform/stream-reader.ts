@@ -22,6 +22,8 @@ export interface StreamMessage<Message> {
   readonly sequence: number;
   readonly message: Message;
   readonly provenance: Provenance;
+  /** It was in the stream when this reading began: what was restored since may know nothing of it. */
+  readonly fromBefore: boolean;
 }
 
 /** How far a reader has come in a stream; kept in the database, which alone says what was done. */
@@ -67,7 +69,6 @@ export class StreamReader<Message> {
   private readonly logger: Logger;
   private readonly ending = new AbortController();
   private running: Promise<void> = Promise.resolve();
-  private messages: ConsumerMessages | undefined;
   private readonly toldTypes = new Set<string>();
 
   constructor(
@@ -86,7 +87,6 @@ export class StreamReader<Message> {
   /** Stops after the batch under way. */
   async stop(): Promise<void> {
     this.ending.abort();
-    await this.messages?.close();
     await this.running;
   }
 
@@ -127,37 +127,43 @@ export class StreamReader<Message> {
   private async follow(client: PoolClient): Promise<void> {
     const manager = await this.manager();
     const info = await manager.streams.info(this.options.stream);
-    let place = await this.begin(client, manager, info);
+    const place = await this.begin(client, manager, info);
     await this.options.begins?.();
+    if (this.ending.signal.aborted) return;
     await this.takeUpLeftMessages(client, manager, place);
     const consumer = await jetstream(this.nats).consumers.get(this.options.stream, {
       deliver_policy: DeliverPolicy.StartSequence,
       opt_start_seq: place.sequence + 1,
     });
     const messages = await consumer.consume({ max_messages: AHEAD, idle_heartbeat: CHECK_MS });
-    this.messages = messages;
-    if (this.ending.signal.aborted) await messages.close();
-    let failure: unknown;
-    const end = (error: unknown) => {
-      failure ??= error;
-      void messages.close();
-    };
+    const reading = new Reading(place, info.state.last_seq);
     // Whoever has lost the lock stops; what it does meanwhile, `moveStreamPlace` refuses.
-    client.on('error', end);
-    const watch = this.watch(manager, () => place, end);
+    client.on('error', reading.end);
+    this.ending.signal.addEventListener('abort', reading.end);
+    const watch = this.watch(manager, reading);
     try {
-      let batch: JsMsg[] = [];
-      for await (const message of messages) {
-        batch.push(message);
-        if (batch.length < BATCH && message.info.pending > 0) continue;
-        place = await this.handle(client, batch, place);
-        batch = [];
-      }
-      if (failure !== undefined) throw failure;
+      // Whatever the server does not say: an iterator that waits for it must not keep the lock.
+      await Promise.race([this.read(client, messages, reading), reading.ended]);
+      await reading.underWay;
     } finally {
+      reading.end();
       watch.abort();
-      client.off('error', end);
-      await messages.close();
+      client.off('error', reading.end);
+      this.ending.signal.removeEventListener('abort', reading.end);
+      messages.close().catch(() => undefined);
+    }
+  }
+
+  private async read(sql: Sql, messages: ConsumerMessages, reading: Reading): Promise<void> {
+    let batch: JsMsg[] = [];
+    for await (const message of messages) {
+      if (reading.hasEnded) return;
+      batch.push(message);
+      if (batch.length < BATCH && message.info.pending > 0) continue;
+      const handling = this.handle(sql, batch, reading);
+      reading.underWay = handling.catch(() => undefined);
+      reading.place = await handling;
+      batch = [];
     }
   }
 
@@ -187,10 +193,10 @@ export class StreamReader<Message> {
     return place;
   }
 
-  private async handle(sql: Sql, batch: readonly JsMsg[], from: StreamPlace): Promise<StreamPlace> {
+  private async handle(sql: Sql, batch: readonly JsMsg[], { place: from, beganAt }: Reading): Promise<StreamPlace> {
     const known: StreamMessage<Message>[] = [];
     for (const message of batch) {
-      const parsed = this.parse(message);
+      const parsed = this.parse(message, beganAt);
       if (parsed === 'left') await this.leave(sql, message);
       else if (parsed) known.push(parsed);
     }
@@ -200,7 +206,7 @@ export class StreamReader<Message> {
     return moveStreamPlace(sql, place, last);
   }
 
-  private parse(message: JsMsg): StreamMessage<Message> | 'left' | null {
+  private parse(message: JsMsg, beganAt: number): StreamMessage<Message> | 'left' | null {
     let body: unknown;
     try {
       body = message.json();
@@ -209,7 +215,9 @@ export class StreamReader<Message> {
     }
     const parsed = this.options.schema.safeParse(body);
     if (parsed.success) {
-      return { sequence: message.seq, message: parsed.data, provenance: provenanceOf(message.headers) };
+      const { seq: sequence } = message;
+      const provenance = provenanceOf(message.headers);
+      return { sequence, message: parsed.data, provenance, fromBefore: sequence <= beganAt };
     }
     const { type } = (body ?? {}) as { type?: unknown };
     if (typeof type === 'string' && !this.options.types.includes(type)) {
@@ -242,36 +250,63 @@ export class StreamReader<Message> {
       const stored = await streams.getMessage(stream, { seq: sequence });
       const parsed = this.options.schema.safeParse(stored?.json());
       if (stored && parsed.success) {
-        const { sequence: at } = place;
-        await this.options.handle(
-          [{ sequence: at, message: parsed.data, provenance: provenanceOf(stored.header) }],
-          place,
-        );
+        const message = { message: parsed.data, provenance: provenanceOf(stored.header), fromBefore: true };
+        await this.options.handle([{ ...message, sequence: place.sequence }], place);
       }
       await sql.query('DELETE FROM left_messages WHERE reader = $1 AND sequence = $2', [name, sequence]);
     }
   }
 
   /** A stream or consumer that somebody changed under it is found within a second or two. */
-  private watch(manager: JetStreamManager, placeNow: () => StreamPlace, end: (error: unknown) => void) {
+  private watch(manager: JetStreamManager, reading: Reading) {
     const watching = new AbortController();
     const look = async () => {
       let behind = { sequence: -1, times: 0 };
       while (!watching.signal.aborted) {
         await delay(CHECK_MS, undefined, { signal: watching.signal });
-        const { sequence, streamCreated } = placeNow();
+        const { sequence, streamCreated } = reading.place;
         const { created, state } = await manager.streams.info(this.options.stream);
         if (created !== streamCreated || state.last_seq < sequence) throw new Error('the stream is not what it was');
-        const stands = state.last_seq > sequence && placeNow().sequence === behind.sequence;
-        behind = { sequence: placeNow().sequence, times: stands ? behind.times + 1 : 0 };
+        const stands = state.last_seq > sequence && sequence === behind.sequence;
+        behind = { sequence, times: stands ? behind.times + 1 : 0 };
         if (behind.times > STANDS_AFTER) throw new Error('nothing comes any more, though there is something to come');
         await this.options.meanwhile?.();
       }
     };
-    look().catch((error) => {
-      if (!watching.signal.aborted) end(error);
+    look().catch((error: Error) => {
+      if (!watching.signal.aborted) reading.fail(error);
     });
     return watching;
+  }
+}
+
+/** One reading of a stream, from when the lock was taken until it ends. */
+class Reading {
+  hasEnded = false;
+  /** Settles with the batch that is being handled. */
+  underWay: Promise<unknown> = Promise.resolve();
+  /** Resolves when reading is to end, rejects when that is for a failure. */
+  readonly ended: Promise<void>;
+  readonly end: () => void;
+  readonly fail: (error: Error) => void;
+
+  constructor(
+    public place: StreamPlace,
+    /** The last sequence that the stream had then. */
+    readonly beganAt: number,
+  ) {
+    const { promise, resolve, reject } = Promise.withResolvers<void>();
+    this.ended = promise;
+    // Nobody may be waiting for it when it fails.
+    promise.catch(() => undefined);
+    this.end = () => {
+      this.hasEnded = true;
+      resolve();
+    };
+    this.fail = (error) => {
+      this.hasEnded = true;
+      reject(error);
+    };
   }
 }
 

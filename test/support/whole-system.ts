@@ -31,9 +31,13 @@ export class WholeSystem {
   }
 
   /** On the data of one that was stopped. */
-  static async startIn(dataDir: string, variables: Record<string, string> = {}): Promise<WholeSystem> {
+  static async startIn(
+    dataDir: string,
+    variables: Record<string, string> = {},
+    output?: (line: string) => void,
+  ): Promise<WholeSystem> {
     const env = { ...process.env, ADMIN_PASSWORD, DATABASE_URL: '', NATS_URL: '', ...variables };
-    const system = await startSystem({ dataDir, ports: 'free', fsync: false, env });
+    const system = await startSystem({ dataDir, ports: 'free', fsync: false, env, output });
     const client = (service: 'identity' | 'tokens' | 'example') => httpClient(service, system[service].url, silent);
     const whole = new WholeSystem(system, dataDir, client('identity'), client('tokens'), client('example'));
     whole.admin = await whole.logIn('admin', ADMIN_PASSWORD);

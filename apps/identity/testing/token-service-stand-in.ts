@@ -1,6 +1,12 @@
 import { jetstream, jetstreamManager } from '@nats-io/jetstream';
 import type { NatsConnection } from '@nats-io/transport-node';
-import { formatCredential, generateSecret, parseCredential, proofOf } from '@tokenlog/contracts/credential.js';
+import {
+  formatCredential,
+  generateSecret,
+  parseCredential,
+  presentedText,
+  proofOf,
+} from '@tokenlog/contracts/credential.js';
 import { IDENTITY_STREAM, type IdentityEvent, identityEvent } from '@tokenlog/contracts/identity/identity-events.js';
 import { confirmUser } from '@tokenlog/contracts/internal/confirm-user.js';
 import { endSession } from '@tokenlog/contracts/internal/end-session.js';
@@ -26,6 +32,8 @@ export class TokenServiceStandIn {
 
   private readonly users = new Map<string, { facts: Facts; version: number }>();
   private readonly held = new Map<string, Held>();
+  /** The token of each static key, by the key's proof. */
+  private readonly keys = new Map<string, string>();
 
   private constructor(private readonly nats: NatsConnection) {}
 
@@ -74,6 +82,12 @@ export class TokenServiceStandIn {
     return text;
   }
 
+  /** Imports a static key of a user (S37). */
+  importKey(userId: string, key: string): void {
+    const text = this.issueToken(userId, ['rest']);
+    this.keys.set(proofOf(key), text);
+  }
+
   stop(): Promise<void> {
     return this.nats.close();
   }
@@ -114,19 +128,26 @@ export class TokenServiceStandIn {
   private async startSession(
     request:
       | { with: 'password'; userId: string; userVersion: number; user: Facts }
-      | { with: 'token'; credential: string; username: string },
+      | { with: 'token'; credential: string; username: string }
+      | { with: 'access-key'; proof: string; username: string },
   ) {
     const id = v7();
     const text = formatCredential({ prefix: 'tks', id, secret: generateSecret() });
     const expiresAt = new Date(Date.now() + 3_600_000).toISOString();
-    const session = { id, expiresAt, startedWith: request.with };
+    const session = {
+      id,
+      expiresAt,
+      startedWith: request.with === 'password' ? ('password' as const) : ('token' as const),
+    };
     if (request.with === 'password') {
       const { userId, userVersion: version, user: facts } = request;
       if ((this.users.get(userId)?.version ?? 0) < version) this.users.set(userId, { facts, version });
       this.held.set(text, { userId, scopes: ['*'], token: null, session });
       return { started: true, sessionId: id, userId, credential: text, expiresAt };
     }
-    const token = this.held.get(request.credential);
+    const token = this.held.get(
+      request.with === 'token' ? presentedText(request.credential) : (this.keys.get(request.proof) ?? ''),
+    );
     if (!token || this.users.get(token.userId)?.facts.username !== request.username) {
       return { started: false, reason: 'unknown' };
     }

@@ -1,13 +1,14 @@
 import { z } from 'zod';
 import { exampleFacts, userFacts } from '../identity/user-facts.js';
 import { address, defineRequest, instant, text } from '../message.js';
+import { proof } from '../tokens/verify.js';
 
 const origin = { ip: address.nullable() };
 
 /**
  * Identity asks for a session after a login. With a password: of a user whose latest identity event is `userVersion` of the
  * history `userEpoch`; `user` is what that event says, so that nobody has to wait for it. With a token in the password's place (S4): of that token, whose owner's
- * account name must be `username`.
+ * account name must be `username`. With what may be a static key in its place (S37), which `proof` is that of: the same.
  */
 export const startSession = defineRequest({
   subject: 'internal.tokens.start-session',
@@ -22,6 +23,7 @@ export const startSession = defineRequest({
       ...origin,
     }),
     z.strictObject({ with: z.literal('token'), credential: z.string().max(4096), username: text.max(256), ...origin }),
+    z.strictObject({ with: z.literal('access-key'), proof, username: text.max(256), ...origin }),
   ]),
   reply: z.discriminatedUnion('started', [
     z.object({

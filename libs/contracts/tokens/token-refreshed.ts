@@ -11,6 +11,8 @@ export const tokenRefreshed = defineEvent({
     secretGeneration: z.int().positive(),
     expiresAt: instant.nullable(),
     gracePeriodEndsAt: instant.nullable(),
+    /** Whether the grace periods of secrets from before go on; left out, as in older events: they ended. */
+    gracePeriodsKept: z.boolean().optional(),
   }),
   example: { ...exampleToken, type: 'token-refreshed', secretGeneration: 2, expiresAt: null, gracePeriodEndsAt: null },
 });

@@ -40,7 +40,7 @@ const question = {
 };
 
 /** base64url(SHA-256(secret)) */
-const proof = z.string().regex(/^[0-9A-Za-z_-]{43}$/, 'a proof is base64url of 32 bytes');
+export const proof = z.string().regex(/^[0-9A-Za-z_-]{43}$/, 'a proof is base64url of 32 bytes');
 
 export const verifyRequest = z.union([
   z.strictObject({ credential: z.string().max(4096), ...question }),

@@ -1,0 +1,41 @@
+import type { Sql } from '@tokenlog/event-store/sql.js';
+import { Problem } from '@tokenlog/platform/problem.js';
+import type { Caller } from './caller.js';
+import { Token } from './token.js';
+
+/** Which secret a token had when a command that replaces it was asked for; undefined: there is no such token. */
+export async function secretWhenAsked(sql: Sql, tokenId: string): Promise<number | undefined> {
+  const { rows } = await sql.query<{ secret_generation: number }>(
+    'SELECT secret_generation FROM tokens WHERE id = $1',
+    [tokenId],
+  );
+  return rows[0]?.secret_generation;
+}
+
+/**
+ * Of those who ask at once for a new secret one gets it; the others would end it, and it is theirs to hear of that. "At
+ * once": since the request was read, or since its credential was verified. Another change of the token meanwhile does not
+ * matter.
+ * @throws Problem 409 `refreshed-meanwhile`
+ */
+export async function assertNotReplaced(
+  sql: Sql,
+  tokenId: string,
+  { asked, now }: { readonly asked: number | undefined; readonly now: number },
+  { verifiedAt }: Caller,
+): Promise<void> {
+  if (asked === now && !(verifiedAt && (await wasReplacedSince(sql, tokenId, verifiedAt)))) return;
+  throw new Problem(
+    409,
+    'refreshed-meanwhile',
+    'Somebody else was given a new secret of this token at the same time: this one would end it. Ask again if you must.',
+  );
+}
+
+async function wasReplacedSince(sql: Sql, tokenId: string, instant: string): Promise<boolean> {
+  const { rows } = await sql.query(
+    `SELECT FROM events WHERE stream = $1 AND type IN ('token-refreshed', 'token-reassigned') AND recorded_at > $2 LIMIT 1`,
+    [Token.stream(tokenId), instant],
+  );
+  return rows.length > 0;
+}

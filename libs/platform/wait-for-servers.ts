@@ -1,0 +1,77 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import { connect, errors } from '@nats-io/transport-node';
+import { ConsoleLogger } from '@nestjs/common';
+import pg from 'pg';
+import { ConfigError } from './config.js';
+import { type NatsUser, natsOptions } from './nats.js';
+
+/** What a service stands on, and as whom it comes. */
+export interface Servers {
+  readonly databaseUrl?: string;
+  readonly natsUrl: string;
+  readonly name: NatsUser;
+}
+
+const FIRST_WAIT_MS = 250;
+const LONGEST_WAIT_MS = 5_000;
+const ANSWER_MS = 3_000;
+/** PostgreSQL's classes of errors that say: not now. Connections, resources, and a server that stops or starts. */
+const NOT_NOW = /^(08|53|57P)/;
+
+/**
+ * Waits until PostgreSQL and NATS answer: a service that is started before them, or while one of them has no connection to
+ * give, comes up by itself when they do. Says once what it waits for.
+ * @throws ConfigError where an answer says that the settings are wrong: waiting would not help
+ */
+export async function waitForServers({ databaseUrl, natsUrl, name }: Servers): Promise<void> {
+  if (databaseUrl) await waitFor('DATABASE_URL: PostgreSQL', () => askDatabase(databaseUrl));
+  await waitFor('NATS_URL: NATS', () => askNats(natsUrl, name));
+}
+
+async function waitFor(what: string, ask: () => Promise<void>): Promise<void> {
+  // There is no application yet whose logger could be used.
+  const logger = new ConsoleLogger('Start', { json: true });
+  let said = '';
+  for (let wait = FIRST_WAIT_MS; ; wait = Math.min(2 * wait, LONGEST_WAIT_MS)) {
+    try {
+      await ask();
+      if (said) logger.log(`${what} answers; the start goes on`);
+      return;
+    } catch (error) {
+      if (error instanceof ConfigError) throw error;
+      const { message } = error as Error;
+      if (message !== said) logger.warn(`${what} is waited for: ${message}`);
+      said = message;
+    }
+    await delay(wait);
+  }
+}
+
+async function askDatabase(url: string): Promise<void> {
+  const client = new pg.Client({ connectionString: url, connectionTimeoutMillis: ANSWER_MS, query_timeout: ANSWER_MS });
+  client.on('error', () => undefined);
+  try {
+    await client.connect();
+    await client.query('SELECT 1');
+  } catch (error) {
+    const { code = '', message } = error as Error & { code?: string };
+    // An SQLSTATE has five characters; the system's own codes are longer, and tell of a server that is away.
+    const isAnswer = /^[0-9A-Z]{5}$/.test(code) && !NOT_NOW.test(code);
+    throw isAnswer ? new ConfigError(`DATABASE_URL: ${message}`) : new Error(message || code);
+  } finally {
+    // Not waited for: a server that stands still does not say goodbye.
+    void client.end().catch(() => undefined);
+  }
+}
+
+async function askNats(url: string, name: NatsUser): Promise<void> {
+  try {
+    await (await connect({ ...natsOptions(url, name, `${name}-start`), timeout: ANSWER_MS })).close();
+  } catch (error) {
+    const { message } = error as Error;
+    if (error instanceof errors.AuthorizationError) {
+      throw new ConfigError(`NATS_URL: cannot connect to NATS at ${new URL(url).host} as ${name}: ${message}`);
+    }
+    throw error;
+  }
+}
