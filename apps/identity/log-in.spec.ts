@@ -54,6 +54,7 @@ describe('logging in', () => {
         status: 401,
         code: 'wrong-credentials',
         detail: 'The user name or the password is wrong.',
+        requestId: expect.any(String),
       });
       expect(answer.get('WWW-Authenticate')).toBe('Bearer realm="identity"');
     }

@@ -29,18 +29,33 @@ export function unseenBy(snapshot: string): { readonly from: string; readonly la
   return { from, late: open === '' ? [] : open.split(',') };
 }
 
-/** A place as text, as message headers carry it. */
+/** A place as text, as message headers carry it: of each snapshot what it does not show. */
 export function formatPlace({ seen, reading, after }: Place): string {
-  return [seen, reading ?? '', after ? `${after.transactionId}:${after.position}` : ''].join('/');
+  const short = (snapshot: string) => {
+    const { from, late } = unseenBy(snapshot);
+    return [from, ...late].join(',');
+  };
+  return [short(seen), reading ? short(reading) : '', after ? `${after.transactionId}:${after.position}` : ''].join(
+    '/',
+  );
 }
 
 /** Reads `formatPlace`'s text; null for any other. */
 export function parsePlace(text: string | undefined): Place | null {
   const [seen = '', reading = '', cursor = '', ...more] = (text ?? '').split('/');
-  if (more.length > 0 || !isSnapshot(seen) || (reading !== '' && !isSnapshot(reading))) return null;
+  const snapshots = [snapshotOf(seen), reading === '' ? null : snapshotOf(reading)] as const;
+  if (more.length > 0 || snapshots[0] === undefined || snapshots[1] === undefined) return null;
   const [transactionId, position] = cursor.split(':');
   if (cursor !== '' && !(isWhole(transactionId, 64) && isWhole(position, 63))) return null;
-  return { seen, reading: reading || null, after: transactionId && position ? { transactionId, position } : null };
+  const after = transactionId && position ? { transactionId, position } : null;
+  return { seen: snapshots[0], reading: snapshots[1], after };
+}
+
+/** The snapshot that does not show this: all from the first number on, and the others before it. */
+function snapshotOf(short: string): string | undefined {
+  const [from, ...late] = short.split(',');
+  const snapshot = `${late[0] ?? from}:${from}:${late.join(',')}`;
+  return isSnapshot(snapshot) ? snapshot : undefined;
 }
 
 /** Whether PostgreSQL would read it as a `pg_snapshot`: the open transactions in their order, all within its bounds. */

@@ -1,3 +1,4 @@
+import { setTimeout as delay } from 'node:timers/promises';
 import type { NatsConnection, Subscription } from '@nats-io/transport-node';
 import { type Deployment, present } from '@tokenlog/contracts/internal/present.js';
 import { parseMessage } from '@tokenlog/contracts/parse-message.js';
@@ -51,16 +52,20 @@ export class Presence {
   /** The other deployments whose services answer now, and other databases of this one. */
   async others(): Promise<Deployment[]> {
     const others: Deployment[] = [];
-    // Its own answer comes too, and so do those of the other services of this deployment.
     const answers = await this.nats.requestMany(present.subject, JSON.stringify(this.self), {
       strategy: 'stall',
       stall: STALL_MS,
       maxWait: ASK_MS,
     });
-    for await (const message of answers) {
-      const other = parseMessage(present.reply, message);
-      if (other && !isSame(other, this.self)) others.push(other);
-    }
+    const listen = async () => {
+      // Its own answer comes too, and so do those of the other services of this deployment.
+      for await (const message of answers) {
+        const other = parseMessage(present.reply, message);
+        if (other && !isSame(other, this.self)) others.push(other);
+      }
+    };
+    // Whatever becomes of the connection meanwhile: a start must not wait for it.
+    await Promise.race([listen(), delay(2 * ASK_MS, undefined, { ref: false })]);
     return others;
   }
 

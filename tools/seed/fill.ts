@@ -170,7 +170,7 @@ export async function fill(options: FillOptions): Promise<Filled> {
   await each('revocations', revocations, ({ id, reason }) =>
     tokens('POST', `/admin/tokens/${id}/revoke`, { ...asAdmin, json: { reason, ...password } }),
   );
-  await each('deletions', deleted, ({ id }) => tokens('DELETE', `/admin/tokens/${id}`, asAdmin));
+  await each('deletions', deleted, ({ id }) => tokens('DELETE', `/admin/tokens/${id}`, { ...asAdmin, json: password }));
 
   // Of those who hold a token that would work on first: it then shows what becomes of it.
   const holders = new Set(lasting.map(({ owner }) => owner));

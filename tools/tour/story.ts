@@ -163,7 +163,7 @@ export async function playStory(system: System, { adminPassword, narrator, kill 
     deepStrictEqual(await verify(guard, { credential: refreshed.secret }), { active: false, reason: 'invalid' });
     const table = expectStatus(await tokens('GET', `/admin/tokens?user=${adaName}`, { as: admin }), 200).body;
     strictEqual(table.items.find(({ id }: { id: string }) => id === a.token.id).state, 'invalid');
-    const reassign = { as: admin, json: { userId: grace.id } };
+    const reassign = { as: admin, json: { userId: grace.id, password: adminPassword } };
     const reassigned = expectStatus(await tokens('POST', `/admin/tokens/${a.token.id}/reassign`, reassign), 200).body;
     deepStrictEqual(await verify(guard, { credential: refreshed.secret }), { active: false, reason: 'superseded' });
     const asGrace = expectStatus(await example('GET', '/', { as: reassigned.secret }), 200).body;
