@@ -52,6 +52,7 @@ test('of the contracts it needs what a verification is and what a guard says, an
     'contracts/address.ts',
     'contracts/credential.ts',
     'contracts/guard/acknowledged.ts',
+    'contracts/guard/guard-name.ts',
     'contracts/guard/heartbeat.ts',
     'contracts/guard/invalidate.ts',
     'contracts/guard/uses.ts',
