@@ -140,6 +140,8 @@ export class StreamReader<Message> {
     // Whoever has lost the lock stops; what it does meanwhile, `moveStreamPlace` refuses.
     client.on('error', reading.end);
     this.ending.signal.addEventListener('abort', reading.end);
+    // Told to stop while the consumer was being made.
+    if (this.ending.signal.aborted) reading.end();
     const watch = this.watch(manager, reading);
     try {
       // Whatever the server does not say: an iterator that waits for it must not keep the lock.
