@@ -2,7 +2,7 @@ import type { Heartbeat } from '@tokenlog/contracts/guard/heartbeat.js';
 import { LEASE_MS } from '@tokenlog/contracts/guard/heartbeat.js';
 import type { Sql } from '@tokenlog/event-store/sql.js';
 import type { Pool } from 'pg';
-import { barName, mayBegin } from './guard-standing.js';
+import { isBarred, mustProve, noteFault, takeStanding } from './guard-standing.js';
 import type { Turns } from './turns.js';
 
 /** Clocks of the same rate within a hundredth may differ by this much over a lease; the rest is rounding. */
@@ -36,38 +36,86 @@ export interface LeaseHolder {
   readonly name: string | null;
 }
 
+/** A lease and whose it is: an acknowledgement under another name is another guard's. */
+export function keyOf({ guard, name }: LeaseHolder): string {
+  return `${name ?? ''}/${guard}`;
+}
+
 /** Why no lease is given. */
-export type LeaseRefusal = 'fenced' | 'another-name' | 'too-many' | 'barred';
+export type LeaseRefusal = 'fenced' | 'another-name' | 'too-many' | 'unproven' | 'barred';
+
+/** What `grantLease` goes by, beside the heartbeat. */
+export interface LeaseOffice {
+  readonly pool: Pool;
+  readonly turns: Turns;
+  /** Whether this guard acknowledges an invalidation that it is told now. */
+  readonly acknowledges: (holder: LeaseHolder) => Promise<boolean>;
+}
 
 /**
  * Grants a lease, or more of it, on the database's time: all replicas see the same leases. It never ends before the guard
  * thinks it does, who reckons from when it sent the heartbeat.
+ *
+ * Where a guard of the same name did not acknowledge, only those get one that have shown that they do: made-up ones, under
+ * however many ids, keep no second revocation waiting, and no honest one loses anything.
  * @returns why not, or null when it is granted
  */
 export async function grantLease(
-  pool: Pool,
-  turns: Turns,
+  { pool, turns, acknowledges }: LeaseOffice,
   beat: Heartbeat,
   name: string | null,
 ): Promise<LeaseRefusal | null> {
-  const { rows } = await pool.query(
-    `UPDATE guard_leases SET entries = $3, hits = $4, misses = $5,
-       expires_at = clock_timestamp() + make_interval(secs => $6::float8 / 1000)
-     WHERE guard = $1 AND name IS NOT DISTINCT FROM $2 AND NOT fenced RETURNING guard`,
-    [beat.guard, name, beat.entries, beat.hits, beat.misses, lasts(beat)],
-  );
-  if (rows.length > 0) return null;
+  if (await renewLease(pool, beat, name, false)) return null;
+  const holder = { guard: beat.guard, name };
+  const { proving, refused } = await lookUp(pool, holder);
+  // Who has no lease has none to give back.
+  if (refused !== null || beat.leaving) return refused;
+  const proven = proving && (await acknowledges(holder));
+  if (proving && !proven) return 'unproven';
+  if (proven && (await renewLease(pool, beat, name, true))) return null;
   // Of each name one: those who make up guards must not take the connections of all others.
-  const begun = await turns.take(name ?? '', async () => ({ refused: await inTransaction(pool, beat, name) }));
+  const begun = await turns.take(name ?? '', async () => ({ refused: await inTransaction(pool, beat, name, proven) }));
   return begun === null ? 'too-many' : begun.refused;
 }
 
-async function inTransaction(pool: Pool, beat: Heartbeat, name: string | null): Promise<LeaseRefusal | null> {
+async function renewLease(sql: Sql, beat: Heartbeat, name: string | null, proven: boolean): Promise<boolean> {
+  const { rows } = await sql.query(
+    `UPDATE guard_leases AS l SET entries = $3, hits = $4, misses = $5, proven = l.proven OR $7,
+       expires_at = clock_timestamp() + make_interval(secs => $6::float8 / 1000)
+     WHERE guard = $1 AND name IS NOT DISTINCT FROM $2 AND NOT fenced
+       AND (l.proven OR $7 OR $6 = 0 OR NOT ${mustProve('l.name')}) RETURNING guard`,
+    [beat.guard, name, beat.entries, beat.hits, beat.misses, lasts(beat), proven],
+  );
+  return rows.length > 0;
+}
+
+/** Without a lock: whoever makes up guards must not keep those of a name waiting for each other. */
+async function lookUp(
+  sql: Sql,
+  { guard, name }: LeaseHolder,
+): Promise<{ proving: boolean; refused: LeaseRefusal | null }> {
+  const { rows } = await sql.query<{ proving: boolean; refused: LeaseRefusal | null }>(
+    `SELECT ${mustProve('$2::text')} AS proving,
+       CASE WHEN l.name IS DISTINCT FROM $2 AND l.guard IS NOT NULL THEN 'another-name'
+         WHEN l.fenced THEN 'fenced'
+         WHEN l.guard IS NULL AND ${isBarred('$2::text')} THEN 'barred' END AS refused
+     FROM (SELECT) AS once LEFT JOIN guard_leases l ON l.guard = $1`,
+    [guard, name],
+  );
+  return rows[0] ?? { proving: true, refused: null };
+}
+
+async function inTransaction(
+  pool: Pool,
+  beat: Heartbeat,
+  name: string | null,
+  proven: boolean,
+): Promise<LeaseRefusal | null> {
   const client = await pool.connect();
   let broken = true;
   try {
     await client.query('BEGIN');
-    const refused = await beginLease(client, beat, name);
+    const refused = await beginLease(client, beat, name, proven);
     await client.query('COMMIT');
     broken = false;
     return refused;
@@ -78,26 +126,31 @@ async function inTransaction(pool: Pool, beat: Heartbeat, name: string | null): 
 }
 
 /** A guard's first lease, if there is room for it. One at a time for each name, so that they can be counted. */
-async function beginLease(sql: Sql, beat: Heartbeat, name: string | null): Promise<LeaseRefusal | null> {
-  const isOpen = await mayBegin(sql, name);
-  const known = await sql.query<{ fenced: boolean; ours: boolean }>(
-    'SELECT fenced, name IS NOT DISTINCT FROM $2 AS ours FROM guard_leases WHERE guard = $1',
-    [beat.guard, name],
-  );
-  if (known.rows[0] && !known.rows[0].ours) return 'another-name';
-  if (known.rows[0]?.fenced) return 'fenced';
-  if (!isOpen) return 'barred';
+async function beginLease(
+  sql: Sql,
+  beat: Heartbeat,
+  name: string | null,
+  proven: boolean,
+): Promise<LeaseRefusal | null> {
+  await takeStanding(sql, name);
+  // A heartbeat that was sent twice: the first one has begun it.
+  if (await renewLease(sql, beat, name, proven)) return null;
+  const { proving, refused } = await lookUp(sql, { guard: beat.guard, name });
+  if (refused !== null) return refused;
+  if (proving && !proven) return 'unproven';
   const most = name === null ? LEASES_SHARED : LEASES_PER_NAME;
   const { rows } = await sql.query<{ live: number }>(
     'SELECT count(*)::int AS live FROM guard_leases WHERE name IS NOT DISTINCT FROM $1 AND expires_at > clock_timestamp()',
     [name],
   );
   if ((rows[0]?.live ?? 0) >= most) return 'too-many';
-  await sql.query(
-    `INSERT INTO guard_leases (guard, name, service, version, entries, hits, misses, expires_at)
-     VALUES ($1, $2, $3, $4, $5, $6, $7, clock_timestamp() + make_interval(secs => $8::float8 / 1000))`,
-    [beat.guard, name, name ?? beat.service, beat.version, beat.entries, beat.hits, beat.misses, lasts(beat)],
+  const begun = await sql.query(
+    `INSERT INTO guard_leases (guard, name, service, version, entries, hits, misses, proven, expires_at)
+     VALUES ($1, $2, $3, $4, $5, $6, $7, $8, clock_timestamp() + make_interval(secs => $9::float8 / 1000))
+     ON CONFLICT DO NOTHING RETURNING guard`,
+    [beat.guard, name, name ?? beat.service, beat.version, beat.entries, beat.hits, beat.misses, proven, lasts(beat)],
   );
+  if (begun.rows.length === 0) return 'another-name';
   // Guards that come and go all the time must not fill the table within the hour.
   await sql.query(
     `DELETE FROM guard_leases WHERE guard IN (
@@ -124,18 +177,19 @@ export async function liveLeases(sql: Sql, of?: readonly string[]): Promise<Leas
 }
 
 /**
- * Renews these leases no more: a guard that does not acknowledge must not keep a revocation waiting for ever. New ones of the
- * same name wait, so that it does not keep the next one waiting under another id.
+ * Renews these leases no more: a guard that does not acknowledge must not keep a revocation waiting for ever.
+ * @param toldFor how long they have been told, in milliseconds; `null`: it is not known that they were
  */
-export async function fence(sql: Sql, guards: readonly string[]): Promise<void> {
-  const { rows } = await sql.query<{ name: string | null }>(
+export async function fence(sql: Sql, guards: readonly string[], toldFor: number | null): Promise<void> {
+  const { rows } = await sql.query<{ name: string | null; renewed: boolean | null }>(
     `UPDATE guard_leases SET fenced = true WHERE NOT fenced AND guard IN (
        SELECT guard FROM guard_leases WHERE guard = ANY($1) ORDER BY guard FOR UPDATE)
-     RETURNING name`,
-    [guards],
+     RETURNING name, expires_at > clock_timestamp() + make_interval(secs => ($3::float8 - $2::float8) / 1000) AS renewed`,
+    [guards, toldFor, LEASE_MS + MARGIN_MS],
   );
-  // Several at once are one fault.
-  for (const name of new Set(rows.map((row) => row.name))) await barName(sql, name);
+  // One that was gone before it could hear of it did nothing wrong. Several at once are one fault.
+  const names = rows.filter(({ renewed }) => renewed).map(({ name }) => name);
+  for (const name of new Set(names)) await noteFault(sql, name);
 }
 
 /** Forgets the guards that have been gone for an hour. */

@@ -9,7 +9,8 @@ import { POOL } from '@tokenlog/platform/database.module.js';
 import { answer } from '@tokenlog/platform/nats-transport.js';
 import type { Pool } from 'pg';
 import { z } from 'zod';
-import { grantLease, listGuards } from './guard-leases.js';
+import { CachingGuards } from './caching-guards.js';
+import { grantLease, type LeaseHolder, type LeaseOffice, listGuards } from './guard-leases.js';
 import { iso } from './token-view.js';
 import { Turns } from './turns.js';
 
@@ -38,15 +39,21 @@ const guardList = z.object({
 @ApiTags('admin: guards')
 @Controller('admin/guards')
 export class GuardsController {
-  private readonly turns = new Turns(MOST_WAITING);
+  private readonly office: LeaseOffice;
 
-  constructor(@Inject(POOL) private readonly pool: Pool) {}
+  constructor(
+    @Inject(POOL) private readonly pool: Pool,
+    guards: CachingGuards,
+  ) {
+    const acknowledges = (holder: LeaseHolder) => guards.acknowledges(holder);
+    this.office = { pool, turns: new Turns(MOST_WAITING), acknowledges };
+  }
 
   @MessagePattern([heartbeat.subject, subjectsOfGuards(heartbeat.subject)])
   heartbeat(@Payload() payload: unknown, @Ctx() context: NatsContext) {
     const name = guardNameIn(context.getSubject());
     return answer(heartbeat, payload, async (beat) => {
-      const refused = await grantLease(this.pool, this.turns, beat, name);
+      const refused = await grantLease(this.office, beat, name);
       return refused === null ? { granted: true } : { granted: false, refused };
     });
   }

@@ -190,6 +190,8 @@ export const migrations: readonly MigrationStep[] = [
     statements: [
       // Null: of a guard that shares its NATS user.
       'ALTER TABLE guard_leases ADD COLUMN name text',
+      // It has shown that it acknowledges; asked for where another one of its name did not.
+      'ALTER TABLE guard_leases ADD COLUMN proven boolean NOT NULL DEFAULT false',
       // Of a name, or of all guards that have none ('').
       `CREATE TABLE guard_standing (
         name text PRIMARY KEY,

@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto';
+import { setTimeout as delay } from 'node:timers/promises';
 import { jetstreamManager } from '@nats-io/jetstream';
 import { connect, headers, type NatsConnection } from '@nats-io/transport-node';
 import { LEASE_MS } from '@tokenlog/contracts/guard/heartbeat.js';
@@ -13,6 +14,9 @@ import { CreateToken } from './create-token.js';
 import { forgetDeadGuards } from './guard-leases.js';
 import { RevokeToken } from './revoke-token.js';
 import { startTokenService, type TestTokenService, type TestUser } from './testing/token-service.js';
+
+/** Far more often than guards are started; all that is tried shares a processor. */
+const FLOOD_EVERY_MS = 20;
 
 type Name = 'one' | 'two';
 
@@ -29,7 +33,7 @@ describe('guards and their names', () => {
     ada = await service.register('ada');
   });
   afterEach(async () => {
-    await Promise.all(closing.splice(0).map((close) => close()));
+    for (const close of closing.splice(0)) await close();
     await sql('DELETE FROM guard_leases');
     await sql('DELETE FROM guard_standing');
   });
@@ -59,8 +63,17 @@ describe('guards and their names', () => {
     const reply = await nats.request(subject(name, 'heartbeat'), JSON.stringify(request), { timeout: 5000 });
     return reply.json<{ granted: boolean; refused?: string }>();
   };
-  const startGuard = async (name: Name) => {
-    const options = resolveAuthOptions({ nats: service.nats.guardUrls[name], service: 'said', cache: true });
+  /** Answers every invalidation in the place of this guard. */
+  const acknowledge = (nats: NatsConnection, name: Name | null, guard: string) =>
+    nats.subscribe(invalidate.subject, {
+      callback: (_error, message) => {
+        const { id } = message.json<{ id: string }>();
+        nats.publish(subject(name, 'acknowledged'), JSON.stringify({ invalidation: id, guard }));
+      },
+    });
+  const startGuard = async (name: Name | null) => {
+    const nats = name ? service.nats.guardUrls[name] : service.nats.urls.guard;
+    const options = resolveAuthOptions({ nats, service: 'said', cache: true });
     const link = new NatsLink(options);
     await link.onModuleInit();
     const verifier = new TokenVerifier(options, link);
@@ -71,6 +84,30 @@ describe('guards and their names', () => {
     });
     return verifier;
   };
+  /** New guards all the time, and one that stays. @returns how it is ended, as it is after the test at the latest */
+  const flood = (name: Name | null, steady = randomUUID()) => {
+    const stop = new AbortController();
+    const flooding = (async () => {
+      const nats = await natsAs(name);
+      while (!stop.signal.aborted) {
+        await beat(nats, name, { guard: steady });
+        await beat(nats, name);
+        await delay(FLOOD_EVERY_MS);
+      }
+    })();
+    const end = () => {
+      stop.abort();
+      return flooding;
+    };
+    closing.unshift(end);
+    return end;
+  };
+  /** Until it answers from memory. */
+  const warm = (guard: TokenVerifier, credential: string) =>
+    eventually(async () => {
+      await guard.verify({ credential });
+      expect(guard.recall({ credential })).toMatchObject({ active: true });
+    });
   const timed = async (work: () => Promise<unknown>) => {
     const started = performance.now();
     await work();
@@ -120,12 +157,7 @@ describe('guards and their names', () => {
       const [forging, holding] = [await natsAs(forger), await natsAs(holder)];
       const guard = randomUUID();
       expect(await beat(holding, holder, { guard })).toEqual({ granted: true });
-      forging.subscribe(invalidate.subject, {
-        callback: (_error, message) => {
-          const { id } = message.json<{ id: string }>();
-          forging.publish(subject(forger, 'acknowledged'), JSON.stringify({ invalidation: id, guard }));
-        },
-      });
+      acknowledge(forging, forger, guard);
       await forging.flush();
       const waiting = service.app.get(CachingGuards, { strict: false }).forget({ all: true });
       let isOver = false;
@@ -148,12 +180,7 @@ describe('guards and their names', () => {
       const nats = await natsAs('one');
       const guard = randomUUID();
       await beat(nats, 'one', { guard });
-      nats.subscribe(invalidate.subject, {
-        callback: (_error, message) => {
-          const { id } = message.json<{ id: string }>();
-          nats.publish(subject('one', 'acknowledged'), JSON.stringify({ invalidation: id, guard }));
-        },
-      });
+      acknowledge(nats, 'one', guard);
       await nats.flush();
       await service.app.get(CachingGuards, { strict: false }).forget({ all: true });
       expect(await sql('SELECT 1 FROM guard_leases WHERE expires_at > clock_timestamp()')).toHaveLength(1);
@@ -194,7 +221,11 @@ describe('guards and their names', () => {
 
     it('of guards that come and go do not fill their table', async () => {
       const nats = await natsAs('one');
-      for (let round = 0; round < 70; round++) await beat(nats, 'one', { leaving: true });
+      for (let round = 0; round < 70; round++) {
+        const guard = randomUUID();
+        await beat(nats, 'one', { guard });
+        await beat(nats, 'one', { guard, leaving: true });
+      }
       expect((await sql('SELECT 1 FROM guard_leases')).length).toBeLessThanOrEqual(51);
     });
 
@@ -227,13 +258,7 @@ describe('guards and their names', () => {
       const goodGuard = randomUUID();
       const nats = await natsAs(name);
       const steady = randomUUID();
-      const stop = new AbortController();
-      const beating = (async () => {
-        while (!stop.signal.aborted) {
-          await beat(nats, name, { guard: steady });
-          await beat(nats, name);
-        }
-      })();
+      const flooding = flood(name, steady);
       await eventually(async () =>
         expect((await sql('SELECT 1 FROM guard_leases WHERE NOT fenced')).length).toBeGreaterThan(2),
       );
@@ -246,13 +271,60 @@ describe('guards and their names', () => {
         // Nobody was waited for: nobody has a lease of whom it could be said.
         expect(await sql('SELECT 1 FROM guard_leases WHERE expires_at > clock_timestamp()')).toEqual([]);
       }
-      expect(await beat(nats, name)).toEqual({ granted: false, refused: 'barred' });
+      expect(await beat(nats, name)).toEqual({ granted: false, refused: 'unproven' });
       expect(await beat(good, 'two', { guard: goodGuard })).toEqual({ granted: true });
-      stop.abort();
-      await beating;
+      await flooding();
     });
 
-    it('waits longer after each time, up to ten minutes, and is forgiven after an hour without', async () => {
+    it('takes nothing from honest ones of the same user: they go on, and begin, and are waited for a moment only', async () => {
+      const before = await startGuard(name);
+      const token = await issue();
+      await warm(before, token.secret);
+      const flooding = flood(name);
+      await eventually(async () =>
+        expect((await sql('SELECT 1 FROM guard_leases WHERE NOT fenced')).length).toBeGreaterThan(2),
+      );
+      await revoke((await issue()).tokenId);
+      const after = await startGuard(name);
+      await Promise.all([warm(before, token.secret), warm(after, token.secret)]);
+      // What was begun before anybody had done anything wrong is over.
+      await eventually(async () =>
+        expect(await sql('SELECT 1 FROM guard_leases WHERE NOT proven AND expires_at > clock_timestamp()')).toEqual([]),
+      );
+      expect(await timed(() => revoke(token.tokenId))).toBeLessThan(LEASE_MS);
+      for (const guard of [before, after]) {
+        expect(await guard.verify({ credential: token.secret })).toEqual({ active: false, reason: 'revoked' });
+      }
+      await flooding();
+    });
+
+    it('under one id loses its lease, and has no other until it acknowledges', async () => {
+      const nats = await natsAs(name);
+      const guards = service.app.get(CachingGuards, { strict: false });
+      await sql(`INSERT INTO guard_standing (name, faults, barred_until) VALUES ($1, 1, now())`, [name ?? '']);
+      const guard = randomUUID();
+      expect(await beat(nats, name, { guard })).toEqual({ granted: false, refused: 'unproven' });
+      expect(await timed(() => guards.forget({ all: true }))).toBeLessThan(LEASE_MS);
+      acknowledge(nats, name, guard);
+      expect(await beat(nats, name, { guard })).toEqual({ granted: true });
+      // Shown once: the next time it is not asked.
+      expect(await timed(() => beat(nats, name, { guard }))).toBeLessThan(500);
+    });
+
+    it('that was killed, or cut off so that it was not heard, did nothing wrong', async () => {
+      const nats = await natsAs(name);
+      await beat(nats, name);
+      await service.app.get(CachingGuards, { strict: false }).forget({ all: true });
+      expect(await sql('SELECT 1 FROM guard_standing WHERE faults > 0')).toEqual([]);
+      expect(await beat(nats, name)).toEqual({ granted: true });
+    });
+  });
+
+  describe.each([
+    ['one', 2],
+    [null, 4],
+  ] as const)('a made-up guard of %s that acknowledges when it is tried, and not when it matters', (name, free) => {
+    it('waits longer after each time but the first ones, up to ten minutes, and is forgiven after an hour', async () => {
       const nats = await natsAs(name);
       const guards = service.app.get(CachingGuards, { strict: false });
       const row = async () =>
@@ -262,38 +334,39 @@ describe('guards and their names', () => {
           )
         )[0];
       const fault = async () => {
-        await sql('UPDATE guard_standing SET barred_until = now()');
+        await sql('UPDATE guard_standing SET barred_until = now() WHERE barred_until > now()');
         const guard = randomUUID();
+        const trying = acknowledge(nats, name, guard);
         expect(await beat(nats, name, { guard })).toEqual({ granted: true });
-        await sql(`UPDATE guard_leases SET expires_at = now() + interval '2.5 seconds' WHERE guard = $1`, [guard]);
+        trying.unsubscribe();
+        await nats.flush();
+        await sql(`UPDATE guard_leases SET expires_at = now() + interval '3 seconds' WHERE guard = $1`, [guard]);
         await guards.forget({ all: true });
         return row();
       };
+      await sql(
+        `INSERT INTO guard_standing (name, faults, barred_until) VALUES ($1, $2, now())
+         ON CONFLICT (name) DO UPDATE SET faults = $2, barred_until = now()`,
+        [name ?? '', free - 1],
+      );
+      expect(await fault()).toMatchObject({ faults: free });
+      expect((await row()).left).toBeLessThan(0);
       const [one, two] = [await fault(), await fault()];
-      expect([one.faults, two.faults]).toEqual([1, 2]);
       expect(two.left).toBeGreaterThan(one.left * 1.5);
+      expect(await beat(nats, name)).toEqual({ granted: false, refused: 'barred' });
       await sql('UPDATE guard_standing SET faults = 30');
       const last = await fault();
       expect(last.left).toBeGreaterThan(500);
       expect(last.left).toBeLessThan(700);
       await sql(`UPDATE guard_standing SET barred_until = now() - interval '61 minutes'`);
-      const guard = randomUUID();
-      await beat(nats, name, { guard });
-      await sql(`UPDATE guard_leases SET expires_at = now() + interval '2.5 seconds' WHERE guard = $1`, [guard]);
-      await guards.forget({ all: true });
-      expect((await row()).faults).toBe(1);
+      expect(await fault()).toMatchObject({ faults: 1 });
     });
 
     it('takes no lease away from those that have one and acknowledge', async () => {
       const nats = await natsAs(name);
       const guard = randomUUID();
       await beat(nats, name, { guard });
-      nats.subscribe(invalidate.subject, {
-        callback: (_error, message) => {
-          const { id } = message.json<{ id: string }>();
-          nats.publish(subject(name, 'acknowledged'), JSON.stringify({ invalidation: id, guard }));
-        },
-      });
+      acknowledge(nats, name, guard);
       await sql(
         `INSERT INTO guard_standing (name, faults, barred_until) VALUES ($1, 5, now() + interval '1 hour')
          ON CONFLICT (name) DO UPDATE SET faults = 5, barred_until = excluded.barred_until`,

@@ -1,7 +1,10 @@
 import { z } from 'zod';
 
-/** Names that a service or user of Tokenlog itself goes by, in histories and in `nats-server.conf`. */
-const RESERVED = ['console', 'guard', 'identity', 'observer', 'shared', 'tokenlog', 'tokens'];
+/**
+ * Names that a service or user of Tokenlog itself goes by, in histories and in `nats-server.conf`; `guard-next` is the shared
+ * user while its password changes.
+ */
+const RESERVED = ['console', 'guard', 'identity', 'next', 'observer', 'shared', 'tokenlog', 'tokens'];
 
 const USER_PREFIX = 'guard-';
 

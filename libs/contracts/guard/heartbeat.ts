@@ -24,8 +24,9 @@ export const heartbeat = defineRequest({
   reply: z.object({
     granted: z.boolean(),
     /**
-     * `fenced`; `another-name`: the lease is another guard's; `too-many`: others of this name hold all that it may; `barred`:
-     * one of this name did not acknowledge, and new ones must wait. More words may come.
+     * `fenced`; `another-name`: the lease is another guard's; `too-many`: others of this name hold all that it may;
+     * `unproven`: one of this name did not acknowledge, and this one did not when it was tried; `barred`: that happened again
+     * and again, and new ones must wait. More words may come.
      */
     refused: z.string().optional(),
   }),
