@@ -14,8 +14,9 @@ import { grantLease, type LeaseHolder, type LeaseOffice, listGuards } from './gu
 import { iso } from './token-view.js';
 import { Turns } from './turns.js';
 
-/** First heartbeats of one name that wait; a guard waits for a second. */
+/** First heartbeats of one name that wait, and how long. With what comes before, a guard waits for a second. */
 const MOST_WAITING = 200;
+const LONGEST_WAIT_MS = 1000;
 
 const guardList = z.object({
   items: z.array(
@@ -46,7 +47,7 @@ export class GuardsController {
     guards: CachingGuards,
   ) {
     const acknowledges = (holder: LeaseHolder) => guards.acknowledges(holder);
-    this.office = { pool, turns: new Turns(MOST_WAITING), acknowledges };
+    this.office = { pool, turns: new Turns(MOST_WAITING, LONGEST_WAIT_MS), acknowledges };
   }
 
   @MessagePattern([heartbeat.subject, subjectsOfGuards(heartbeat.subject)])

@@ -1,4 +1,4 @@
-import { createLog, placesInLog } from '@tokenlog/event-store/log.sql.js';
+import { createLog, numbersInLog, placesInLog } from '@tokenlog/event-store/log.sql.js';
 import type { DatabasePart, MigrationStep } from '@tokenlog/platform/database.js';
 import { streamPlaces } from '@tokenlog/platform/stream-reader.js';
 
@@ -185,8 +185,9 @@ export const migrations: readonly MigrationStep[] = [
       'UPDATE tokens SET grace_generation = NULL, grace_ends_at = NULL WHERE grace_generation IS NOT NULL',
     ],
   },
+  { name: '2026-11-26-numbers', statements: numbersInLog('tokens', role) },
   {
-    name: '2026-11-25-guard-names',
+    name: '2026-11-26-guard-names',
     statements: [
       // Null: of a guard that shares its NATS user.
       'ALTER TABLE guard_leases ADD COLUMN name text',

@@ -2,16 +2,23 @@
 export class Turns {
   private readonly queues = new Map<string, { last: Promise<unknown>; waiting: number }>();
 
-  /** @param most that wait for one turn */
-  constructor(private readonly most: number) {}
+  /**
+   * @param most that wait for one turn
+   * @param longest that one waits, in milliseconds: by then whoever asked has given up
+   */
+  constructor(
+    private readonly most: number,
+    private readonly longest: number,
+  ) {}
 
-  /** Does the work when it is its turn; `null`, and nothing done, where too many wait. */
+  /** Does the work when it is its turn; `null`, and nothing done, where too many wait, or it came too late. */
   async take<Result>(what: string, work: () => Promise<Result>): Promise<Result | null> {
     const queue = this.queues.get(what) ?? { last: Promise.resolve(), waiting: 0 };
     if (queue.waiting >= this.most) return null;
     this.queues.set(what, queue);
     queue.waiting++;
-    const turn = queue.last.then(work);
+    const asked = performance.now();
+    const turn = queue.last.then(() => (performance.now() - asked > this.longest ? null : work()));
     // What fails is told to whoever asked for it; the next one has its turn.
     queue.last = turn.catch(() => undefined);
     try {
