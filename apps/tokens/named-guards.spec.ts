@@ -240,7 +240,11 @@ describe('guards and their names', () => {
         const locked = `SELECT count(*)::int AS n FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'`;
         waiting.push((await sql(locked))[0].n);
       }
-      expect((await flood).filter(({ granted }) => granted)).toHaveLength(50);
+      const answers = await flood;
+      // Each is answered, by a word where it has no room or no time for it.
+      expect(answers.filter(({ granted, refused }) => !granted && refused !== 'too-many')).toEqual([]);
+      const granted = answers.filter((each) => each.granted).length;
+      expect([granted > 0, granted <= 50]).toEqual([true, true]);
       expect(Math.max(...waiting)).toBe(0);
     });
 
