@@ -10,15 +10,18 @@ import {
 import { APP_GUARD } from '@nestjs/core';
 import { CqrsModule } from '@nestjs/cqrs';
 import { AuthModule, TokenGuard } from '@tokenlog/auth';
+import { TOKENS_STREAM } from '@tokenlog/contracts/tokens/token-events.js';
 import type { VerifyRequest } from '@tokenlog/contracts/tokens/verify.js';
 import { EventStore, type Projection } from '@tokenlog/event-store/event-store.js';
 import { Subscription } from '@tokenlog/event-store/subscription.js';
+import { checkDatabase, checkStream } from '@tokenlog/platform/checks.js';
 import { DatabaseModule, POOL } from '@tokenlog/platform/database.module.js';
 import { Presence, readDeployment } from '@tokenlog/platform/deployment.js';
 import { HealthModule } from '@tokenlog/platform/health.js';
 import { MetricsModule } from '@tokenlog/platform/metrics.js';
-import { NATS } from '@tokenlog/platform/nats.js';
+import { askNats, NATS } from '@tokenlog/platform/nats.js';
 import { NatsModule } from '@tokenlog/platform/nats.module.js';
+import { CHECK_MS } from '@tokenlog/platform/readiness.js';
 import type { ServiceDefinition } from '@tokenlog/platform/service.js';
 import type { Pool } from 'pg';
 import { AdminTokensController } from './admin-tokens.controller.js';
@@ -140,8 +143,9 @@ export class TokensModule implements OnApplicationBootstrap, BeforeApplicationSh
         HealthModule.forRootAsync({
           inject: [EventStore, NATS],
           useFactory: (store: EventStore, nats: NatsConnection) => ({
-            database: () => store.pool.query('SELECT 1 FROM events LIMIT 1'),
-            nats: () => nats.flush(),
+            database: () => checkDatabase(store.pool),
+            nats: () => askNats(nats, CHECK_MS),
+            streams: { check: () => checkStream(nats, TOKENS_STREAM), optional: true },
           }),
         }),
         MetricsModule,

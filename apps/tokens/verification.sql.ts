@@ -15,7 +15,8 @@ export const VERIFIER_SETTINGS = '-c plan_cache_mode=force_generic_plan -c enabl
  * arrived first and last (RFC 3339, as the event has it), $8 how often, $9 the keyed hashes that its secret would have under each pepper, one behind
  * the other, $10 the account name that was presented with it (null: none). Then the policy: $11 owner roles (null: any), $12
  * whether admins may hold tokens, $13 scopes that may be given (null: any). Then $14 the roles asked for, as the scopes in $3; and
- * $15 the stream of uses, $16 its version so far, $17 its period.
+ * $15 the stream of uses, $16 its version so far, $17 its period. Then $18 until when to decide, by the database's clock: what comes
+ * later, held up on its way, is `late`, and counts nothing.
  *
  * The order of the reasons is from what the holder should learn first. Without a hash that matches it is `unknown`,
  * whatever else is true; the work is the same for an id that does not exist. Every row is found by a primary key, which each `LIMIT` sees to
@@ -59,6 +60,7 @@ entitled AS (
 decided AS (
   SELECT entitled.*,
     CASE
+      WHEN clock_timestamp() > $18::timestamptz THEN 'late'
       WHEN proved_generation IS NULL THEN 'unknown'
       WHEN token_id IS NULL AND session_id IS NULL THEN 'unknown'
       WHEN presented_as <> lower(username) THEN 'unknown'

@@ -18,7 +18,8 @@ import { RevokeToken } from './revoke-token.js';
 import { StartSession } from './start-session.js';
 import { startTokenService, type TestTokenService, type TestUser } from './testing/token-service.js';
 import { VERIFIER_SETTINGS, VERIFY_BATCH } from './verification.sql.js';
-import { MOST_WAITING, Verifier } from './verifier.js';
+import { MOST_WAITING } from './verification-queue.js';
+import { Verifier } from './verifier.js';
 
 describe('verification', () => {
   let service: TestTokenService;

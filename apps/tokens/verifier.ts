@@ -1,53 +1,50 @@
 import { randomUUID } from 'node:crypto';
-import { Inject, Injectable, Logger, type OnApplicationShutdown } from '@nestjs/common';
+import { Inject, Injectable, Logger, type OnApplicationBootstrap, type OnApplicationShutdown } from '@nestjs/common';
 import { prove } from '@tokenlog/contracts/credential.js';
 import type { RefusalReason, VerifyReply, VerifyRequest } from '@tokenlog/contracts/tokens/verify.js';
 import { EventStore } from '@tokenlog/event-store/event-store.js';
-import { boundedPool } from '@tokenlog/platform/bounded-client.js';
-import { Problem } from '@tokenlog/platform/problem.js';
+import { answering, boundedPool, timeLeft } from '@tokenlog/platform/bounded-client.js';
+import { Problem, unavailable } from '@tokenlog/platform/problem.js';
+import { type Cause, causeOf, databaseAway, noteRefused } from '@tokenlog/platform/unavailable.js';
 import { Pool } from 'pg';
 import { CONFIG, type Config } from './config.js';
+import { LatestDecision } from './latest-decision.js';
 import { TOKENS_DATABASE } from './migrations.js';
 import { keyedHash } from './secrets.js';
 import { StaticKeys } from './static-keys.js';
 import { type DecidedRow, NOTE_REFUSALS, VERIFIER_SETTINGS, VERIFY_BATCH } from './verification.sql.js';
+import { ANSWER_MS, type Question, refuse, VerificationQueue } from './verification-queue.js';
 
 /** The most questions that one statement takes; what waits beyond them goes with the next. */
 const MAX_BATCH = 512;
 /** Batches under way at once: while the database works on one, the next is hashed and sent. */
 const MAX_UNDER_WAY = 2;
-/** The most that wait: while the database stands still, whoever asked gives up after seconds, and memory would fill. */
-export const MOST_WAITING = 50_000;
+/** Where no batch has come back for so long, it is the database that is waited for, and not those who came before. */
+const STALL_MS = 1_000;
+const LATE = 'late';
+/** How often PostgreSQL looks whether a statement that takes long still has a client, in ms. */
+const CONNECTION_CHECK_MS = 200;
 /** A version is a 32-bit integer; a stream of uses that comes near starts another. */
 const MAX_VERSION = 2_000_000_000;
 const RETRIED = new Set(['40001', '40P01']);
 const NO_PARTITION = '23514';
-
-/** One question, and everyone who has asked it since the last batch. */
-interface Question {
-  readonly id: string;
-  readonly proof: string;
-  readonly request: VerifyRequest;
-  readonly firstAt: string;
-  lastAt: string;
-  readonly waiting: { readonly resolve: (reply: VerifyReply) => void; readonly reject: (error: unknown) => void }[];
-}
 
 /**
  * Verifies credentials. Verifications that arrive together share one statement, and so one commit; each is answered after
  * it. Batching waits for the database, never for a timer: a single verification on an idle service goes at once.
  */
 @Injectable()
-export class Verifier implements OnApplicationShutdown {
+export class Verifier implements OnApplicationBootstrap, OnApplicationShutdown {
   private readonly logger = new Logger(Verifier.name);
   /** A pool of its own: no list or report keeps a verification waiting. Each of its statements is planned once. */
   private readonly pool: Pool;
-  private readonly queue = new Map<string, Question>();
-  /** All who have asked and are in no batch yet. */
-  private waiting = 0;
+  private readonly queue = new VerificationQueue((answers) => this.late(answers));
   private scheduled = false;
   private underWay = 0;
   private uses = new UseStream(new Date());
+  /** When a batch came back last. */
+  private answeredAt = Number.NEGATIVE_INFINITY;
+  private readonly latest = new LatestDecision();
 
   constructor(
     @Inject(CONFIG) private readonly config: Config,
@@ -59,41 +56,36 @@ export class Verifier implements OnApplicationShutdown {
       connectionString: config.databaseUrl,
       max: MAX_UNDER_WAY,
       application_name: 'tokenlog-verifier',
-      options: `-c role=${TOKENS_DATABASE.role} -c search_path=${TOKENS_DATABASE.schema} ${VERIFIER_SETTINGS}`,
+      // What waits for a lock is not committed when nobody hears of it any more.
+      statement_timeout: ANSWER_MS,
+      options:
+        `-c role=${TOKENS_DATABASE.role} -c search_path=${TOKENS_DATABASE.schema} ${VERIFIER_SETTINGS} ` +
+        `-c client_connection_check_interval=${CONNECTION_CHECK_MS}`,
     });
     this.pool.on('error', (error) => this.logger.warn(`idle connection lost: ${error.message}`));
   }
 
   /**
    * Decides one credential. An accepted one is a use, committed to the log before this resolves (S34).
-   * @throws Problem 503 `overloaded` when too many wait already
+   * Within 1.8 s, or what its caller waits if that is less: what is not decided by then is neither decided nor counted.
+   * @throws Problem 503 `overloaded` when too many wait already, `database-unavailable`
    */
   verify(request: VerifyRequest): Promise<VerifyReply> {
     const proven = this.provenBy(request);
     if (!proven) return Promise.resolve({ active: false, reason: 'malformed' });
-    if (this.waiting >= MOST_WAITING) return Promise.reject(overloaded());
-    const { id, proof } = proven;
-    const key = JSON.stringify([
-      id,
-      proof,
-      request.scopes,
-      request.roles,
-      request.service,
-      request.ip,
-      request.username,
-    ]);
-    return new Promise((resolve, reject) => {
-      const lastAt = new Date().toISOString();
-      const question = this.queue.get(key) ?? { id, proof, request, firstAt: lastAt, lastAt, waiting: [] };
-      question.lastAt = lastAt;
-      question.waiting.push({ resolve, reject });
-      this.waiting++;
-      this.queue.set(key, question);
-      this.schedule();
-    });
+    if (this.queue.isFull) return Promise.reject(refusal(OVERLOADED, 'too many wait already', 1));
+    const answer = this.queue.add(proven, request, new Date().toISOString(), timeLeft());
+    this.schedule();
+    return answer;
+  }
+
+  /** So that the first question need not ask for it. */
+  async onApplicationBootstrap(): Promise<void> {
+    await this.askTime();
   }
 
   async onApplicationShutdown(): Promise<void> {
+    this.queue.stop();
     await this.pool.end();
   }
 
@@ -109,43 +101,80 @@ export class Verifier implements OnApplicationShutdown {
     this.scheduled = true;
     setImmediate(() => {
       this.scheduled = false;
-      const batch = this.take();
+      const batch = this.queue.take(MAX_BATCH);
       if (batch.length > 0) void this.run(batch);
     });
   }
 
-  private take(): Question[] {
-    const batch: Question[] = [];
-    for (const [key, question] of this.queue) {
-      if (batch.length === MAX_BATCH) break;
-      batch.push(question);
-      this.queue.delete(key);
-      this.waiting -= question.waiting.length;
-    }
-    return batch;
+  private late(answers: number): Problem {
+    const isStall = performance.now() - this.answeredAt > STALL_MS;
+    return isStall ? stalled(answers) : refusal(OVERLOADED, 'they waited too long for those before them', answers);
   }
 
   private async run(batch: Question[]): Promise<void> {
     this.underWay++;
+    const left = Math.min(...batch.map(({ answerBy }) => answerBy)) - performance.now();
+    // A connection may be waited for as well, and a statement be given up only after a while.
+    const timer = setTimeout(() => refuse(batch, stalled), left);
     try {
-      const rows = await this.verifyBatch(batch);
-      const refused = rows.filter(isNoted);
-      for (const row of rows) if (!isNoted(row)) answer(batch, row);
-      if (refused.length > 0) await this.noteRefusals(batch, refused);
-      for (const row of refused) answer(batch, row);
-      if (refused.length > 0 || rows.some(isUse)) this.store.appended();
-      await this.rehash(batch, rows);
+      // A time of its own: what is done now may have been begun by another batch's end.
+      await answering(left, () => this.decide(batch));
+      this.answeredAt = performance.now();
     } catch (error) {
-      for (const { waiting } of batch) for (const { reject } of waiting) reject(error);
+      refuse(batch, (answers) => this.failure(error as Error, answers));
     } finally {
+      clearTimeout(timer);
       this.underWay--;
       this.schedule();
     }
   }
 
-  private verifyBatch(batch: Question[]): Promise<DecidedRow[]> {
+  private failure(error: Error, answers: number): Problem {
+    const cause = causeOf(error);
+    if (cause) return refusal(cause, error.message, answers);
+    this.logger.error(`${answers} verifications failed: ${error.stack}`);
+    return new Problem(500, 'internal-error', 'The service failed to answer; the failure is in its log.');
+  }
+
+  private async decide(batch: Question[]): Promise<void> {
+    const decided = await this.verifyBatch(batch);
+    const late = decided.filter(({ reason }) => reason === LATE);
+    const rows = decided.filter(({ reason }) => reason !== LATE);
+    const refused = rows.filter(isNoted);
+    for (const row of rows) if (!isNoted(row)) answer(batch, row);
+    const lateOnes = late.flatMap(({ n }) => batch[n] ?? []);
+    if (lateOnes.length > 0) await this.decideLate(lateOnes);
+    if (refused.length > 0) await this.noteRefusals(batch, refused);
+    for (const row of refused) answer(batch, row);
+    if (refused.length > 0 || rows.some(isUse)) this.store.appended();
+    await this.rehash(batch, rows);
+  }
+
+  /** What is not late by the clock here was decided by an estimate from before the database's clock was set. */
+  private async decideLate(batch: Question[]): Promise<void> {
+    const now = performance.now();
+    const isLate = batch.some(({ decideBy }) => decideBy <= now);
+    if (isLate) refuse(batch, stalled);
+    else await this.decide(batch);
+  }
+
+  private async verifyBatch(batch: Question[]): Promise<DecidedRow[]> {
+    if (!this.latest.isKnown) await this.askTime();
+    const decideBy = this.latest.by(Math.min(...batch.map(({ decideBy }) => decideBy)));
+    const rows = await this.decidedRows(batch, decideBy);
+    if (rows.some(({ reason }) => reason === LATE)) this.latest.forget();
+    if (rows[0]) this.latest.hear(rows[0].checkedAt);
+    return rows;
+  }
+
+  private async askTime(): Promise<void> {
+    const { rows } = await this.pool.query<{ now: Date }>('SELECT clock_timestamp() AS now');
+    if (rows[0]) this.latest.hear(rows[0].now);
+  }
+
+  private decidedRows(batch: Question[], decideBy: Date): Promise<DecidedRow[]> {
     const { peppers, policy } = this.config;
-    return this.execute<DecidedRow>('verify-batch', VERIFY_BATCH, batch.length, [
+    const values = [
       batch.map((_, n) => n),
       batch.map(({ id }) => id),
       batch.map(({ request }) => request.scopes?.join(',') ?? null),
@@ -160,7 +189,8 @@ export class Verifier implements OnApplicationShutdown {
       policy.allowAdminTokens,
       policy.scopes,
       batch.map(({ request }) => request.roles?.join(',') ?? null),
-    ]);
+    ];
+    return this.execute<DecidedRow>('verify-batch', VERIFY_BATCH, batch.length, values, [decideBy]);
   }
 
   private async noteRefusals(batch: Question[], rows: DecidedRow[]): Promise<void> {
@@ -174,17 +204,22 @@ export class Verifier implements OnApplicationShutdown {
     ]);
   }
 
-  /** Runs a statement that may append so many events to the stream of uses, whose place are its last parameters. */
+  /** Runs a statement that may append so many events to the stream of uses, whose place is parameters between `values` and `more`. */
   private async execute<Row extends object>(
     name: string,
     text: string,
     events: number,
     values: unknown[],
+    more: unknown[] = [],
   ): Promise<Row[]> {
     for (let attempt = 1; ; attempt++) {
       const { stream, version, period } = this.uses.take(events);
       try {
-        const { rows } = await this.pool.query<Row>({ name, text, values: [...values, stream, version, period] });
+        const { rows } = await this.pool.query<Row>({
+          name,
+          text,
+          values: [...values, stream, version, period, ...more],
+        });
         return rows;
       } catch (error) {
         const { code } = error as { code?: string };
@@ -251,15 +286,21 @@ function isUse({ reason, sessionId }: DecidedRow): boolean {
   return reason === null && sessionId === null;
 }
 
-function overloaded(): Problem {
-  return new Problem(503, 'overloaded', 'Too many verifications wait for the database; try again.', {
-    headers: { 'Retry-After': '1' },
-  });
+const OVERLOADED: Cause = { code: 'overloaded', detail: 'Too many verifications wait for the database; try again.' };
+
+function stalled(answers: number): Problem {
+  return refusal(databaseAway('does not answer'), 'PostgreSQL did not answer verifications in time', answers);
+}
+
+/** One for all who are answered with it, and noted as so many. */
+function refusal(cause: Cause, why: string, answers: number): Problem {
+  if (answers > 0) noteRefused(cause, why, answers);
+  return unavailable(cause);
 }
 
 function answer(batch: readonly Question[], row: DecidedRow): void {
   const reply = replyOf(row);
-  for (const { resolve } of batch[row.n]?.waiting ?? []) resolve(reply);
+  for (const { resolve } of batch[row.n]?.waiting.splice(0) ?? []) resolve(reply);
 }
 
 function replyOf(row: DecidedRow): VerifyReply {

@@ -87,11 +87,13 @@ export function crossOrigin(): AuthProblem {
   );
 }
 
-/** Nobody could say whether the credential is good: refused, never accepted. */
-export function verificationUnavailable(): AuthProblem {
-  return new AuthProblem(503, 'verification-unavailable', 'The token could not be verified; try again.', {
-    'Retry-After': '1',
-  });
+/** Nobody could say whether the credential is good: refused, never accepted. @param said why, by the token service */
+export function verificationUnavailable(said?: { readonly code: string; readonly detail: string }): AuthProblem {
+  const { code, detail } = said ?? {
+    code: 'verification-unavailable',
+    detail: 'The token could not be verified; try again.',
+  };
+  return new AuthProblem(503, code, detail, { 'Retry-After': '1' });
 }
 
 /** Without quotes and backslashes: they stand in `error_description` (RFC 6750, 3). */

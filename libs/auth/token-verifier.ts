@@ -1,8 +1,10 @@
-import { type BeforeApplicationShutdown, Logger, type OnModuleInit } from '@nestjs/common';
+import { randomBytes, randomUUID } from 'node:crypto';
+import { headers } from '@nats-io/transport-node';
+import { type BeforeApplicationShutdown, HttpException, Logger, type OnModuleInit } from '@nestjs/common';
 import { readAddress } from '@tokenlog/contracts/address.js';
 import { presentedText, prove } from '@tokenlog/contracts/credential.js';
 import { subjectOfGuard } from '@tokenlog/contracts/guard/guard-name.js';
-import { requestError } from '@tokenlog/contracts/message.js';
+import { PATIENCE_HEADER, requestError } from '@tokenlog/contracts/message.js';
 import {
   type ActiveReply,
   presentedName,
@@ -17,6 +19,8 @@ import type { NatsLink } from './nats-link.js';
 
 /** How long a token service that knows no roles in a question is not told them; the guard then looks at them itself. */
 const UNTOLD_MS = 60_000;
+/** The token service takes this for what a question waits that does not say, in ms. */
+const UNTOLD_PATIENCE_MS = 2_000;
 
 /** A credential's text, or its id and the proof that stands for its secret: base64url(SHA-256(secret)). */
 export type VerifyQuestion = ({ readonly credential: string } | { readonly id: string; readonly proof: string }) & {
@@ -33,6 +37,14 @@ export type VerifyQuestion = ({ readonly credential: string } | { readonly id: s
 /** The token service could not be asked, or its answer was none: the credential is neither good nor bad. */
 export class VerifierUnavailableError extends Error {
   override name = 'VerifierUnavailableError';
+
+  constructor(
+    message: string,
+    /** What the token service said is away, where it said so. */
+    readonly said?: { readonly code: string; readonly detail: string },
+  ) {
+    super(message);
+  }
 }
 
 /** Asks the token service about credentials. Each accepted verification is one use of the token (S34). */
@@ -66,6 +78,18 @@ export class TokenVerifier implements OnModuleInit, BeforeApplicationShutdown {
   /** Whether the connection to NATS stands. */
   get connected(): boolean {
     return this.link.connection !== undefined;
+  }
+
+  /**
+   * Whether credentials can be verified: asks about one that nobody has. For a readiness probe.
+   * @throws VerifierUnavailableError after `requestTimeoutMs` at the latest
+   */
+  async check(): Promise<void> {
+    await this.request({
+      id: randomUUID(),
+      proof: randomBytes(32).toString('base64url'),
+      service: this.options.service,
+    });
   }
 
   /**
@@ -130,7 +154,7 @@ export class TokenVerifier implements OnModuleInit, BeforeApplicationShutdown {
     try {
       return await inTime(answer(request), requestTimeoutMs);
     } catch (error) {
-      throw this.unavailable((error as Error).message);
+      throw this.unavailable((error as Error).message, saidBy(error));
     }
   }
 
@@ -139,8 +163,12 @@ export class TokenVerifier implements OnModuleInit, BeforeApplicationShutdown {
     if (!connection) throw this.unavailable('not connected to NATS');
     let body: unknown;
     try {
+      const { requestTimeoutMs: timeout } = this.options;
+      const patience = timeout < UNTOLD_PATIENCE_MS && headers();
+      if (patience) patience.set(PATIENCE_HEADER, String(timeout));
       const reply = await connection.request(this.subject, JSON.stringify(request), {
-        timeout: this.options.requestTimeoutMs,
+        timeout,
+        ...(patience && { headers: patience }),
       });
       body = reply.json();
     } catch (error) {
@@ -153,15 +181,17 @@ export class TokenVerifier implements OnModuleInit, BeforeApplicationShutdown {
       return answered;
     }
     const reply = verify.reply.safeParse(body);
+    const { error } = requestError.safeParse(body).data ?? {};
+    if (error?.retryAfterSeconds !== undefined) throw this.unavailable(`${error.code}: ${error.detail}`, error);
     if (!reply.success) throw this.unavailable(`not an answer to ${this.subject}: ${describe(body, reply.error)}`);
     return reply.data;
   }
 
   /** Logged when it begins and when its cause changes: an outage is one line, not one for each request. */
-  private unavailable(message: string): VerifierUnavailableError {
+  private unavailable(message: string, said?: VerifierUnavailableError['said']): VerifierUnavailableError {
     if (message !== this.lastFailure) this.logger.warn(`Refusing with 503: ${message}`);
     this.lastFailure = message;
-    return new VerifierUnavailableError(message);
+    return new VerifierUnavailableError(message, said);
   }
 }
 
@@ -170,6 +200,13 @@ function inTime<Answer>(answer: Promise<Answer>, milliseconds: number): Promise<
     const timer = setTimeout(() => reject(new Error(`no answer within ${milliseconds} ms`)), milliseconds);
     answer.then(resolve, reject).finally(() => clearTimeout(timer));
   });
+}
+
+/** Of an error of this process' own token service: a problem that is to be asked again for. */
+function saidBy(error: unknown): VerifierUnavailableError['said'] {
+  const { code } = error as { code?: unknown };
+  if (!(error instanceof HttpException) || error.getStatus() !== 503 || typeof code !== 'string') return undefined;
+  return { code, detail: error.message };
 }
 
 /** What the token service says went wrong, or else what is wrong with its answer. */

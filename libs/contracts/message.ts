@@ -1,6 +1,12 @@
 import { z } from 'zod';
 import { readAddress } from './address.js';
 
+/**
+ * The header of a request over NATS that says how long whoever asks waits for the answer, in milliseconds from when it is
+ * sent: what comes later is neither done nor answered. Left out: two seconds.
+ */
+export const PATIENCE_HEADER = 'Tokenlog-Patience';
+
 /** An event as it leaves a service: its JetStream subject, its schema and an example that the schema accepts. */
 export interface EventContract<Schema extends z.ZodType = z.ZodType> {
   readonly subject: string;
@@ -28,8 +34,13 @@ export function defineRequest<Request extends z.ZodType, Reply extends z.ZodType
   return contract;
 }
 
-/** The answer to a request that does not parse, or that failed: never silence. */
-export const requestError = z.object({ error: z.object({ code: z.string(), detail: z.string() }) });
+/**
+ * The answer to a request that does not parse, or that failed: never silence. With `retryAfterSeconds` the same request may be
+ * answered then: something that the service stands on is away, which `code` names.
+ */
+export const requestError = z.object({
+  error: z.object({ code: z.string(), detail: z.string(), retryAfterSeconds: z.number().optional() }),
+});
 export type RequestError = z.infer<typeof requestError>;
 
 /** Text that can be kept: PostgreSQL takes neither NUL nor, in JSON, half of a surrogate pair. */

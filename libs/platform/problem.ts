@@ -9,6 +9,7 @@ import {
 } from '@nestjs/common';
 import type { Response } from 'express';
 import { requestId } from './request-id.js';
+import { type Cause, causeOf, noteRefused, RETRY_AFTER_SECONDS } from './unavailable.js';
 
 /** RFC 9457. `code` is stable: programs decide on it; `detail` is for people. */
 export interface ProblemBody {
@@ -34,11 +35,26 @@ export class Problem extends HttpException {
     status: number,
     readonly code: string,
     detail: string,
-    readonly extra: { errors?: FieldError[]; headers?: Record<string, string> } = {},
+    /** `members`: what the body says beside (RFC 9457, 3.2). */
+    readonly extra: { errors?: FieldError[]; headers?: Record<string, string>; members?: object } = {},
   ) {
-    super(problemBody(status, code, detail, extra.errors), status);
+    super({ ...problemBody(status, code, detail, extra.errors), ...extra.members }, status);
     this.message = detail;
   }
+}
+
+/** 503 with `Retry-After`. */
+export function unavailable({ code, detail }: Cause, members?: object): Problem {
+  return new Problem(503, code, detail, { headers: { 'Retry-After': String(RETRY_AFTER_SECONDS) }, members });
+}
+
+/** The problem that an error is, or, where the database, NATS or another service is away, the 503 that says so; or `null`. */
+export function problemOf(error: unknown): Problem | null {
+  if (error instanceof Problem) return error;
+  const cause = causeOf(error);
+  if (!cause) return null;
+  noteRefused(cause, (error as Error).message);
+  return unavailable(cause);
 }
 
 /** The body of a problem. */
@@ -68,8 +84,6 @@ export const validationPipe = new StandardSchemaValidationPipe({
 /** Every error leaves as a problem; what was not meant for the caller is logged and says nothing of itself. */
 @Catch()
 export class ProblemFilter implements ExceptionFilter {
-  private readonly logger = new Logger(ProblemFilter.name);
-
   catch(error: unknown, host: ArgumentsHost): void {
     if (host.getType() !== 'http') throw error;
     const response = host.switchToHttp().getResponse<Response>();
@@ -77,35 +91,40 @@ export class ProblemFilter implements ExceptionFilter {
       response.destroy();
       return;
     }
-    const { body, headers } = this.describe(error);
+    const { body, headers } = describeError(error);
     const id = requestId();
     const told = id === undefined ? body : { ...body, requestId: id };
     response.status(body.status).set(headers).type('application/problem+json').send(JSON.stringify(told));
   }
+}
 
-  private describe(error: unknown): { body: ProblemBody; headers: Record<string, string> } {
-    if (error instanceof Problem) {
-      return { body: error.getResponse() as ProblemBody, headers: error.extra.headers ?? {} };
-    }
-    if (error instanceof HttpException) {
-      const body = error.getResponse();
-      if (isProblemBody(body)) return { body, headers: {} };
-      return { body: problemBody(error.getStatus(), codeOf(error.getStatus()), error.message), headers: {} };
-    }
-    const status = (error as { status?: unknown })?.status;
-    if (typeof status === 'number' && status >= 400 && status < 500) {
-      // Express' own parsers: a body that is too large, cut off or not JSON.
-      // What they say of a body quotes it, and it may be a password.
-      const { type } = error as { type?: unknown };
-      const detail = type === 'entity.parse.failed' ? 'The body is not valid JSON.' : (error as Error).message;
-      return { body: problemBody(status, codeOf(status), detail), headers: {} };
-    }
-    this.logger.error(error instanceof Error ? (error.stack ?? error.message) : String(error));
-    return {
-      body: problemBody(500, 'internal-error', 'The server failed to answer; the failure is in its log.'),
-      headers: {},
-    };
+/** The body and headers that an error is answered with over HTTP. */
+export function describeError(error: unknown): { body: ProblemBody; headers: Record<string, string> } {
+  if (error instanceof Problem) return answerOf(error);
+  if (error instanceof HttpException) {
+    const body = error.getResponse();
+    if (isProblemBody(body)) return { body, headers: {} };
+    return { body: problemBody(error.getStatus(), codeOf(error.getStatus()), error.message), headers: {} };
   }
+  const status = (error as { status?: unknown })?.status;
+  if (typeof status === 'number' && status >= 400 && status < 500) {
+    // Express' own parsers: a body that is too large, cut off or not JSON.
+    // What they say of a body quotes it, and it may be a password.
+    const { type } = error as { type?: unknown };
+    const detail = type === 'entity.parse.failed' ? 'The body is not valid JSON.' : (error as Error).message;
+    return { body: problemBody(status, codeOf(status), detail), headers: {} };
+  }
+  const away = problemOf(error);
+  if (away) return answerOf(away);
+  new Logger(ProblemFilter.name).error(error instanceof Error ? (error.stack ?? error.message) : String(error));
+  return {
+    body: problemBody(500, 'internal-error', 'The server failed to answer; the failure is in its log.'),
+    headers: {},
+  };
+}
+
+function answerOf(problem: Problem) {
+  return { body: problem.getResponse() as ProblemBody, headers: problem.extra.headers ?? {} };
 }
 
 function isProblemBody(body: unknown): body is ProblemBody {
