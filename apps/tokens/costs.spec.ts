@@ -12,10 +12,10 @@ import { startTokenService, type TestTokenService, type TestUser } from './testi
 import { tokenTable } from './token-table.js';
 import { Verifier } from './verifier.js';
 
-/** What the service does by itself at any time: publishing, and looking after keys, partitions and expiries. */
+/** What the service does by itself at any time: publishing, and looking after keys, partitions, expiries and the clock. */
 const READING = /^SELECT shown.* FROM events WHERE transaction_id >= .* LIMIT/s;
 const CHECKPOINT = /checkpoints/;
-const BACKGROUND = [READING, CHECKPOINT, /static_keys/, /ensure_periods/, /expiries/, /^(BEGIN|COMMIT)/];
+const BACKGROUND = [READING, CHECKPOINT, /static_keys/, /ensure_periods/, /expiries/, /AS now$/, /^(BEGIN|COMMIT)/];
 
 describe('by the count of PostgreSQL', () => {
   let service: TestTokenService;

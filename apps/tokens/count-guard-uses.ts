@@ -2,6 +2,7 @@ import { Inject } from '@nestjs/common';
 import { Command, CommandHandler, type ICommandHandler } from '@nestjs/cqrs';
 import { type GuardUses, USES_PER_REPORT } from '@tokenlog/contracts/guard/uses.js';
 import { EventStore } from '@tokenlog/event-store/event-store.js';
+import { DatabaseClock } from '@tokenlog/platform/clock.js';
 import { POOL } from '@tokenlog/platform/database.module.js';
 import type { Pool } from 'pg';
 
@@ -44,13 +45,15 @@ export class CountGuardUsesHandler implements ICommandHandler<CountGuardUses> {
   constructor(
     @Inject(POOL) private readonly pool: Pool,
     private readonly store: EventStore,
+    private readonly clock: DatabaseClock,
   ) {}
 
   async execute({ report }: CountGuardUses): Promise<void> {
     const { guard, service, uses } = report;
-    const period = `${monthOf(uses[0]?.lastAt)}-01`;
+    const now = this.clock.nowMs();
+    const period = `${monthOf(uses[0]?.lastAt, now)}-01`;
     await this.pool.query(COUNT_USES, [
-      JSON.stringify(uses.map((use, index) => ({ ...use, ...notAhead(use), index: index + 1 }))),
+      JSON.stringify(uses.map((use, index) => ({ ...use, ...notAhead(use, now), index: index + 1 }))),
       `uses-guard-${guard}-${period}`,
       (report.report - 1) * USES_PER_REPORT,
       service,
@@ -61,14 +64,13 @@ export class CountGuardUsesHandler implements ICommandHandler<CountGuardUses> {
 }
 
 /** A guard's clock may be ahead; a use in the future would stay the last one for good. */
-function notAhead({ firstAt, lastAt }: GuardUses['uses'][number]) {
-  const atMostNow = (at: string) => new Date(Math.min(Date.parse(at), Date.now())).toISOString();
+function notAhead({ firstAt, lastAt }: GuardUses['uses'][number], now: number) {
+  const atMostNow = (at: string) => new Date(Math.min(Date.parse(at), now)).toISOString();
   return { firstAt: atMostNow(firstAt), lastAt: atMostNow(lastAt) };
 }
 
 /** The month that a report belongs to, the same each time it comes; this month, where the guard's clock is far off. */
-function monthOf(reported: string | undefined): string {
-  const now = Date.now();
+function monthOf(reported: string | undefined, now: number): string {
   const at = Date.parse(reported ?? '');
   return new Date(Math.abs(at - now) < 86_400_000 ? at : now).toISOString().slice(0, 7);
 }

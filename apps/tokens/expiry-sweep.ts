@@ -3,6 +3,7 @@ import { CommandBus } from '@nestjs/cqrs';
 import { EventStore } from '@tokenlog/event-store/event-store.js';
 import { asOneProcess } from '@tokenlog/event-store/one-process.js';
 import type { Sql } from '@tokenlog/event-store/sql.js';
+import { DatabaseClock } from '@tokenlog/platform/clock.js';
 import { CONFIG, type Config } from './config.js';
 import { DUE_EXPIRIES } from './expiry-thresholds.js';
 import { WarnOfExpiry } from './warn-of-expiry.js';
@@ -24,13 +25,14 @@ export class ExpirySweep implements OnModuleDestroy {
   constructor(
     private readonly store: EventStore,
     private readonly commands: CommandBus,
+    private readonly clock: DatabaseClock,
     @Inject(CONFIG) private readonly config: Config,
   ) {}
 
   /** Starts in the background; every command must have its handler by then. */
   start(): void {
     if (this.config.expiryWarningDays.length === 0) return;
-    this.running = this.sweep(new Date()).then(
+    this.running = this.sweep(this.clock.now()).then(
       () => undefined,
       (error: Error) => this.logger.error(`${error.message}; it is tried again`),
     );

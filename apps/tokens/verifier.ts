@@ -4,6 +4,7 @@ import { prove } from '@tokenlog/contracts/credential.js';
 import type { RefusalReason, VerifyReply, VerifyRequest } from '@tokenlog/contracts/tokens/verify.js';
 import { EventStore } from '@tokenlog/event-store/event-store.js';
 import { boundedPool } from '@tokenlog/platform/bounded-client.js';
+import { DatabaseClock } from '@tokenlog/platform/clock.js';
 import { Problem } from '@tokenlog/platform/problem.js';
 import { Pool } from 'pg';
 import { CONFIG, type Config } from './config.js';
@@ -47,13 +48,15 @@ export class Verifier implements OnApplicationShutdown {
   private waiting = 0;
   private scheduled = false;
   private underWay = 0;
-  private uses = new UseStream(new Date());
+  private uses: UseStream;
 
   constructor(
     @Inject(CONFIG) private readonly config: Config,
     private readonly store: EventStore,
     private readonly staticKeys: StaticKeys,
+    private readonly clock: DatabaseClock,
   ) {
+    this.uses = new UseStream(clock.now());
     this.pool = new Pool({
       ...boundedPool,
       connectionString: config.databaseUrl,
@@ -83,7 +86,7 @@ export class Verifier implements OnApplicationShutdown {
       request.username,
     ]);
     return new Promise((resolve, reject) => {
-      const lastAt = new Date().toISOString();
+      const lastAt = this.clock.now().toISOString();
       const question = this.queue.get(key) ?? { id, proof, request, firstAt: lastAt, lastAt, waiting: [] };
       question.lastAt = lastAt;
       question.waiting.push({ resolve, reject });
@@ -182,7 +185,7 @@ export class Verifier implements OnApplicationShutdown {
     values: unknown[],
   ): Promise<Row[]> {
     for (let attempt = 1; ; attempt++) {
-      const { stream, version, period } = this.uses.take(events);
+      const { stream, version, period } = this.uses.take(events, this.clock.now());
       try {
         const { rows } = await this.pool.query<Row>({ name, text, values: [...values, stream, version, period] });
         return rows;
@@ -228,9 +231,9 @@ class UseStream {
   }
 
   /** Reserves versions for so many events. A batch that fails leaves a gap. */
-  take(events: number): { stream: string; version: number; period: string } {
-    if (this.month !== monthOf(new Date()) || this.version > MAX_VERSION) {
-      Object.assign(this, new UseStream(new Date()));
+  take(events: number, now: Date): { stream: string; version: number; period: string } {
+    if (this.month !== monthOf(now) || this.version > MAX_VERSION) {
+      Object.assign(this, new UseStream(now));
     }
     const { version } = this;
     this.version += events;

@@ -62,7 +62,7 @@ export class Uses {
 interface Report {
   readonly number: number;
   readonly uses: readonly Uses[];
-  /** How far the time of day was ahead of the monotonic clock. */
+  /** How far the token service's time was ahead of the monotonic clock. */
   readonly clock: number;
 }
 
@@ -72,6 +72,8 @@ interface Report {
  */
 export class UseReports {
   private readonly guard = randomUUID();
+  /** How far the token service's time is ahead of the monotonic clock, by its last answer: this machine's may be wrong. In ms. */
+  clock = Date.now() - performance.now();
   private period = 0;
   private open = new Map<string, Uses>();
   private readonly unsent: Report[] = [];
@@ -122,7 +124,7 @@ export class UseReports {
     const uses = [...this.open.values()];
     this.open = new Map();
     this.period++;
-    const clock = Date.now() - performance.now();
+    const { clock } = this;
     for (let at = 0; at < uses.length; at += USES_PER_REPORT) {
       this.unsent.push({ number: ++this.reports, uses: uses.slice(at, at + USES_PER_REPORT), clock });
     }

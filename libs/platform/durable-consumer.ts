@@ -78,9 +78,9 @@ export class DurableConsumer<Message> {
   /** Resolves when what was published so far has been handled, or after ten seconds. */
   async caughtUp(): Promise<void> {
     const { stream, durable } = this.options;
-    const deadline = Date.now() + CATCH_UP_MS;
+    const deadline = performance.now() + CATCH_UP_MS;
     const manager = await jetstreamManager(this.nats, { checkAPI: false });
-    while (!this.ending.signal.aborted && Date.now() < deadline) {
+    while (!this.ending.signal.aborted && performance.now() < deadline) {
       const info = await manager.consumers.info(stream, durable).catch(() => null);
       if (info && info.num_pending === 0 && info.num_ack_pending === 0) return;
       await delay(CATCH_UP_STEP_MS);
