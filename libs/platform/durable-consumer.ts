@@ -10,6 +10,7 @@ import {
 } from '@nats-io/jetstream';
 import { type NatsConnection, nanos } from '@nats-io/transport-node';
 import { Logger } from '@nestjs/common';
+import { Outage } from '@tokenlog/event-store/outage.js';
 import type { z } from 'zod';
 
 /** What a service reads from a stream, and what it does with it. */
@@ -55,12 +56,22 @@ export class DurableConsumer<Message> {
   private readonly ending = new AbortController();
   private running: Promise<void> = Promise.resolve();
   private messages: ConsumerMessages | undefined;
+  private readonly reading: Outage;
+  private readonly handling: Outage;
 
   constructor(
     private readonly nats: NatsConnection,
     private readonly options: DurableConsumerOptions<Message>,
   ) {
     this.logger = new Logger(`Consumer ${options.durable}`);
+    const { stream, durable } = options;
+    this.reading = new Outage(`consumer ${durable}`, this.logger, `${stream} is not read`, {
+      steadyMs: 0,
+      level: 'warn',
+    });
+    this.handling = new Outage(`messages of ${durable}`, this.logger, `a message of ${stream} is not done`, {
+      steadyMs: 0,
+    });
   }
 
   /** Starts in the background. */
@@ -88,17 +99,16 @@ export class DurableConsumer<Message> {
   }
 
   private async run(): Promise<void> {
-    let waiting = false;
-    while (!this.ending.signal.aborted) {
+    const { signal } = this.ending;
+    while (!signal.aborted) {
+      let wait = RETRY_MS;
       try {
         await this.consume();
-        waiting = false;
       } catch (error) {
         // Its publisher makes the stream; until that has been up once there is none to read.
-        if (!waiting) this.logger.warn(`waits for ${this.options.stream}: ${(error as Error).message}`);
-        waiting = true;
+        if (!signal.aborted) wait = this.reading.failed(error);
       }
-      await delay(RETRY_MS, undefined, { signal: this.ending.signal }).catch(() => undefined);
+      await delay(wait, undefined, { signal }).catch(() => undefined);
     }
   }
 
@@ -121,6 +131,7 @@ export class DurableConsumer<Message> {
       idle_heartbeat: 1000,
       abort_on_missing_resource: true,
     });
+    this.reading.worked();
     if (this.ending.signal.aborted) await this.messages.close();
     const underWay = new Set<Promise<void>>();
     for await (const message of this.messages) {
@@ -143,6 +154,7 @@ export class DurableConsumer<Message> {
     }
     try {
       await this.options.handle(parsed.data);
+      this.handling.worked();
       await message.ackAck();
       this.options
         .done?.(parsed.data)
@@ -156,7 +168,7 @@ export class DurableConsumer<Message> {
         message.term();
         return;
       }
-      this.logger.error(`${message.subject} #${message.seq}: ${code ?? said}; it is tried again in ${wait / 1000} s`);
+      this.handling.failed(new Error(`${message.subject} #${message.seq}: ${code ?? said}`));
       message.nak(wait);
     }
   }

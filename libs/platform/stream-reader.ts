@@ -12,6 +12,7 @@ import type { NatsConnection } from '@nats-io/transport-node';
 import { Logger } from '@nestjs/common';
 import { ConcurrencyError } from '@tokenlog/event-store/event.js';
 import { asOneProcess } from '@tokenlog/event-store/one-process.js';
+import { Outage } from '@tokenlog/event-store/outage.js';
 import type { Sql } from '@tokenlog/event-store/sql.js';
 import type { Pool, PoolClient } from 'pg';
 import type { z } from 'zod';
@@ -69,6 +70,7 @@ export class StreamReader<Message> {
   private readonly logger: Logger;
   private readonly ending = new AbortController();
   private running: Promise<void> = Promise.resolve();
+  private readonly outage: Outage;
   private readonly toldTypes = new Set<string>();
 
   constructor(
@@ -77,6 +79,7 @@ export class StreamReader<Message> {
     private readonly options: StreamReaderOptions<Message>,
   ) {
     this.logger = new Logger(`Reader ${options.name}`);
+    this.outage = new Outage(`reader ${options.name}`, this.logger, `${options.stream} is not read`, { level: 'warn' });
   }
 
   /** Starts in the background. */
@@ -107,20 +110,19 @@ export class StreamReader<Message> {
   }
 
   private async run(): Promise<void> {
-    let said = '';
-    while (!this.ending.signal.aborted) {
+    const { signal } = this.ending;
+    while (!signal.aborted) {
+      let wait = RETRY_MS;
       try {
-        await asOneProcess(this.pool, `reader ${this.options.name}`, (client) => this.follow(client));
-        said = '';
-      } catch (error) {
-        const { message } = error as Error;
-        // Its publisher makes the stream; until that has been up once there is none to read.
-        if (message !== said && !this.ending.signal.aborted) {
-          this.logger.warn(`${this.options.stream} is not read: ${message}; it is tried again`);
+        // Where another process is at it, it works.
+        if (!(await asOneProcess(this.pool, `reader ${this.options.name}`, (client) => this.follow(client)))) {
+          this.outage.worked();
         }
-        said = message;
+      } catch (error) {
+        // Its publisher makes the stream; until that has been up once there is none to read.
+        if (!signal.aborted) wait = this.outage.failed(error);
       }
-      await delay(RETRY_MS, undefined, { signal: this.ending.signal }).catch(() => undefined);
+      await delay(wait, undefined, { signal }).catch(() => undefined);
     }
   }
 
@@ -273,6 +275,7 @@ export class StreamReader<Message> {
         behind = { sequence, times: stands ? behind.times + 1 : 0 };
         if (behind.times > STANDS_AFTER) throw new Error('nothing comes any more, though there is something to come');
         await this.options.meanwhile?.();
+        this.outage.worked();
       }
     };
     look().catch((error: Error) => {
