@@ -9,6 +9,7 @@ import { NATS } from '@tokenlog/platform/nats.js';
 import { Problem } from '@tokenlog/platform/problem.js';
 import { type ExternalPerson, lockExternalUser } from './external-identity.js';
 import { LoginAddresses } from './login-addresses.js';
+import { countLogin } from './login-metrics.js';
 import { type Login, startLoginSession, userDisabled } from './login-session.js';
 import { factsOf, recordUserEvent } from './record-user-event.js';
 import { register, registration } from './register-user.js';
@@ -40,7 +41,11 @@ export class LogInExternallyHandler implements ICommandHandler<LogInExternally> 
     @Inject(NATS) private readonly nats: NatsConnection,
   ) {}
 
-  async execute({ person, ip }: LogInExternally): Promise<Login> {
+  execute(command: LogInExternally): Promise<Login> {
+    return countLogin('oidc', this.logIn(command));
+  }
+
+  private async logIn({ person, ip }: LogInExternally): Promise<Login> {
     const user = await this.users.transact(async (em) => {
       const user = (await lockExternalUser(em, person)) ?? (await registerPerson(em, this.clock, person, ip));
       if (user.disabled) throw userDisabled();

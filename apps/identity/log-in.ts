@@ -11,6 +11,7 @@ import { request } from '@tokenlog/platform/nats-request.js';
 import { Problem } from '@tokenlog/platform/problem.js';
 import { z } from 'zod';
 import { EnteredPassword, tooManyAttempts } from './check-entered-password.js';
+import { countLogin } from './login-metrics.js';
 import { type Login, startLoginSession, userDisabled } from './login-session.js';
 import { factsOf, recordUserEvent } from './record-user-event.js';
 import type { User } from './user.entity.js';
@@ -45,6 +46,10 @@ export class LogInHandler implements ICommandHandler<LogIn> {
   ) {}
 
   execute(command: LogIn): Promise<Login> {
+    return countLogin('password', this.logIn(command));
+  }
+
+  private async logIn(command: LogIn): Promise<Login> {
     const credential = parseCredential(command.password);
     if (credential === null) return this.withPassword(command);
     // Neither is a guess at the password, and counts as none. A session is not for starting others.

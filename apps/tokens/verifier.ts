@@ -12,6 +12,7 @@ import { TOKENS_DATABASE } from './migrations.js';
 import { keyedHash } from './secrets.js';
 import { StaticKeys } from './static-keys.js';
 import { type DecidedRow, NOTE_REFUSALS, VERIFIER_SETTINGS, VERIFY_BATCH } from './verification.sql.js';
+import { measured, type Way } from './verification-metrics.js';
 
 /** The most questions that one statement takes; what waits beyond them goes with the next. */
 const MAX_BATCH = 512;
@@ -42,7 +43,7 @@ interface Question {
 export class Verifier implements OnApplicationShutdown {
   private readonly logger = new Logger(Verifier.name);
   /** A pool of its own: no list or report keeps a verification waiting. Each of its statements is planned once. */
-  private readonly pool: Pool;
+  readonly pool: Pool;
   private readonly queue = new Map<string, Question>();
   /** All who have asked and are in no batch yet. */
   private waiting = 0;
@@ -69,9 +70,19 @@ export class Verifier implements OnApplicationShutdown {
 
   /**
    * Decides one credential. An accepted one is a use, committed to the log before this resolves (S34).
+   * @param via by which way it came in
    * @throws Problem 503 `overloaded` when too many wait already
    */
-  verify(request: VerifyRequest): Promise<VerifyReply> {
+  verify(request: VerifyRequest, via: Way = 'in-process'): Promise<VerifyReply> {
+    return measured(via, this.decide(request));
+  }
+
+  /** How many wait for their batch. */
+  get queueLength(): number {
+    return this.waiting;
+  }
+
+  private decide(request: VerifyRequest): Promise<VerifyReply> {
     const proven = this.provenBy(request);
     if (!proven) return Promise.resolve({ active: false, reason: 'malformed' });
     if (this.waiting >= MOST_WAITING) return Promise.reject(overloaded());

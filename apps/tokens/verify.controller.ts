@@ -14,6 +14,6 @@ export class VerifyController {
 
   @MessagePattern(verify.subject)
   verify(@Payload() payload: unknown) {
-    return answer(verify, payload, (request) => this.verifier.verify(request));
+    return answer(verify, payload, (request) => this.verifier.verify(request, 'nats'));
   }
 }

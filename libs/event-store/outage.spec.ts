@@ -1,3 +1,4 @@
+import { jest } from '@jest/globals';
 import type { Logger } from '@nestjs/common';
 import { Outage, outages } from './outage.js';
 

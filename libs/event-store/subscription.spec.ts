@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto';
+import { jest } from '@jest/globals';
 import { Logger } from '@nestjs/common';
 import { eventually } from '../../test/support/eventually.js';
 import type { RecordedEvent } from './event.js';

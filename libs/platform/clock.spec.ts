@@ -1,5 +1,6 @@
 import { globSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { jest } from '@jest/globals';
 import { Logger } from '@nestjs/common';
 import type { Sql } from '@tokenlog/event-store/sql.js';
 import { root } from '../../tools/paths.js';

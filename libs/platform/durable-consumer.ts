@@ -44,6 +44,8 @@ const ACK_WAIT_MS = 30_000;
 const IN_PARALLEL = 16;
 /** Enough that messages which wait for their next attempt do not keep the others back. */
 const UNACKNOWLEDGED = 1000;
+/** Whoever asks how far it is behind waits no longer. */
+const LOOK_MS = 1000;
 const CATCH_UP_MS = 10_000;
 const CATCH_UP_STEP_MS = 50;
 
@@ -96,6 +98,16 @@ export class DurableConsumer<Message> {
       if (info && info.num_pending === 0 && info.num_ack_pending === 0) return;
       await delay(CATCH_UP_STEP_MS);
     }
+  }
+
+  /** How many messages are not done, and when the first of them came, where the stream is a queue of this consumer's own. */
+  async behind(): Promise<{ events: number; since: Date | null }> {
+    const { stream, durable, make } = this.options;
+    const { consumers, streams } = await jetstreamManager(this.nats, { checkAPI: false, timeout: LOOK_MS });
+    const { num_pending, num_ack_pending } = await consumers.info(stream, durable);
+    const events = num_pending + num_ack_pending;
+    const since = make && events > 0 ? (await streams.info(stream)).state.first_ts : null;
+    return { events, since: since === null ? null : new Date(since) };
   }
 
   private async run(): Promise<void> {

@@ -58,6 +58,8 @@ const BATCH = 256;
 const AHEAD = 1024;
 const RETRY_MS = 500;
 const CHECK_MS = 1000;
+/** Whoever asks how far it is behind waits no longer. */
+const LOOK_MS = 1000;
 const CATCH_UP_MS = 10_000;
 const CATCH_UP_STEP_MS = 50;
 
@@ -105,8 +107,21 @@ export class StreamReader<Message> {
     }
   }
 
-  private manager(): Promise<JetStreamManager> {
-    return jetstreamManager(this.nats, { checkAPI: false });
+  /** How many messages it has not handled, and when the first of them came. Whatever process reads. */
+  async behind(): Promise<{ events: number; since: Date | null }> {
+    const { stream, name } = this.options;
+    const { streams } = await this.manager(LOOK_MS);
+    const { created, state } = await streams.info(stream);
+    const place = await readStreamPlace(this.pool, name);
+    const from = place?.streamCreated === created ? place.sequence : 0;
+    const events = Math.max(0, Math.min(state.messages, state.last_seq - from));
+    if (events === 0) return { events, since: null };
+    const first = await streams.getMessage(stream, { seq: Math.max(from + 1, state.first_seq) });
+    return { events, since: first?.time ?? null };
+  }
+
+  private manager(timeout?: number): Promise<JetStreamManager> {
+    return jetstreamManager(this.nats, { checkAPI: false, timeout });
   }
 
   private async run(): Promise<void> {
