@@ -22,10 +22,10 @@ import {
   StreamReader,
 } from '@tokenlog/platform/stream-reader.js';
 import type { Pool } from 'pg';
-import { ApplyIdentityEvents, type EventOfEpoch } from './apply-identity-events.js';
+import { ApplyIdentityEvents } from './apply-identity-events.js';
 import { CachingGuards } from './caching-guards.js';
 import { IdentityStanding } from './identity-standing.js';
-import { touchesTokens } from './reaction.js';
+import { type EventOfEpoch, touchesTokens } from './reaction.js';
 
 /** The name of the durable consumer of versions that left it to NATS how far they had come. */
 const FORMER_CONSUMER = 'tokens-reactions';
