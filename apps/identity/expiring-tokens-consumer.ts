@@ -3,6 +3,7 @@ import { Inject, Injectable, type OnApplicationBootstrap, type OnModuleDestroy }
 import { CommandBus } from '@nestjs/cqrs';
 import { TOKENS_STREAM } from '@tokenlog/contracts/tokens/token-events.js';
 import { type TokenExpiring, tokenExpiring } from '@tokenlog/contracts/tokens/token-expiring.js';
+import { DatabaseClock } from '@tokenlog/platform/clock.js';
 import { DurableConsumer } from '@tokenlog/platform/durable-consumer.js';
 import { NATS } from '@tokenlog/platform/nats.js';
 import { MAIL_SETTINGS, type MailSettings } from './mail-settings.js';
@@ -21,6 +22,7 @@ export class ExpiringTokensConsumer
   constructor(
     @Inject(NATS) nats: NatsConnection,
     commands: CommandBus,
+    clock: DatabaseClock,
     @Inject(MAIL_SETTINGS) private readonly settings: MailSettings | null,
   ) {
     super(nats, {
@@ -33,7 +35,7 @@ export class ExpiringTokensConsumer
       atOnce: 1,
       ackWaitMs: ACK_WAIT_MS,
       backOffMs: BACK_OFF_MS,
-      handle: (warning) => commands.execute(new MailUserWhenTokenExpires(warning, new Date())),
+      handle: (warning) => commands.execute(new MailUserWhenTokenExpires(warning, clock.now())),
     });
   }
 

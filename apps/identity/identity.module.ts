@@ -36,6 +36,7 @@ import { MailUserWhenTokenExpiresHandler } from './mail-user-when-token-expires.
 import { Mailer } from './mailer.js';
 import { MeController } from './me.controller.js';
 import { RegisterUserHandler } from './register-user.js';
+import { ServiceMetrics } from './service-metrics.js';
 import { SessionController } from './session.controller.js';
 import { SetPasswordHandler } from './set-password.js';
 import { StandingController } from './standing.controller.js';
@@ -102,6 +103,7 @@ export class IdentityModule implements OnApplicationBootstrap {
         ExternalLogin,
         Mailer,
         ExpiringTokensConsumer,
+        ServiceMetrics,
         { provide: MAIL_SETTINGS, useValue: config.mail },
         { provide: EXTERNAL_LOGIN, useValue: config.externalLogin },
         { provide: APP_GUARD, useExisting: TokenGuard },

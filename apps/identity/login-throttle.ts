@@ -61,7 +61,7 @@ export class LoginThrottle {
   private readonly underWay = new Map<string, Set<Promise<void>>>();
   /** The last who asks for a pair of account and address: the next one comes after. */
   private readonly last = new Map<string, Promise<unknown>>();
-  private sweptAt = Date.now();
+  private sweptAt = performance.now();
 
   constructor(
     private readonly store: EventStore,
@@ -172,8 +172,8 @@ export class LoginThrottle {
 
   /** Takes away what is over by any rule. */
   private async sweep(): Promise<void> {
-    if (Date.now() - this.sweptAt < SWEEP_EVERY_MS) return;
-    this.sweptAt = Date.now();
+    if (performance.now() - this.sweptAt < SWEEP_EVERY_MS) return;
+    this.sweptAt = performance.now();
     await this.store.pool.query(
       `DELETE FROM wrong_passwords WHERE key IN (
          SELECT key FROM wrong_passwords WHERE since < now() - interval '2 hours' FOR UPDATE SKIP LOCKED

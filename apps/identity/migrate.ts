@@ -1,5 +1,6 @@
 import { fileURLToPath } from 'node:url';
 import { MikroORM } from '@mikro-orm/postgresql';
+import { DatabaseClock } from '@tokenlog/platform/clock.js';
 import { ConfigError, readConfig, serviceVariables } from '@tokenlog/platform/config.js';
 import { closeDatabase, databaseOptions, migrateDatabase, sqlOf } from '@tokenlog/platform/database.js';
 import { usersAndLog } from './migrations/0001-users-and-log.js';
@@ -39,7 +40,9 @@ export async function migrate(
       const password = options.adminPassword ?? randomPassword();
       const mustChangePassword = options.adminPassword === undefined;
       const admin = registration.parse({ username: 'admin', roles: ['admin'], mustChangePassword });
-      await register(em, admin, await hashPassword(password), { by: { kind: 'system' } });
+      await register(em, await DatabaseClock.read(sqlOf(em)), admin, await hashPassword(password), {
+        by: { kind: 'system' },
+      });
       return { firstAdmin: { username: admin.username, password } };
     });
   } finally {

@@ -1,8 +1,8 @@
 import { Inject } from '@nestjs/common';
 import { Command, CommandHandler, type ICommandHandler } from '@nestjs/cqrs';
 import { EventStore } from '@tokenlog/event-store/event-store.js';
+import { DatabaseClock } from '@tokenlog/platform/clock.js';
 import { Problem } from '@tokenlog/platform/problem.js';
-import { v7 } from 'uuid';
 import { type Caller, metadataOf } from './caller.js';
 import { CONFIG, type Config } from './config.js';
 import { IdentityStanding } from './identity-standing.js';
@@ -53,6 +53,7 @@ export class CreateTokenHandler implements ICommandHandler<CreateToken> {
     private readonly store: EventStore,
     private readonly password: ReenteredPassword,
     private readonly standing: IdentityStanding,
+    private readonly clock: DatabaseClock,
     @Inject(CONFIG) private readonly config: Config,
   ) {}
 
@@ -61,7 +62,7 @@ export class CreateTokenHandler implements ICommandHandler<CreateToken> {
     await this.standing.meet(command.token.userId);
     const { peppers, policy } = this.config;
     return this.store.transact(async (work) => {
-      const tokenId = v7();
+      const tokenId = this.clock.newId();
       const facts = await issuingFacts(work.sql, command.token.userId, null, policy);
       await work.load(Token, tokenId);
       work.append(Token, tokenId, createToken(command, facts), metadataOf(command.caller));

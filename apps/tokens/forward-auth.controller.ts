@@ -5,6 +5,7 @@ import { role, scope } from '@tokenlog/contracts/message.js';
 import type { Request, Response } from 'express';
 import { z } from 'zod';
 import { askGuard, requestAs } from './ask-guard.js';
+import { comingBy } from './verification-metrics.js';
 
 const listOf = (name: z.ZodType<string, string>) =>
   z
@@ -41,7 +42,9 @@ export class ForwardAuthController {
     @Req() request: Request,
     @Res({ passthrough: true }) response: Response,
   ): Promise<void> {
-    const { user, token, scopes } = await askGuard(this.guard, originalOf(request), response, asked);
+    const { user, token, scopes } = await comingBy('forward-auth', () =>
+      askGuard(this.guard, originalOf(request), response, asked),
+    );
     response.set({
       'X-Auth-User': headerValue(user.username),
       'X-Auth-Roles': user.roles.join(','),

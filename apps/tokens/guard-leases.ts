@@ -176,6 +176,15 @@ export async function liveLeases(sql: Sql, of?: readonly string[]): Promise<Leas
   return rows;
 }
 
+/** How many leases have not run out: of guards that renew them, and of guards that may not. */
+export async function countLeases(sql: Sql): Promise<{ readonly live: number; readonly fenced: number }> {
+  const { rows } = await sql.query<{ live: number; fenced: number }>(
+    `SELECT count(*) FILTER (WHERE NOT fenced)::int AS live, count(*) FILTER (WHERE fenced)::int AS fenced
+     FROM guard_leases WHERE expires_at > statement_timestamp()`,
+  );
+  return rows[0] as { live: number; fenced: number };
+}
+
 /**
  * Renews these leases no more: a guard that does not acknowledge must not keep a revocation waiting for ever.
  * @param toldFor how long they have been told, in milliseconds; `null`: it is not known that they were

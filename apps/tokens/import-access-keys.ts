@@ -2,7 +2,7 @@ import { Inject } from '@nestjs/common';
 import { Command, CommandHandler, type ICommandHandler } from '@nestjs/cqrs';
 import { proofOf } from '@tokenlog/contracts/credential.js';
 import { EventStore, type Work } from '@tokenlog/event-store/event-store.js';
-import { v7 } from 'uuid';
+import { DatabaseClock } from '@tokenlog/platform/clock.js';
 import type { AccessKey, RefusedLine } from './access-keys-file.js';
 import { CONFIG, type Config } from './config.js';
 import { keyedHash } from './secrets.js';
@@ -29,6 +29,7 @@ export class ImportAccessKeysHandler implements ICommandHandler<ImportAccessKeys
   constructor(
     private readonly store: EventStore,
     private readonly staticKeys: StaticKeys,
+    private readonly clock: DatabaseClock,
     @Inject(CONFIG) private readonly config: Config,
   ) {}
 
@@ -63,7 +64,7 @@ export class ImportAccessKeysHandler implements ICommandHandler<ImportAccessKeys
   }
 
   private async importKey(work: Work, { key, line }: AccessKey, owner: Owner): Promise<void> {
-    const tokenId = v7();
+    const tokenId = this.clock.newId();
     const [pepper] = this.config.peppers;
     await work.load(Token, tokenId);
     const data = {

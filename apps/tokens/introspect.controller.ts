@@ -56,7 +56,7 @@ export class IntrospectController {
   ): Promise<Introspection> {
     // No address: the one that this request comes from is the resource server's, not its caller's.
     const service = (caller.token?.description ?? caller.user.username).slice(0, LONGEST_SERVICE);
-    const reply = await this.verifier.verify({ credential: token, service });
+    const reply = await this.verifier.verify({ credential: token, service }, 'introspection');
     // Such a session may do nothing but change its password (S12), which is not the resource server's to do.
     if (!reply.active || reply.session?.mustChangePassword) return { active: false };
     return introspectionOf(reply);

@@ -3,6 +3,7 @@ import { instant, text } from '@tokenlog/contracts/message.js';
 import { EventStore } from '@tokenlog/event-store/event-store.js';
 import type { Sql } from '@tokenlog/event-store/sql.js';
 import { patiently } from '@tokenlog/platform/bounded-client.js';
+import { DatabaseClock } from '@tokenlog/platform/clock.js';
 import { Problem } from '@tokenlog/platform/problem.js';
 import { z } from 'zod';
 import { decodeCursor, encodeCursor, pageOf, pageQuery } from './page.js';
@@ -61,11 +62,14 @@ export class ListTokens extends Query<TokenPage> {
 
 @QueryHandler(ListTokens)
 export class ListTokensHandler implements IQueryHandler<ListTokens> {
-  constructor(private readonly store: EventStore) {}
+  constructor(
+    private readonly store: EventStore,
+    private readonly clock: DatabaseClock,
+  ) {}
 
   execute({ query, owner }: ListTokens): Promise<TokenPage> {
-    const now = query.asOf ? new Date(query.asOf) : new Date();
-    if (now.getTime() > Date.now() + 1000) {
+    const now = query.asOf ? new Date(query.asOf) : this.clock.now();
+    if (now.getTime() > this.clock.nowMs() + 1000) {
       throw new Problem(400, 'invalid-request', 'asOf: must not lie in the future.', {
         errors: [{ field: 'asOf', detail: 'must not lie in the future' }],
       });

@@ -1,6 +1,7 @@
 import { Inject, Injectable, Logger, type OnApplicationBootstrap, type OnApplicationShutdown } from '@nestjs/common';
 import type { Proof } from '@tokenlog/contracts/credential.js';
 import { EventStore } from '@tokenlog/event-store/event-store.js';
+import { Outage } from '@tokenlog/event-store/outage.js';
 import { CONFIG, type Config } from './config.js';
 import { keyedHash } from './secrets.js';
 
@@ -13,7 +14,9 @@ const RELOAD_MS = 5000;
  */
 @Injectable()
 export class StaticKeys implements OnApplicationBootstrap, OnApplicationShutdown {
-  private readonly logger = new Logger(StaticKeys.name);
+  private readonly outage = new Outage('imported keys', new Logger(StaticKeys.name), 'imported keys are not read', {
+    steadyMs: 0,
+  });
   private owners = new Map<string, string>();
   private timer: NodeJS.Timeout | undefined;
 
@@ -25,7 +28,11 @@ export class StaticKeys implements OnApplicationBootstrap, OnApplicationShutdown
   async onApplicationBootstrap(): Promise<void> {
     await this.reload();
     this.timer = setInterval(
-      () => void this.reload().catch((error: Error) => this.logger.warn(`imported keys not read: ${error.message}`)),
+      () =>
+        void this.reload().then(
+          () => this.outage.worked(),
+          (error) => this.outage.failed(error),
+        ),
       RELOAD_MS,
     );
   }

@@ -59,6 +59,7 @@ import { RefreshTokenHandler } from './refresh-token.js';
 import { RevokeTokenHandler } from './revoke-token.js';
 import { ServersController } from './servers.controller.js';
 import { Servers } from './servers.js';
+import { ServiceMetrics } from './service-metrics.js';
 import { sessionTable } from './session-table.js';
 import { SessionsController } from './sessions.controller.js';
 import { StartSessionHandler } from './start-session.js';
@@ -66,6 +67,7 @@ import { StaticKeys } from './static-keys.js';
 import { TokenSelfController } from './token-self.controller.js';
 import { tokenTable } from './token-table.js';
 import { UserImpactQuery } from './user-impact.js';
+import { ownWay } from './verification-metrics.js';
 import { Verifier } from './verifier.js';
 import { VerifyController } from './verify.controller.js';
 import { WarnOfExpiryHandler } from './warn-of-expiry.js';
@@ -137,7 +139,7 @@ export class TokensModule implements OnApplicationBootstrap, BeforeApplicationSh
             nats,
             service: 'tokens',
             natsUser: 'tokens',
-            verify: (request: VerifyRequest) => verifier.verify(request),
+            verify: (request: VerifyRequest) => verifier.verify(request, ownWay()),
           }),
         }),
         HealthModule.forRootAsync({
@@ -184,6 +186,7 @@ export class TokensModule implements OnApplicationBootstrap, BeforeApplicationSh
         IdentityConsumer,
         ExpirySweep,
         Servers,
+        ServiceMetrics,
         ...commandHandlers,
         ...reactions,
         ...queryHandlers,

@@ -35,11 +35,15 @@ export interface Question {
 export class VerificationQueue {
   private readonly questions = new Map<string, Question>();
   private sweeping: NodeJS.Timeout | undefined;
-  /** All who have asked. */
   private waiting = 0;
 
   /** @param late what so many are told who have waited too long */
   constructor(private readonly late: (answers: number) => Problem) {}
+
+  /** How many have asked and are in no batch. */
+  get length(): number {
+    return this.waiting;
+  }
 
   /** Whether one more would be too many. */
   get isFull(): boolean {

@@ -4,6 +4,7 @@ import { prove } from '@tokenlog/contracts/credential.js';
 import type { RefusalReason, VerifyReply, VerifyRequest } from '@tokenlog/contracts/tokens/verify.js';
 import { EventStore } from '@tokenlog/event-store/event-store.js';
 import { answering, boundedPool, timeLeft } from '@tokenlog/platform/bounded-client.js';
+import { DatabaseClock } from '@tokenlog/platform/clock.js';
 import { Problem, unavailable } from '@tokenlog/platform/problem.js';
 import { type Cause, causeOf, databaseAway, noteRefused } from '@tokenlog/platform/unavailable.js';
 import { Pool } from 'pg';
@@ -13,6 +14,7 @@ import { TOKENS_DATABASE } from './migrations.js';
 import { keyedHash } from './secrets.js';
 import { StaticKeys } from './static-keys.js';
 import { type DecidedRow, NOTE_REFUSALS, VERIFIER_SETTINGS, VERIFY_BATCH } from './verification.sql.js';
+import { measured, type Way } from './verification-metrics.js';
 import { ANSWER_MS, type Question, refuse, VerificationQueue } from './verification-queue.js';
 
 /** The most questions that one statement takes; what waits beyond them goes with the next. */
@@ -37,11 +39,11 @@ const NO_PARTITION = '23514';
 export class Verifier implements OnApplicationBootstrap, OnApplicationShutdown {
   private readonly logger = new Logger(Verifier.name);
   /** A pool of its own: no list or report keeps a verification waiting. Each of its statements is planned once. */
-  private readonly pool: Pool;
+  readonly pool: Pool;
   private readonly queue = new VerificationQueue((answers) => this.late(answers));
   private scheduled = false;
   private underWay = 0;
-  private uses = new UseStream(new Date());
+  private uses: UseStream;
   /** When a batch came back last. */
   private answeredAt = Number.NEGATIVE_INFINITY;
   private readonly latest = new LatestDecision();
@@ -50,7 +52,9 @@ export class Verifier implements OnApplicationBootstrap, OnApplicationShutdown {
     @Inject(CONFIG) private readonly config: Config,
     private readonly store: EventStore,
     private readonly staticKeys: StaticKeys,
+    private readonly clock: DatabaseClock,
   ) {
+    this.uses = new UseStream(clock.now());
     this.pool = new Pool({
       ...boundedPool,
       connectionString: config.databaseUrl,
@@ -68,13 +72,23 @@ export class Verifier implements OnApplicationBootstrap, OnApplicationShutdown {
   /**
    * Decides one credential. An accepted one is a use, committed to the log before this resolves (S34).
    * Within 1.8 s, or what its caller waits if that is less: what is not decided by then is neither decided nor counted.
+   * @param via by which way it came in
    * @throws Problem 503 `overloaded` when too many wait already, `database-unavailable`
    */
-  verify(request: VerifyRequest): Promise<VerifyReply> {
+  verify(request: VerifyRequest, via: Way = 'in-process'): Promise<VerifyReply> {
+    return measured(via, this.ask(request));
+  }
+
+  /** How many wait for their batch. */
+  get queueLength(): number {
+    return this.queue.length;
+  }
+
+  private ask(request: VerifyRequest): Promise<VerifyReply> {
     const proven = this.provenBy(request);
     if (!proven) return Promise.resolve({ active: false, reason: 'malformed' });
     if (this.queue.isFull) return Promise.reject(refusal(OVERLOADED, 'too many wait already', 1));
-    const answer = this.queue.add(proven, request, new Date().toISOString(), timeLeft());
+    const answer = this.queue.add(proven, request, this.clock.now().toISOString(), timeLeft());
     this.schedule();
     return answer;
   }
@@ -213,7 +227,7 @@ export class Verifier implements OnApplicationBootstrap, OnApplicationShutdown {
     more: unknown[] = [],
   ): Promise<Row[]> {
     for (let attempt = 1; ; attempt++) {
-      const { stream, version, period } = this.uses.take(events);
+      const { stream, version, period } = this.uses.take(events, this.clock.now());
       try {
         const { rows } = await this.pool.query<Row>({
           name,
@@ -263,9 +277,9 @@ class UseStream {
   }
 
   /** Reserves versions for so many events. A batch that fails leaves a gap. */
-  take(events: number): { stream: string; version: number; period: string } {
-    if (this.month !== monthOf(new Date()) || this.version > MAX_VERSION) {
-      Object.assign(this, new UseStream(new Date()));
+  take(events: number, now: Date): { stream: string; version: number; period: string } {
+    if (this.month !== monthOf(now) || this.version > MAX_VERSION) {
+      Object.assign(this, new UseStream(now));
     }
     const { version } = this;
     this.version += events;

@@ -19,7 +19,7 @@ export class VerifyController {
 
   @MessagePattern(verify.subject)
   verify(@Payload() payload: unknown) {
-    return answer(verify, payload, (request) => this.verifier.verify(request));
+    return answer(verify, payload, (request) => this.verifier.verify(request, 'nats'));
   }
 
   /** `tokens.verify.<name>`: only the guard of this name may ask there, and its uses are counted under it. */

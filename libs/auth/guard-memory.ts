@@ -115,11 +115,13 @@ export class GuardMemory {
    * while it was under way. Its end is reckoned from when the question was sent: early rather than late.
    */
   install(ticket: Ticket, text: string, scopes: readonly string[] | undefined, reply: ActiveReply): void {
+    const checkedAt = Date.parse(reply.checkedAt);
+    this.reports.clock = checkedAt - (ticket.sentAt + performance.now()) / 2;
     if (!this.isLive || ticket.epoch !== this.epoch) return;
     const since = this.invalidations - ticket.invalidations;
     if (since > this.remembered.length) return;
     if (this.remembered.slice(this.remembered.length - since).some((each) => concerns(each, reply))) return;
-    const ends = reply.validUntil === null ? MAX_AGE_MS : Date.parse(reply.validUntil) - Date.parse(reply.checkedAt);
+    const ends = reply.validUntil === null ? MAX_AGE_MS : Date.parse(reply.validUntil) - checkedAt;
     this.cache.install(text, reply, ticket.sentAt + Math.min(ends, MAX_AGE_MS) * CLOCK_RATES, scopes);
   }
 

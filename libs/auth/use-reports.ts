@@ -86,7 +86,7 @@ function partsOf(ip: string | undefined, count: number): { ip: string | null; co
 interface Report {
   readonly number: number;
   readonly uses: readonly Uses[];
-  /** How far the time of day was ahead of the monotonic clock. */
+  /** How far the token service's time was ahead of the monotonic clock. */
   readonly clock: number;
 }
 
@@ -96,6 +96,8 @@ interface Report {
  */
 export class UseReports {
   private readonly guard = randomUUID();
+  /** How far the token service's time is ahead of the monotonic clock, by its last answer: this machine's may be wrong. In ms. */
+  clock = Date.now() - performance.now();
   private period = 0;
   private open = new Map<string, Uses>();
   private readonly unsent: Report[] = [];
@@ -146,7 +148,7 @@ export class UseReports {
     const uses = [...this.open.values()];
     this.open = new Map();
     this.period++;
-    const clock = Date.now() - performance.now();
+    const { clock } = this;
     for (let at = 0; at < uses.length; at += USES_PER_REPORT) {
       this.unsent.push({ number: ++this.reports, uses: uses.slice(at, at + USES_PER_REPORT), clock });
     }

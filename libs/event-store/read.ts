@@ -136,7 +136,7 @@ export async function countLog(sql: Sql, filter: LogFilter): Promise<number> {
 }
 
 /** A filter as SQL; its values are added to the statement's. */
-function conditions(filter: LogFilter, values: unknown[]): string {
+export function conditions(filter: LogFilter, values: unknown[]): string {
   const all: string[] = [];
   const where = (value: unknown, condition: (parameter: string) => string) => {
     if (value !== undefined) all.push(`AND ${condition(`$${values.push(value)}`)}`);

@@ -14,6 +14,7 @@ import {
 } from '@nats-io/jetstream';
 import { type NatsConnection, nanos } from '@nats-io/transport-node';
 import { Logger } from '@nestjs/common';
+import { Outage } from '@tokenlog/event-store/outage.js';
 import type { z } from 'zod';
 import { RepeatedLines } from './repeated-lines.js';
 
@@ -55,6 +56,8 @@ const IN_PARALLEL = 16;
 const UNACKNOWLEDGED = 1000;
 /** How often it is looked whether there is a consumer yet. */
 const STEP_MS = 50;
+/** Whoever asks how far it is behind waits no longer. */
+const LOOK_MS = 1000;
 
 /** What a consumer of ours never has: each would have it leave out, lose or send elsewhere what it is to deliver. */
 const UNWANTED = [
@@ -92,6 +95,8 @@ export class DurableConsumer<Message> {
   private running: Promise<unknown> = Promise.resolve();
   /** Handed out while the consumer is as it was asked for. */
   private consumer: Consumer | undefined;
+  private readonly reading: Outage;
+  private readonly handling: Outage;
 
   constructor(
     private readonly nats: NatsConnection,
@@ -99,6 +104,14 @@ export class DurableConsumer<Message> {
   ) {
     this.logger = new Logger(`Consumer ${options.durable}`);
     this.refused = new RepeatedLines(this.logger);
+    const { stream, durable } = options;
+    this.reading = new Outage(`consumer ${durable}`, this.logger, `${stream} is not read`, {
+      steadyMs: 0,
+      level: 'warn',
+    });
+    this.handling = new Outage(`messages of ${durable}`, this.logger, `a message of ${stream} is not done`, {
+      steadyMs: 0,
+    });
   }
 
   /** Starts in the background. */
@@ -114,12 +127,22 @@ export class DurableConsumer<Message> {
     await this.running;
   }
 
+  /** How many messages are not done, and when the first of them came, where the stream is a queue of this consumer's own. */
+  async behind(): Promise<{ events: number; since: Date | null }> {
+    const { stream, durable, make } = this.options;
+    const { consumers, streams } = await jetstreamManager(this.nats, { checkAPI: false, timeout: LOOK_MS });
+    const { num_pending, num_ack_pending } = await consumers.info(stream, durable);
+    const events = num_pending + num_ack_pending;
+    const since = make && events > 0 ? (await streams.info(stream)).state.first_ts : null;
+    return { events, since: since === null ? null : new Date(since) };
+  }
+
   /** Sees to it that stream and consumer are there and as they should be, all the time. */
   private async watch(): Promise<void> {
     const manager = await jetstreamManager(this.nats, { checkAPI: false });
-    let waiting = false;
     let made = false;
     while (!this.ending.signal.aborted) {
+      let wait = CHECK_MS;
       try {
         await this.ensureStream(manager.streams);
         const changed = await this.ensureConsumer(manager.consumers, made);
@@ -127,13 +150,12 @@ export class DurableConsumer<Message> {
         if (changed || !this.consumer) {
           this.consumer = await jetstream(this.nats).consumers.get(this.options.stream, this.options.durable);
         }
-        waiting = false;
+        this.reading.worked();
       } catch (error) {
         // Its publisher makes the stream; until that has been up once there is none to read.
-        if (!waiting) this.logger.warn(`waits for ${this.options.stream}: ${(error as Error).message}`);
-        waiting = true;
+        if (!this.ending.signal.aborted) wait = this.reading.failed(error);
       }
-      await this.pause(waiting ? RETRY_MS : CHECK_MS);
+      await this.pause(wait);
     }
   }
 
@@ -233,6 +255,7 @@ export class DurableConsumer<Message> {
     const alive = setInterval(() => message.working(), (this.options.ackWaitMs ?? ACK_WAIT_MS) / TOLD_IN_TIME);
     try {
       await this.options.handle(parsed.data, message.subject);
+      this.handling.worked();
       await message.ackAck();
     } catch (error) {
       const { backOffMs = [RETRY_MS] } = this.options;
@@ -246,7 +269,7 @@ export class DurableConsumer<Message> {
         message.term();
         return;
       }
-      this.logger.error(`${message.subject} #${message.seq}: ${code ?? said}; it is tried again in ${wait / 1000} s`);
+      this.handling.failed(new Error(`${message.subject} #${message.seq}: ${code ?? said}`));
       message.nak(wait);
     } finally {
       clearInterval(alive);

@@ -3,6 +3,7 @@ import { ApiOperation, ApiTags } from '@nestjs/swagger';
 import { Public } from '@tokenlog/auth';
 import type { NextFunction, Request, Response } from 'express';
 import { collectDefaultMetrics, Histogram, register } from 'prom-client';
+import './service-metrics.js';
 
 collectDefaultMetrics();
 
@@ -30,7 +31,7 @@ function timeRequest(request: Request, response: Response, next: NextFunction): 
 @Public()
 @Controller('metrics')
 class MetricsController {
-  @ApiOperation({ summary: 'Metrics in the Prometheus text format.' })
+  @ApiOperation({ summary: 'Metrics in the Prometheus text format: numbers, and nothing of any user or token.' })
   @Get()
   @Header('Content-Type', register.contentType)
   metrics(): Promise<string> {
