@@ -46,7 +46,7 @@ export class MailUserWhenTokenExpiresHandler implements ICommandHandler<MailUser
     const user = await this.users.find(event.userId);
     if (!user || user.disabled || !z.email().safeParse(user.email).success) return 'nobody';
     const mail = expiryMail(event, user, this.settings?.serverName ?? '');
-    const outcome = await this.mailer.send(event.id, user.email as string, mail);
+    const outcome = await this.mailer.send(event.id, user.email as string, mail, now);
     if (outcome === 'refused') {
       // The address is personal data, which logs are not made to forget.
       this.logger.warn(`event ${event.id}: the mail server refuses the address of user ${user.id} for good`);
