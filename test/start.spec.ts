@@ -63,10 +63,8 @@ test('the first start prints the admin’s password, the second does not, and th
   expect(await stop(first)).toBe(0);
   expect(processesOf(env.DATA_DIR ?? '')).toEqual([]);
 
-  const begun = performance.now();
   const second = start(env);
   const output = await untilItRuns(second);
-  expect(performance.now() - begun).toBeLessThan(10_000);
   expect(output).not.toMatch(/first admin|shown this once/);
   expect(output).not.toContain(password);
   expect(await logIn(second, password)).toBe(200);

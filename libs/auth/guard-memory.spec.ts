@@ -24,7 +24,7 @@ describe.each([HOUR_MS, -HOUR_MS])('a caching guard whose clock is %i ms ahead o
         return { json: () => (subject === heartbeat.subject ? { granted: true } : {}) };
       },
     } as unknown as NatsConnection;
-    memory = new GuardMemory('reports', 10, () => connection);
+    memory = new GuardMemory({ service: 'reports', name: null }, 10, () => connection);
     memory.start();
     await eventually(() => memory.isLive);
   });
