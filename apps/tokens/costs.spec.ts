@@ -15,7 +15,16 @@ import { Verifier } from './verifier.js';
 /** What the service does by itself at any time: publishing, and looking after keys, partitions and expiries. */
 const READING = /^SELECT shown.* FROM events WHERE transaction_id >= .* LIMIT/s;
 const CHECKPOINT = /checkpoints/;
-const BACKGROUND = [READING, CHECKPOINT, /static_keys/, /ensure_periods/, /expiries/, /^(BEGIN|COMMIT)/];
+const BACKGROUND = [
+  READING,
+  CHECKPOINT,
+  /static_keys/,
+  /pepper_holders/,
+  /pg_stat_activity/,
+  /ensure_periods/,
+  /expiries/,
+  /^(BEGIN|COMMIT)/,
+];
 
 describe('by the count of PostgreSQL', () => {
   let service: TestTokenService;

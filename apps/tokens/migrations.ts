@@ -2,7 +2,12 @@ import { createLog, placesInLog } from '@tokenlog/event-store/log.sql.js';
 import type { DatabasePart, MigrationStep } from '@tokenlog/platform/database.js';
 import { streamPlaces } from '@tokenlog/platform/stream-reader.js';
 
-export const TOKENS_DATABASE: DatabasePart = { schema: 'tokens', role: 'tokenlog_tokens' };
+/** Its connections have another name than those of versions whose services do not say which keys of the hashes they have. */
+export const TOKENS_DATABASE: DatabasePart = {
+  schema: 'tokens',
+  role: 'tokenlog_tokens',
+  applicationName: 'tokenlog-token-service',
+};
 
 const { role } = TOKENS_DATABASE;
 
@@ -183,6 +188,18 @@ export const migrations: readonly MigrationStep[] = [
        WHERE ends_at IS NOT NULL`,
       // They stay for a service of an earlier version that is still running, and nothing else reads or writes them.
       'UPDATE tokens SET grace_generation = NULL, grace_ends_at = NULL WHERE grace_generation IS NOT NULL',
+    ],
+  },
+  {
+    name: '2026-11-25-pepper-holders',
+    statements: [
+      // The token services that run, and the names of the keys of the stored hashes that each of them has.
+      `CREATE TABLE pepper_holders (
+        instance uuid PRIMARY KEY,
+        peppers text[] NOT NULL,
+        renewed_at timestamptz NOT NULL
+      )`,
+      `GRANT SELECT, INSERT, UPDATE, DELETE ON pepper_holders TO ${role}`,
     ],
   },
 ];

@@ -6,6 +6,7 @@ import { EventStore } from '@tokenlog/event-store/event-store.js';
 import { Problem } from '@tokenlog/platform/problem.js';
 import { v7 } from 'uuid';
 import { CONFIG, type Config } from './config.js';
+import { Peppers } from './peppers.js';
 import { issueSecret } from './secrets.js';
 import { entityOfSession, Session } from './session.js';
 import { type KnownUser, learnUser, waitForUser } from './users.js';
@@ -42,6 +43,7 @@ export class StartSession extends Command<StartedSession> {
 export class StartSessionHandler implements ICommandHandler<StartSession> {
   constructor(
     private readonly store: EventStore,
+    private readonly peppers: Peppers,
     @Inject(CONFIG) private readonly config: Config,
   ) {}
 
@@ -89,7 +91,7 @@ export class StartSessionHandler implements ICommandHandler<StartSession> {
         metadata,
         entityOfSession(sessionId, tokenId),
       );
-      const credential = await issueSecret(work.sql, this.config.peppers[0], 'tks', sessionId, 1);
+      const credential = await issueSecret(work.sql, this.peppers.current, 'tks', sessionId, 1);
       return { sessionId, userId: user.id, credential, expiresAt };
     });
   }

@@ -88,8 +88,8 @@ export function crossOrigin(): AuthProblem {
 }
 
 /** Nobody could say whether the credential is good: refused, never accepted. */
-export function verificationUnavailable(): AuthProblem {
-  return new AuthProblem(503, 'verification-unavailable', 'The token could not be verified; try again.', {
+export function verificationUnavailable(code = 'verification-unavailable'): AuthProblem {
+  return new AuthProblem(503, code, 'The token could not be verified; try again.', {
     'Retry-After': '1',
   });
 }

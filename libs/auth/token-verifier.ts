@@ -4,6 +4,7 @@ import { presentedText, prove } from '@tokenlog/contracts/credential.js';
 import { requestError } from '@tokenlog/contracts/message.js';
 import {
   type ActiveReply,
+  PEPPER_UNKNOWN,
   presentedName,
   type VerifyReply,
   type VerifyRequest,
@@ -29,15 +30,24 @@ export type VerifyQuestion = ({ readonly credential: string } | { readonly id: s
   readonly ip?: string;
 };
 
-/** The token service could not be asked, or its answer was none: the credential is neither good nor bad. */
+/** The token service could not be asked, or could not tell: the credential is neither good nor bad. */
 export class VerifierUnavailableError extends Error {
   override name = 'VerifierUnavailableError';
+
+  constructor(
+    message: string,
+    /** What the caller is told with the 503. */
+    readonly code: 'verification-unavailable' | typeof PEPPER_UNKNOWN = 'verification-unavailable',
+  ) {
+    super(message);
+  }
 }
 
 /** Asks the token service about credentials. Each accepted verification is one use of the token (S34). */
 export class TokenVerifier implements OnModuleInit, BeforeApplicationShutdown {
   private readonly logger = new Logger('AuthModule');
   private lastFailure = '';
+  private saidPepperUnknown = false;
   /** On the monotonic clock. Until then the token service is taken to be from before the question could name roles. */
   private rolesUntoldUntil = Number.NEGATIVE_INFINITY;
 
@@ -126,7 +136,10 @@ export class TokenVerifier implements OnModuleInit, BeforeApplicationShutdown {
     try {
       return await inTime(answer(request), requestTimeoutMs);
     } catch (error) {
-      throw this.unavailable((error as Error).message);
+      const { code, message } = error as Error & { code?: unknown };
+      // The verifier has logged it.
+      if (code === PEPPER_UNKNOWN) throw new VerifierUnavailableError(message, PEPPER_UNKNOWN);
+      throw this.unavailable(message);
     }
   }
 
@@ -142,7 +155,9 @@ export class TokenVerifier implements OnModuleInit, BeforeApplicationShutdown {
     } catch (error) {
       throw this.unavailable(`no answer to ${verify.subject}: ${(error as Error).message}`);
     }
-    if (request.roles && requestError.safeParse(body).data?.error.code === 'invalid-request') {
+    const failure = requestError.safeParse(body).data?.error;
+    if (failure?.code === PEPPER_UNKNOWN) throw this.pepperUnknown(failure.detail);
+    if (request.roles && failure?.code === 'invalid-request') {
       const { roles: _, ...rest } = request;
       const answered = await this.requestOverNats(rest);
       this.rolesUntoldUntil = performance.now() + UNTOLD_MS;
@@ -151,6 +166,13 @@ export class TokenVerifier implements OnModuleInit, BeforeApplicationShutdown {
     const reply = verify.reply.safeParse(body);
     if (!reply.success) throw this.unavailable(`not an answer to ${verify.subject}: ${describe(body, reply.error)}`);
     return reply.data;
+  }
+
+  /** Logged once: others are verified meanwhile. */
+  private pepperUnknown(detail: string): VerifierUnavailableError {
+    if (!this.saidPepperUnknown) this.logger.warn(`Refusing with 503 ${PEPPER_UNKNOWN} what is told so: ${detail}`);
+    this.saidPepperUnknown = true;
+    return new VerifierUnavailableError(detail, PEPPER_UNKNOWN);
   }
 
   /** Logged when it begins and when its cause changes: an outage is one line, not one for each request. */
