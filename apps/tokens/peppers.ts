@@ -2,12 +2,13 @@ import { randomUUID } from 'node:crypto';
 import { setTimeout as delay } from 'node:timers/promises';
 import { Inject, Injectable, Logger, type OnApplicationShutdown, type OnModuleInit } from '@nestjs/common';
 import { PEPPER_UNKNOWN } from '@tokenlog/contracts/tokens/verify.js';
+import { boundedPool } from '@tokenlog/platform/bounded-client.js';
 import { ConfigError } from '@tokenlog/platform/config.js';
-import { POOL } from '@tokenlog/platform/database.module.js';
 import { Problem } from '@tokenlog/platform/problem.js';
-import type { Pool } from 'pg';
+import { Pool } from 'pg';
 import { CONFIG, type Config, type Pepper } from './config.js';
 import { countLiveSecrets, type LiveCount } from './live-secrets.js';
+import { TOKENS_DATABASE } from './migrations.js';
 import { readHolders, renewHolder } from './pepper-holders.js';
 
 /** How often a service says in the database that it runs, and hears of the others. In ms. */
@@ -30,29 +31,31 @@ export class Peppers implements OnModuleInit, OnApplicationShutdown {
   readonly ids: readonly string[];
   private readonly logger = new Logger(Peppers.name);
   private readonly instance = randomUUID();
+  /** Of its own: it is needed until all else has ended, and nobody may keep it waiting. */
+  private readonly pool: Pool;
   private others: readonly Held[] = [];
   private lastBeat = Number.NEGATIVE_INFINITY;
   private timer: NodeJS.Timeout | undefined;
   private readonly toldOf = new Set<string>();
 
-  constructor(
-    @Inject(CONFIG) private readonly config: Config,
-    @Inject(POOL) private readonly pool: Pool,
-  ) {
+  constructor(@Inject(CONFIG) private readonly config: Config) {
     this.all = config.peppers;
     this.ids = config.peppers.map(({ id }) => id);
+    this.pool = new Pool({
+      ...boundedPool,
+      connectionString: config.databaseUrl,
+      max: 1,
+      application_name: TOKENS_DATABASE.applicationName,
+      options: `-c role=${TOKENS_DATABASE.role} -c search_path=${TOKENS_DATABASE.schema}`,
+    });
+    this.pool.on('error', (error) => this.logger.warn(`idle connection lost: ${error.message}`));
   }
 
   /** @throws ConfigError where live secrets are under a key that is missing here, unless that is accepted */
   async onModuleInit(): Promise<void> {
-    try {
-      await this.beat();
-      await this.waitForThoseWithMore();
-      await this.assertNoneMissing();
-    } catch (error) {
-      await this.onApplicationShutdown();
-      throw error;
-    }
+    await this.beat();
+    await this.waitForThoseWithMore();
+    await this.assertNoneMissing();
     this.timer = setInterval(
       () => void this.beat().catch((error: Error) => this.logger.warn(`not said that it runs: ${error.message}`)),
       BEAT_MS,
@@ -65,6 +68,7 @@ export class Peppers implements OnModuleInit, OnApplicationShutdown {
     await this.pool
       .query('DELETE FROM pepper_holders WHERE instance = $1', [this.instance])
       .catch((error: Error) => this.logger.warn(`the others hear later that it has stopped: ${error.message}`));
+    await this.pool.end();
   }
 
   /** The key of new hashes: the first here that all others have too. Who has none of these counts for nothing. */
