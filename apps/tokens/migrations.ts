@@ -202,4 +202,17 @@ export const migrations: readonly MigrationStep[] = [
       `GRANT SELECT, INSERT, UPDATE, DELETE ON pepper_holders TO ${role}`,
     ],
   },
+  {
+    name: '2026-11-25-static-key-fingerprints',
+    statements: [
+      // Null: imported before this column, and not met since under a pepper that was known.
+      'ALTER TABLE static_keys ADD COLUMN fingerprint bytea',
+      'CREATE UNIQUE INDEX static_keys_fingerprint ON static_keys (fingerprint)',
+      `GRANT UPDATE (fingerprint) ON static_keys TO ${role}`,
+      // 122 random bits, made once.
+      'CREATE TABLE static_key_salt (salt bytea NOT NULL)',
+      'INSERT INTO static_key_salt VALUES (uuid_send(gen_random_uuid()))',
+      `GRANT SELECT ON static_key_salt TO ${role}`,
+    ],
+  },
 ];

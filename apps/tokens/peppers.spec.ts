@@ -152,16 +152,15 @@ describe('keys of the stored hashes', () => {
       const issued = await Promise.all(Array.from({ length: 4 }, () => issue()));
       const known = [key, await sessionOf(service, ada), ...issued.map(({ secret }) => secret)];
       const workOn = async (...apps: INestApplication[]) => {
-        for (let round = 0; round < 3; round++) {
+        for (let round = 0; round < 2; round++) {
           for (const app of apps) {
             const commands = app.get(CommandBus, { strict: false });
             known.push((await issue(ada, ['rest'], commands)).secret);
             const basis = { with: 'password', userId: ada.id, userVersion: ada.version } as const;
             known.push((await commands.execute(new StartSession(basis, null))).credential);
           }
-          for (const text of known) {
-            for (const app of apps) expect(await verifyAt(app, text)).toMatchObject({ active: true });
-          }
+          const asked = apps.flatMap((app) => known.map((text) => verifyAt(app, text)));
+          for (const reply of await Promise.all(asked)) expect(reply).toMatchObject({ active: true });
         }
       };
       const first = service.app;
@@ -176,7 +175,7 @@ describe('keys of the stored hashes', () => {
       await restarted;
       await workOn(service.app, second);
       await eventually(async () => {
-        for (const text of known) await verifyAt(service.app, text);
+        await Promise.all(known.map((text) => verifyAt(service.app, text)));
         const { rows } = await service.store.pool.query('SELECT DISTINCT pepper FROM secrets');
         expect(rows).toEqual([{ pepper: service.app.get(Peppers, { strict: false }).ids[0] }]);
       });
