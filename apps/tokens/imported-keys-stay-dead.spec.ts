@@ -66,7 +66,7 @@ describe('S37 what an import knows of a key outlives peppers', () => {
     await client.connect();
     await client.query('ALTER TABLE static_keys DROP COLUMN fingerprint');
     await client.query('DROP TABLE static_key_salt');
-    await client.query(`DELETE FROM migrations WHERE name = '2026-11-25-static-key-fingerprints'`);
+    await client.query(`DELETE FROM migrations WHERE name = '2026-11-26-static-key-fingerprints'`);
     await client.end();
     await migrate(service.database.url);
   };

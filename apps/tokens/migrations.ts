@@ -1,4 +1,4 @@
-import { createLog, placesInLog } from '@tokenlog/event-store/log.sql.js';
+import { createLog, numbersInLog, placesInLog } from '@tokenlog/event-store/log.sql.js';
 import type { DatabasePart, MigrationStep } from '@tokenlog/platform/database.js';
 import { streamPlaces } from '@tokenlog/platform/stream-reader.js';
 
@@ -190,8 +190,9 @@ export const migrations: readonly MigrationStep[] = [
       'UPDATE tokens SET grace_generation = NULL, grace_ends_at = NULL WHERE grace_generation IS NOT NULL',
     ],
   },
+  { name: '2026-11-26-numbers', statements: numbersInLog('tokens', role) },
   {
-    name: '2026-11-25-pepper-holders',
+    name: '2026-11-26-pepper-holders',
     statements: [
       // The token services that run, and the names of the keys of the stored hashes that each of them has.
       `CREATE TABLE pepper_holders (
@@ -203,7 +204,7 @@ export const migrations: readonly MigrationStep[] = [
     ],
   },
   {
-    name: '2026-11-25-static-key-fingerprints',
+    name: '2026-11-26-static-key-fingerprints',
     statements: [
       // Null: imported before this column, and not met since under a pepper that was known.
       'ALTER TABLE static_keys ADD COLUMN fingerprint bytea',
