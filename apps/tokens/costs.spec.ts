@@ -23,6 +23,8 @@ const BACKGROUND = [
   READING,
   CHECKPOINT,
   /static_keys/,
+  /pepper_holders/,
+  /pg_stat_activity/,
   /ensure_periods/,
   /expiries/,
   /AS now$/,

@@ -8,6 +8,7 @@ import { CONFIG, type Config } from './config.js';
 import { IdentityStanding } from './identity-standing.js';
 import { issuingFacts } from './issuing-facts.js';
 import { assertNoMoreThan, type IssuingFacts, issue } from './issuing-rules.js';
+import { Peppers } from './peppers.js';
 import { ReenteredPassword } from './reentered-password.js';
 import { issueSecret } from './secrets.js';
 import { Token, type TokenEvent } from './token.js';
@@ -54,19 +55,20 @@ export class CreateTokenHandler implements ICommandHandler<CreateToken> {
     private readonly password: ReenteredPassword,
     private readonly standing: IdentityStanding,
     private readonly clock: DatabaseClock,
+    private readonly peppers: Peppers,
     @Inject(CONFIG) private readonly config: Config,
   ) {}
 
   async execute(command: CreateToken): Promise<TokenWithSecret> {
     await this.password.require('create', command.caller, command.password);
     await this.standing.meet(command.token.userId);
-    const { peppers, policy } = this.config;
+    const { policy } = this.config;
     return this.store.transact(async (work) => {
       const tokenId = this.clock.newId();
       const facts = await issuingFacts(work.sql, command.token.userId, null, policy);
       await work.load(Token, tokenId);
       work.append(Token, tokenId, createToken(command, facts), metadataOf(command.caller));
-      return { tokenId, secret: await issueSecret(work.sql, peppers[0], 'tkl', tokenId, 1) };
+      return { tokenId, secret: await issueSecret(work.sql, this.peppers.current, 'tkl', tokenId, 1) };
     });
   }
 }

@@ -6,6 +6,7 @@ import { EventStore } from '@tokenlog/event-store/event-store.js';
 import { DatabaseClock } from '@tokenlog/platform/clock.js';
 import { Problem } from '@tokenlog/platform/problem.js';
 import { CONFIG, type Config } from './config.js';
+import { Peppers } from './peppers.js';
 import { issueSecret } from './secrets.js';
 import { entityOfSession, Session } from './session.js';
 import { type KnownUser, learnUser, waitForUser } from './users.js';
@@ -43,6 +44,7 @@ export class StartSessionHandler implements ICommandHandler<StartSession> {
   constructor(
     private readonly store: EventStore,
     private readonly clock: DatabaseClock,
+    private readonly peppers: Peppers,
     @Inject(CONFIG) private readonly config: Config,
   ) {}
 
@@ -90,7 +92,7 @@ export class StartSessionHandler implements ICommandHandler<StartSession> {
         metadata,
         entityOfSession(sessionId, tokenId),
       );
-      const credential = await issueSecret(work.sql, this.config.peppers[0], 'tks', sessionId, 1);
+      const credential = await issueSecret(work.sql, this.peppers.current, 'tks', sessionId, 1);
       return { sessionId, userId: user.id, credential, expiresAt };
     });
   }

@@ -51,6 +51,7 @@ import { ListTokensHandler } from './list-tokens.js';
 import { TOKENS_DATABASE } from './migrations.js';
 import { OAuthRevokeController } from './oauth-revoke.controller.js';
 import { OwnTokensController } from './own-tokens.controller.js';
+import { Peppers } from './peppers.js';
 import { PolicyController } from './policy.controller.js';
 import { publishTokenEvents } from './publish-token-events.js';
 import { ReassignTokenHandler } from './reassign-token.js';
@@ -177,6 +178,7 @@ export class TokensModule implements OnApplicationBootstrap, BeforeApplicationSh
           useFactory: async (pool: Pool, nats: NatsConnection) =>
             Presence.join(nats, await readDeployment(pool, config.serverName)),
         },
+        Peppers,
         Verifier,
         StaticKeys,
         ImportAtStart,

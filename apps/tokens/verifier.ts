@@ -1,7 +1,12 @@
 import { randomUUID } from 'node:crypto';
 import { Inject, Injectable, Logger, type OnApplicationBootstrap, type OnApplicationShutdown } from '@nestjs/common';
-import { prove } from '@tokenlog/contracts/credential.js';
-import type { RefusalReason, VerifyReply, VerifyRequest } from '@tokenlog/contracts/tokens/verify.js';
+import { type Proof, prove } from '@tokenlog/contracts/credential.js';
+import {
+  PEPPER_UNKNOWN,
+  type RefusalReason,
+  type VerifyReply,
+  type VerifyRequest,
+} from '@tokenlog/contracts/tokens/verify.js';
 import { EventStore } from '@tokenlog/event-store/event-store.js';
 import { answering, boundedPool, timeLeft } from '@tokenlog/platform/bounded-client.js';
 import { DatabaseClock } from '@tokenlog/platform/clock.js';
@@ -11,6 +16,7 @@ import { Pool } from 'pg';
 import { CONFIG, type Config } from './config.js';
 import { LatestDecision } from './latest-decision.js';
 import { TOKENS_DATABASE } from './migrations.js';
+import { Peppers } from './peppers.js';
 import { keyedHash } from './secrets.js';
 import { StaticKeys } from './static-keys.js';
 import { type DecidedRow, NOTE_REFUSALS, VERIFIER_SETTINGS, VERIFY_BATCH } from './verification.sql.js';
@@ -53,6 +59,7 @@ export class Verifier implements OnApplicationBootstrap, OnApplicationShutdown {
     private readonly store: EventStore,
     private readonly staticKeys: StaticKeys,
     private readonly clock: DatabaseClock,
+    private readonly peppers: Peppers,
   ) {
     this.uses = new UseStream(clock.now());
     this.pool = new Pool({
@@ -73,7 +80,8 @@ export class Verifier implements OnApplicationBootstrap, OnApplicationShutdown {
    * Decides one credential. An accepted one is a use, committed to the log before this resolves (S34).
    * Within 1.8 s, or what its caller waits if that is less: what is not decided by then is neither decided nor counted.
    * @param via by which way it came in
-   * @throws Problem 503 `overloaded` when too many wait already, `database-unavailable`
+   * @throws Problem 503 `overloaded` when too many wait already, `database-unavailable`, `pepper-unknown` for what may
+   * be good under a key that is not here
    */
   verify(request: VerifyRequest, via: Way = 'in-process'): Promise<VerifyReply> {
     return measured(via, this.ask(request));
@@ -85,8 +93,13 @@ export class Verifier implements OnApplicationBootstrap, OnApplicationShutdown {
   }
 
   private ask(request: VerifyRequest): Promise<VerifyReply> {
-    const proven = this.provenBy(request);
-    if (!proven) return Promise.resolve({ active: false, reason: 'malformed' });
+    const presented = presentedBy(request);
+    const proven = presented && this.staticKeys.owned(presented);
+    if (!proven) {
+      const hidden = presented ? this.staticKeys.hiddenPeppers : [];
+      if (hidden.length > 0) return Promise.reject(this.peppers.missing(hidden));
+      return Promise.resolve({ active: false, reason: 'malformed' });
+    }
     if (this.queue.isFull) return Promise.reject(refusal(OVERLOADED, 'too many wait already', 1));
     const answer = this.queue.add(proven, request, this.clock.now().toISOString(), timeLeft());
     this.schedule();
@@ -101,12 +114,6 @@ export class Verifier implements OnApplicationBootstrap, OnApplicationShutdown {
   async onApplicationShutdown(): Promise<void> {
     this.queue.stop();
     await this.pool.end();
-  }
-
-  /** What a request proves, or `null` for what is no credential: no I/O. */
-  private provenBy(request: VerifyRequest): { id: string; proof: string } | null {
-    const proven = 'credential' in request ? prove(request.credential) : request;
-    return proven && this.staticKeys.owned(proven);
   }
 
   /** Everything that came with the same read of the socket joins the same batch. */
@@ -155,7 +162,8 @@ export class Verifier implements OnApplicationBootstrap, OnApplicationShutdown {
     const late = decided.filter(({ reason }) => reason === LATE);
     const rows = decided.filter(({ reason }) => reason !== LATE);
     const refused = rows.filter(isNoted);
-    for (const row of rows) if (!isNoted(row)) answer(batch, row);
+    for (const row of rows) if (row.reason === PEPPER_UNKNOWN) this.rejectUnproved(batch, row);
+    for (const row of rows) if (row.reason !== PEPPER_UNKNOWN && !isNoted(row)) answer(batch, row);
     const lateOnes = late.flatMap(({ n }) => batch[n] ?? []);
     if (lateOnes.length > 0) await this.decideLate(lateOnes);
     if (refused.length > 0) await this.noteRefusals(batch, refused);
@@ -170,6 +178,11 @@ export class Verifier implements OnApplicationBootstrap, OnApplicationShutdown {
     const isLate = batch.some(({ decideBy }) => decideBy <= now);
     if (isLate) refuse(batch, stalled);
     else await this.decide(batch);
+  }
+
+  private rejectUnproved(batch: readonly Question[], { n, hiddenPeppers }: DecidedRow): void {
+    const problem = this.peppers.missing(hiddenPeppers ?? []);
+    for (const { reject } of batch[n]?.waiting.splice(0) ?? []) reject(problem);
   }
 
   private async verifyBatch(batch: Question[]): Promise<DecidedRow[]> {
@@ -187,7 +200,7 @@ export class Verifier implements OnApplicationBootstrap, OnApplicationShutdown {
   }
 
   private decidedRows(batch: Question[], decideBy: Date): Promise<DecidedRow[]> {
-    const { peppers, policy } = this.config;
+    const { policy } = this.config;
     const values = [
       batch.map((_, n) => n),
       batch.map(({ id }) => id),
@@ -197,12 +210,13 @@ export class Verifier implements OnApplicationBootstrap, OnApplicationShutdown {
       batch.map(({ firstAt }) => firstAt),
       batch.map(({ lastAt }) => lastAt),
       batch.map(({ waiting }) => waiting.length),
-      batch.map(({ proof }) => Buffer.concat(peppers.map((pepper) => keyedHash(pepper, proof)))),
+      batch.map(({ proof }) => Buffer.concat(this.peppers.all.map((pepper) => keyedHash(pepper, proof)))),
       batch.map(({ request }) => request.username ?? null),
       policy.ownerRoles,
       policy.allowAdminTokens,
       policy.scopes,
       batch.map(({ request }) => request.roles?.join(',') ?? null),
+      this.peppers.ids,
     ];
     return this.execute<DecidedRow>('verify-batch', VERIFY_BATCH, batch.length, values, [decideBy]);
   }
@@ -244,10 +258,12 @@ export class Verifier implements OnApplicationBootstrap, OnApplicationShutdown {
     }
   }
 
-  /** Moves secrets that were proved under a retired pepper to the current one. */
+  /** Moves secrets that were proved under a retired pepper to the current one, once every running service has it. */
   private async rehash(batch: Question[], rows: DecidedRow[]): Promise<void> {
-    const [current] = this.config.peppers;
-    const old = rows.filter((row) => row.reason === null && row.pepper !== current.id);
+    const { current } = this.peppers;
+    const old = rows.filter(
+      ({ reason, pepper }) => reason === null && pepper !== null && this.peppers.isToMove(pepper),
+    );
     if (old.length === 0) return;
     const owners = old.map(({ n }) => batch[n] as Question);
     await this.pool
@@ -264,6 +280,11 @@ export class Verifier implements OnApplicationBootstrap, OnApplicationShutdown {
       )
       .catch((error: Error) => this.logger.warn(`rehash put off to the next use: ${error.message}`));
   }
+}
+
+/** What a request presents, or `null` for what is no credential. */
+function presentedBy(request: VerifyRequest): Proof | null {
+  return 'credential' in request ? prove(request.credential) : request;
 }
 
 /** The stream that this process writes its uses to: no other writes it, so replicas never contend for a version. */
@@ -293,7 +314,7 @@ function monthOf(now: Date): string {
 
 /** Whether the history of a token tells of it: a token of which some secret was proved was refused. */
 function isNoted({ reason, tokenId, sessionId }: DecidedRow): boolean {
-  return reason !== null && reason !== 'unknown' && tokenId !== null && sessionId === null;
+  return reason !== null && reason !== 'unknown' && reason !== PEPPER_UNKNOWN && tokenId !== null && sessionId === null;
 }
 
 function isUse({ reason, sessionId }: DecidedRow): boolean {

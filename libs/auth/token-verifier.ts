@@ -7,6 +7,7 @@ import { subjectOfGuard } from '@tokenlog/contracts/guard/guard-name.js';
 import { PATIENCE_HEADER, requestError } from '@tokenlog/contracts/message.js';
 import {
   type ActiveReply,
+  PEPPER_UNKNOWN,
   presentedName,
   type VerifyReply,
   type VerifyRequest,
@@ -34,7 +35,7 @@ export type VerifyQuestion = ({ readonly credential: string } | { readonly id: s
   readonly ip?: string;
 };
 
-/** The token service could not be asked, or its answer was none: the credential is neither good nor bad. */
+/** The token service could not be asked, or could not tell: the credential is neither good nor bad. */
 export class VerifierUnavailableError extends Error {
   override name = 'VerifierUnavailableError';
 
@@ -51,6 +52,7 @@ export class VerifierUnavailableError extends Error {
 export class TokenVerifier implements OnModuleInit, BeforeApplicationShutdown {
   private readonly logger = new Logger('AuthModule');
   private lastFailure = '';
+  private saidPepperUnknown = false;
   /** On the monotonic clock. Until then the token service is taken to be from before the question could name roles. */
   private rolesUntoldUntil = Number.NEGATIVE_INFINITY;
 
@@ -154,7 +156,10 @@ export class TokenVerifier implements OnModuleInit, BeforeApplicationShutdown {
     try {
       return await inTime(answer(request), requestTimeoutMs);
     } catch (error) {
-      throw this.unavailable((error as Error).message, saidBy(error));
+      const said = saidBy(error);
+      // The verifier has logged it.
+      if (said?.code === PEPPER_UNKNOWN) throw new VerifierUnavailableError(said.detail, said);
+      throw this.unavailable((error as Error).message, said);
     }
   }
 
@@ -174,17 +179,25 @@ export class TokenVerifier implements OnModuleInit, BeforeApplicationShutdown {
     } catch (error) {
       throw this.unavailable(`no answer to ${this.subject}: ${(error as Error).message}`);
     }
-    if (request.roles && requestError.safeParse(body).data?.error.code === 'invalid-request') {
+    const failure = requestError.safeParse(body).data?.error;
+    if (failure?.code === PEPPER_UNKNOWN) throw this.pepperUnknown(failure.detail);
+    if (request.roles && failure?.code === 'invalid-request') {
       const { roles: _, ...rest } = request;
       const answered = await this.requestOverNats(rest);
       this.rolesUntoldUntil = performance.now() + UNTOLD_MS;
       return answered;
     }
     const reply = verify.reply.safeParse(body);
-    const { error } = requestError.safeParse(body).data ?? {};
-    if (error?.retryAfterSeconds !== undefined) throw this.unavailable(`${error.code}: ${error.detail}`, error);
+    if (failure?.retryAfterSeconds !== undefined) throw this.unavailable(`${failure.code}: ${failure.detail}`, failure);
     if (!reply.success) throw this.unavailable(`not an answer to ${this.subject}: ${describe(body, reply.error)}`);
     return reply.data;
+  }
+
+  /** Logged once: others are verified meanwhile. */
+  private pepperUnknown(detail: string): VerifierUnavailableError {
+    if (!this.saidPepperUnknown) this.logger.warn(`Refusing with 503 ${PEPPER_UNKNOWN} what is told so: ${detail}`);
+    this.saidPepperUnknown = true;
+    return new VerifierUnavailableError(detail, { code: PEPPER_UNKNOWN, detail });
   }
 
   /** Logged when it begins and when its cause changes: an outage is one line, not one for each request. */

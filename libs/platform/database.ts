@@ -12,6 +12,8 @@ import { ParameterDriver } from './parameter-driver.js';
 export interface DatabasePart {
   readonly schema: string;
   readonly role: string;
+  /** What PostgreSQL calls the connections of its service; default: `tokenlog-` and the schema. */
+  readonly applicationName?: string;
 }
 
 /**
@@ -28,7 +30,7 @@ export function databaseOptions(url: string, part: DatabasePart, entities: Optio
     driverOptions: {
       ...boundedPool,
       options: `-c role=${part.role} -c search_path=${part.schema}`,
-      application_name: `tokenlog-${part.schema}`,
+      application_name: part.applicationName ?? `tokenlog-${part.schema}`,
     },
     ensureDatabase: false,
   });

@@ -92,11 +92,16 @@ export async function createService(
       .build(),
   );
   SwaggerModule.setup('docs', app, document, { jsonDocumentUrl: 'openapi.json' });
-  // What the service does by itself starts in these two, and nobody waits for it.
-  await patiently(() => app.init());
-  onCreated(app);
-  await app.startAllMicroservices();
-  await patiently(async () => service.start?.(app));
+  try {
+    // What the service does by itself starts in these two, and nobody waits for it.
+    await patiently(() => app.init());
+    onCreated(app);
+    await app.startAllMicroservices();
+    await patiently(async () => service.start?.(app));
+  } catch (error) {
+    await app.close();
+    throw error;
+  }
   return app;
 }
 
