@@ -128,6 +128,7 @@ describe('a service that is told to stop while it starts', () => {
       DATABASE_URL: databaseUrl,
       NATS_URL: natsUrls[user[service as keyof typeof user]],
       TOKEN_PEPPER: 'another pepper, of nobody',
+      TOKEN_PEPPERS_MISSING: 'accept',
       IDENTITY_PORT: '0',
       TOKENS_PORT: '0',
       EXAMPLE_PORT: '0',

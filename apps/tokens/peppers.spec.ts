@@ -63,7 +63,9 @@ describe('keys of the stored hashes', () => {
     await service.restart(LOST);
     const gateway = (await issue(chief, ['introspect'])).secret;
     const logged = jest.spyOn(Logger.prototype, 'error');
-    for (const request of all) expect(await service.verify(request)).toEqual(unknownPepper);
+    // On a machine that stands still for seconds, a verification may be given up.
+    for (const request of all)
+      await eventually(async () => expect(await service.verify(request)).toEqual(unknownPepper));
     for (const text of texts) {
       const by = { as: text };
       for (const path of ['/tokens', '/tokens/self', '/auth/verify']) {
@@ -80,8 +82,9 @@ describe('keys of the stored hashes', () => {
     const login = { with: 'token', credential: secret, username: 'ada', ip: null };
     const asked = await service.identity.request(startSession.subject, JSON.stringify(login));
     expect(asked.json()).toEqual(unknownPepper);
-    expect(logged).toHaveBeenCalledTimes(1);
-    expect(String(logged.mock.calls[0]?.[0])).not.toMatch(new RegExp(`${OLD}|${NEW}|${part}`));
+    const lines = logged.mock.calls.map(([message]) => String(message)).filter((line) => line.includes('pepper'));
+    expect(lines).toEqual([expect.stringMatching(/^A secret under the key [0-9a-f]{8} was presented/)]);
+    expect(lines[0]).not.toMatch(new RegExp(`${OLD}|${NEW}|${part}`));
     logged.mockRestore();
 
     await service.restart({ TOKEN_PEPPERS_RETIRED: NEW });
