@@ -1,3 +1,4 @@
+import { foldedSql } from '@tokenlog/event-store/folded.sql.js';
 import { createLog, placesInLog } from '@tokenlog/event-store/log.sql.js';
 import type { DatabasePart, MigrationStep } from '@tokenlog/platform/database.js';
 import { streamPlaces } from '@tokenlog/platform/stream-reader.js';
@@ -184,5 +185,9 @@ export const migrations: readonly MigrationStep[] = [
       // They stay for a service of an earlier version that is still running, and nothing else reads or writes them.
       'UPDATE tokens SET grace_generation = NULL, grace_ends_at = NULL WHERE grace_generation IS NOT NULL',
     ],
+  },
+  {
+    name: '2026-11-25-folded-usernames',
+    statements: [`CREATE INDEX users_folded_username ON users (${foldedSql('username')})`],
   },
 ];

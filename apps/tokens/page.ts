@@ -4,7 +4,8 @@ import { z } from 'zod';
 /** How much of a list is asked for, and after what. */
 export const pageQuery = {
   limit: z.coerce.number().int().min(1).max(500).default(50),
-  cursor: z.string().max(2000).optional(),
+  /** Far longer than any: those of versions before this hold whole descriptions. */
+  cursor: z.string().max(8000).optional(),
 };
 
 /** A page of a list: `nextCursor` is null on the last one. */
