@@ -46,7 +46,7 @@ import { Users } from './users.js';
 
 const userId = z.uuid();
 const CONFIRM_MS = 2000;
-const deletion = z.object({ dryRun: z.enum(['true', 'false']).default('false') });
+const deletion = z.strictObject({ dryRun: z.enum(['true', 'false']).default('false') });
 
 @ApiTags('users')
 @RequireScopes('admin')

@@ -7,6 +7,7 @@ import {
   TerminusModule,
 } from '@nestjs/terminus';
 import { Public } from '@tokenlog/auth';
+import { IgnoreUnknownFields } from './unknown-fields.js';
 
 /** What must answer before a service takes traffic: each rejects when it does not. */
 export type ReadinessChecks = Record<string, () => Promise<unknown>>;
@@ -15,6 +16,7 @@ const CHECKS = Symbol('READINESS_CHECKS');
 
 @ApiTags('health')
 @Public()
+@IgnoreUnknownFields()
 @Controller('health')
 class HealthController {
   constructor(

@@ -3,6 +3,7 @@ import { ApiOperation, ApiTags } from '@nestjs/swagger';
 import { Public } from '@tokenlog/auth';
 import type { NextFunction, Request, Response } from 'express';
 import { collectDefaultMetrics, Histogram, register } from 'prom-client';
+import { IgnoreUnknownFields } from './unknown-fields.js';
 
 collectDefaultMetrics();
 
@@ -28,6 +29,7 @@ function timeRequest(request: Request, response: Response, next: NextFunction): 
 
 @ApiTags('metrics')
 @Public()
+@IgnoreUnknownFields()
 @Controller('metrics')
 class MetricsController {
   @ApiOperation({ summary: 'Metrics in the Prometheus text format.' })
