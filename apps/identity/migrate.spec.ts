@@ -10,7 +10,7 @@ import { externalIdentities } from './migrations/0002-external-identities.js';
 import { mailedEvents } from './migrations/0003-mailed-events.js';
 import { places } from './migrations/0004-places.js';
 import { loginAddresses } from './migrations/0005-login-addresses.js';
-import { foldedUsernames } from './migrations/0006-folded-usernames.js';
+import { foldedUsernames } from './migrations/0007-folded-usernames.js';
 import { isPassword } from './passwords.js';
 import { identityPart } from './user.entity.js';
 import { IS_NAMED } from './users.js';

@@ -1,5 +1,5 @@
 import { foldedSql } from '@tokenlog/event-store/folded.sql.js';
-import { createLog, placesInLog } from '@tokenlog/event-store/log.sql.js';
+import { createLog, numbersInLog, placesInLog } from '@tokenlog/event-store/log.sql.js';
 import type { DatabasePart, MigrationStep } from '@tokenlog/platform/database.js';
 import { streamPlaces } from '@tokenlog/platform/stream-reader.js';
 
@@ -186,8 +186,9 @@ export const migrations: readonly MigrationStep[] = [
       'UPDATE tokens SET grace_generation = NULL, grace_ends_at = NULL WHERE grace_generation IS NOT NULL',
     ],
   },
+  { name: '2026-11-26-numbers', statements: numbersInLog('tokens', role) },
   {
-    name: '2026-11-25-folded-usernames',
+    name: '2026-11-27-folded-usernames',
     statements: [`CREATE INDEX users_folded_username ON users (${foldedSql('username')})`],
   },
 ];

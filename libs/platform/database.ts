@@ -41,10 +41,15 @@ export interface MigrationStep {
 }
 
 /**
- * Brings a part of the database up to date, as its owner. Runs one at a time, however many try.
+ * Brings a part of the database up to date, as its owner, and then does `atEachRun`. Runs one at a time, however many try.
  * @throws Error when the server is older than PostgreSQL 18, or the database not in UTF-8
  */
-export async function migrateDatabase(url: string, part: DatabasePart, steps: readonly MigrationStep[]): Promise<void> {
+export async function migrateDatabase(
+  url: string,
+  part: DatabasePart,
+  steps: readonly MigrationStep[],
+  atEachRun: readonly string[] = [],
+): Promise<void> {
   const orm = await MikroORM.init(
     defineConfig({
       clientUrl: url,
@@ -80,6 +85,7 @@ export async function migrateDatabase(url: string, part: DatabasePart, steps: re
       await lock.query(`CREATE SCHEMA IF NOT EXISTS ${part.schema}`);
       for (const statement of deploymentTable(part.role)) await lock.query(statement);
       await orm.migrator.up();
+      for (const statement of atEachRun) await lock.query(statement);
     } finally {
       // Ending the connection gives the lock back.
       lock.release(true);

@@ -5,7 +5,7 @@ const folded = foldedSql('username');
 
 /** Account names are unique as they are compared, whatever the database's locale makes of upper and lower case. */
 export const foldedUsernames: MigrationStep = {
-  name: '0006-folded-usernames',
+  name: '0007-folded-usernames',
   statements: [
     // Only under a locale in which I and i are two letters could both have been registered.
     `DO $$ DECLARE twice text; BEGIN
