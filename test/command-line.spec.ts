@@ -199,6 +199,24 @@ describe('tokenlog on the command line, as a process, against a whole system', (
     expect(ids).toMatchObject({ stdout: expect.stringMatching(/^([0-9a-f-]{36}\n){3}$/), stderr: '' });
   });
 
+  it('finds a user by account name in any case, also where the name has the form of an id, or by id', async () => {
+    const name = '5F0C4F0E-6d55-4c0b-8a76-0a5b2f6d7e11';
+    const created = await expectDone(run(['admin', 'users', 'create', name, '--id-only'], admin));
+    const id = created.stdout.trim();
+    for (const reference of [name, name.toLowerCase(), id, `id:${id}`, `name:${name}`]) {
+      expect((await json(run(['admin', 'users', 'show', reference, '--json'], admin))).username).toBe(name);
+    }
+    await expectDone(run(['admin', 'users', 'create', id], admin));
+    expect(await run(['admin', 'users', 'delete', id, '--yes'], admin)).toMatchObject({
+      stderr: expect.stringContaining('ambiguous-user'),
+    });
+    for (const reference of [`id:${id}`, `name:${id}`]) {
+      await expectDone(run(['admin', 'users', 'delete', reference, '--yes'], admin));
+    }
+    const { stdout } = await expectDone(run(['admin', 'tokens', 'list', '--user', 'ADA'], admin));
+    expect(stdout).toContain('ada');
+  });
+
   it('S10 S30 S31 S42 lets an admin manage users and their tokens', async () => {
     await expectDone(run(['admin', 'users', 'create', 'robot', '--kind', 'application'], admin));
     const create = [

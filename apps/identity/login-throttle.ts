@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
 import { networkOf } from '@tokenlog/contracts/address.js';
+import { foldedName } from '@tokenlog/contracts/folded-name.js';
 import type { EventStore } from '@tokenlog/event-store/event-store.js';
 import { perHour, perQuarterHour, type Rule, takeTry } from './meter.js';
 
@@ -87,7 +88,7 @@ export class LoginThrottle {
   }
 
   private bucketsOf({ account, ip, isKnown, kind }: Attempt): readonly [Bucket, ...Bucket[]] {
-    const name = account.toLowerCase();
+    const name = foldedName(account);
     const network = ip === null ? '' : networkOf(ip);
     const { perPair, perAddress, perAccount } = this.limits;
     const pair = { key: keyOf(kind, 'pair', name, network), rule: perQuarterHour(perPair) };

@@ -9,13 +9,14 @@ import { mailedEvents } from './migrations/0003-mailed-events.js';
 import { places } from './migrations/0004-places.js';
 import { loginAddresses } from './migrations/0005-login-addresses.js';
 import { numbers } from './migrations/0006-numbers.js';
+import { foldedUsernames } from './migrations/0007-folded-usernames.js';
 import { hashPassword, randomPassword } from './passwords.js';
 import { register, registration } from './register-user.js';
 import { identityPart, User } from './user.entity.js';
 import { newPassword } from './user-view.js';
 
 /** In the order in which they run; a name, once released, stays. */
-const migrations = [usersAndLog, externalIdentities, mailedEvents, places, loginAddresses, numbers];
+const migrations = [usersAndLog, externalIdentities, mailedEvents, places, loginAddresses, numbers, foldedUsernames];
 
 /** The first admin, told once: the password is stored only as its hash. */
 export interface FirstAdmin {

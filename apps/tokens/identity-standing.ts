@@ -1,7 +1,7 @@
 import type { NatsConnection } from '@nats-io/transport-node';
 import { Inject, Injectable, Logger } from '@nestjs/common';
 import { beginEpoch } from '@tokenlog/contracts/internal/begin-epoch.js';
-import { USERS_PER_REPLY, type UserStanding, usersStanding } from '@tokenlog/contracts/internal/users-standing.js';
+import { USERS_PER_QUESTION, type UserStanding, usersStanding } from '@tokenlog/contracts/internal/users-standing.js';
 import { EventStore } from '@tokenlog/event-store/event-store.js';
 import type { Sql } from '@tokenlog/event-store/sql.js';
 import { NATS } from '@tokenlog/platform/nats.js';
@@ -122,8 +122,8 @@ export class IdentityStanding {
     const ids = [...first.missing, ...first.later].map(({ id }) => id);
     if (ids.length === 0) return first;
     const again: UserStanding[] = [];
-    for (let from = 0; from < ids.length; from += USERS_PER_REPLY) {
-      const reply = await this.ask({ ids: ids.slice(from, from + USERS_PER_REPLY) });
+    for (let from = 0; from < ids.length; from += USERS_PER_QUESTION) {
+      const reply = await this.ask({ ids: ids.slice(from, from + USERS_PER_QUESTION) });
       if (!reply) return null;
       again.push(...reply.users);
     }

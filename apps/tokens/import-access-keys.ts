@@ -2,6 +2,7 @@ import { Inject } from '@nestjs/common';
 import { Command, CommandHandler, type ICommandHandler } from '@nestjs/cqrs';
 import { proofOf } from '@tokenlog/contracts/credential.js';
 import { EventStore, type Work } from '@tokenlog/event-store/event-store.js';
+import { foldedParameter, foldedSql } from '@tokenlog/event-store/folded.sql.js';
 import { DatabaseClock } from '@tokenlog/platform/clock.js';
 import type { AccessKey, RefusedLine } from './access-keys-file.js';
 import { CONFIG, type Config } from './config.js';
@@ -152,7 +153,7 @@ interface Owner {
 
 async function findOwner(work: Work, username: string): Promise<Owner | undefined> {
   const { rows } = await work.sql.query<Owner>(
-    'SELECT id, username FROM users WHERE lower(username) = lower($1) AND NOT deleted FOR SHARE',
+    `SELECT id, username FROM users WHERE ${foldedSql('username')} = ${foldedParameter('$1')} AND NOT deleted FOR SHARE`,
     [username],
   );
   return rows[0];

@@ -2,6 +2,7 @@ import { Body, Controller, HttpCode, Post, UseFilters, UseGuards } from '@nestjs
 import { ApiConsumes, ApiOkResponse, ApiOperation, ApiTags } from '@nestjs/swagger';
 import { type Authentication, CurrentAuthentication, Public } from '@tokenlog/auth';
 import type { ActiveReply } from '@tokenlog/contracts/tokens/verify.js';
+import { IgnoreUnknownFields } from '@tokenlog/platform/unknown-fields.js';
 import { z } from 'zod';
 import { OAuthClientGuard } from './oauth-client.guard.js';
 import { OAuthErrorFilter } from './oauth-error.filter.js';
@@ -38,6 +39,7 @@ const LONGEST_SERVICE = 128;
 @Public()
 @UseGuards(OAuthClientGuard)
 @UseFilters(OAuthErrorFilter)
+@IgnoreUnknownFields()
 @Controller('oauth2/introspect')
 export class IntrospectController {
   constructor(private readonly verifier: Verifier) {}

@@ -1,3 +1,4 @@
+import { foldedSql } from '@tokenlog/event-store/folded.sql.js';
 import { createLog, numbersInLog, placesInLog } from '@tokenlog/event-store/log.sql.js';
 import type { DatabasePart, MigrationStep } from '@tokenlog/platform/database.js';
 import { streamPlaces } from '@tokenlog/platform/stream-reader.js';
@@ -239,5 +240,9 @@ export const migrations: readonly MigrationStep[] = [
       'INSERT INTO static_key_salt VALUES (uuid_send(gen_random_uuid()))',
       `GRANT SELECT ON static_key_salt TO ${role}`,
     ],
+  },
+  {
+    name: '2026-11-27-folded-usernames',
+    statements: [`CREATE INDEX users_folded_username ON users (${foldedSql('username')})`],
   },
 ];

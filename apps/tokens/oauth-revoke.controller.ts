@@ -4,6 +4,7 @@ import { ApiConsumes, ApiOkResponse, ApiOperation, ApiTags } from '@nestjs/swagg
 import { Public } from '@tokenlog/auth';
 import { EventStore } from '@tokenlog/event-store/event-store.js';
 import { Problem } from '@tokenlog/platform/problem.js';
+import { IgnoreUnknownFields } from '@tokenlog/platform/unknown-fields.js';
 import type { z } from 'zod';
 import { type Caller, CurrentCaller, metadataOf } from './caller.js';
 import { EndSession } from './end-session.js';
@@ -23,6 +24,7 @@ const REASON = 'presented for revocation (RFC 7009)';
 @Public()
 @UseGuards(OAuthClientGuard)
 @UseFilters(OAuthErrorFilter)
+@IgnoreUnknownFields()
 @Controller('oauth2/revoke')
 export class OAuthRevokeController {
   constructor(

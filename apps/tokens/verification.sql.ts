@@ -1,3 +1,5 @@
+import { foldedSql } from '@tokenlog/event-store/folded.sql.js';
+
 const HASH_BYTES = 32;
 
 /**
@@ -30,7 +32,7 @@ export const VERIFY_BATCH = `
 WITH facts AS (
   SELECT asked.n, string_to_array(asked.scopes, ',') AS scopes,
     string_to_array(asked.roles, ',') AS wanted_roles, asked.service, asked.ip, asked.first_at, asked.last_at, asked.count,
-    lower(asked.presented_as) AS presented_as, proved.generation AS proved_generation, proved.pepper,
+    ${foldedSql('asked.presented_as')} AS presented_as, proved.generation AS proved_generation, proved.pepper,
     hidden.generations AS hidden_generations, hidden.peppers AS hidden_peppers,
     s.id AS session_id, s.token_id AS session_token, s.expires_at AS session_expires_at,
     s.ended_at IS NOT NULL OR s.expires_at < statement_timestamp() AS session_over,
@@ -79,7 +81,7 @@ decided AS (
         END THEN 'pepper-unknown'
       WHEN proved_generation IS NULL THEN 'unknown'
       WHEN token_id IS NULL AND session_id IS NULL THEN 'unknown'
-      WHEN presented_as <> lower(username) THEN 'unknown'
+      WHEN presented_as IS NOT NULL AND presented_as <> ${foldedSql('username')} THEN 'unknown'
       WHEN session_id IS NOT NULL AND session_over THEN 'session-ended'
       WHEN status = 'deleted' THEN 'deleted'
       WHEN generation <> secret_generation AND (statement_timestamp() <= grace_ends_at) IS NOT TRUE

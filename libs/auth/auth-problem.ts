@@ -28,6 +28,9 @@ export class AuthProblem extends HttpException {
   }
 }
 
+/** Of the `scope` in a challenge, which may be left out (RFC 6750, 3): nginx reads 4,096 bytes of all headers by default. */
+const LONGEST_SCOPE = 1400;
+
 /** Who refuses, and whether HTTP Basic is offered too: programs such as `wget` send it only when it is. */
 export interface Challenger {
   readonly realm: string;
@@ -50,7 +53,8 @@ export function credentialRefused(
   const { realm } = challenger;
   const detail = details[reason];
   if (reason === 'scope') {
-    const scope = scopes.length > 0 ? `, scope="${scopes.join(' ')}"` : '';
+    const wanted = scopes.join(' ');
+    const scope = wanted !== '' && wanted.length <= LONGEST_SCOPE ? `, scope="${wanted}"` : '';
     return new AuthProblem(403, reason, detail, {
       'WWW-Authenticate': `Bearer realm="${realm}", error="insufficient_scope", error_description="${detail}"${scope}`,
     });

@@ -44,7 +44,7 @@ export interface MigrationStep {
 
 /**
  * Brings a part of the database up to date, as its owner, and then does `atEachRun`. Runs one at a time, however many try.
- * @throws Error when the server is older than PostgreSQL 18
+ * @throws Error when the server is older than PostgreSQL 18, or the database not in UTF-8
  */
 export async function migrateDatabase(
   url: string,
@@ -73,8 +73,15 @@ export async function migrateDatabase(
     const lock = await pool.connect();
     try {
       await lock.query('SELECT pg_advisory_lock(hashtext($1))', ['tokenlog-migrations']);
-      const { rows } = await lock.query(`SELECT current_setting('server_version_num')::int AS version`);
+      const { rows } = await lock.query(
+        `SELECT current_setting('server_version_num')::int AS version, current_setting('server_encoding') AS encoding`,
+      );
       if (rows[0].version < 180000) throw new Error('DATABASE_URL: PostgreSQL 18 or newer is needed');
+      if (rows[0].encoding !== 'UTF8') {
+        throw new Error(
+          `DATABASE_URL: the database is in ${rows[0].encoding}; make one with ENCODING 'UTF8' TEMPLATE template0`,
+        );
+      }
       await lock.query(createRole(part.role));
       await lock.query(`GRANT ${part.role} TO CURRENT_USER`);
       await lock.query(`CREATE SCHEMA IF NOT EXISTS ${part.schema}`);

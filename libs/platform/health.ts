@@ -11,11 +11,13 @@ import { Public } from '@tokenlog/auth';
 import { Problem } from './problem.js';
 import { Part, type ReadinessChecks } from './readiness.js';
 import { RETRY_AFTER_SECONDS } from './unavailable.js';
+import { IgnoreUnknownFields } from './unknown-fields.js';
 
 const CHECKS = Symbol('READINESS_CHECKS');
 
 @ApiTags('health')
 @Public()
+@IgnoreUnknownFields()
 @Controller('health')
 class HealthController {
   private readonly parts: readonly Part[];

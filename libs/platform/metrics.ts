@@ -4,6 +4,7 @@ import { Public } from '@tokenlog/auth';
 import type { NextFunction, Request, Response } from 'express';
 import { collectDefaultMetrics, Histogram, register } from 'prom-client';
 import './service-metrics.js';
+import { IgnoreUnknownFields } from './unknown-fields.js';
 
 collectDefaultMetrics();
 
@@ -29,6 +30,7 @@ function timeRequest(request: Request, response: Response, next: NextFunction): 
 
 @ApiTags('metrics')
 @Public()
+@IgnoreUnknownFields()
 @Controller('metrics')
 class MetricsController {
   @ApiOperation({ summary: 'Metrics in the Prometheus text format: numbers, and nothing of any user or token.' })

@@ -69,16 +69,50 @@ export function problemBody(status: number, code: string, detail: string, errors
   };
 }
 
+/** The most fields that one answer names. */
+const MOST_NAMED = 20;
+/** What is named of what somebody sent: a credential or a password that was put there by mistake is longer, or has other characters. */
+const NAMEABLE = /^[A-Za-z_]{1,32}$/;
+
+/** 400: these fields are wrong. */
+export function invalidRequest(errors: readonly FieldError[]): Problem {
+  const named = errors.slice(0, MOST_NAMED);
+  const detail = named.map(({ field, detail }) => (field ? `${field}: ${detail}` : detail)).join('; ');
+  return new Problem(400, 'invalid-request', detail, { errors: named });
+}
+
+/** Fields that a request has and should not have. One that may be a secret in the wrong place is not named. */
+export function unknownFields(names: readonly string[], path: readonly string[] = []): FieldError[] {
+  return names.map((name) => {
+    if (NAMEABLE.test(name)) return { field: [...path, name].join('.'), detail: 'is not known here' };
+    return { field: path.join('.'), detail: 'has a field that is not known here' };
+  });
+}
+
+/** What a schema finds, by Standard Schema. */
+interface Issue {
+  readonly message: string;
+  readonly path?: readonly (PropertyKey | { readonly key: PropertyKey })[] | undefined;
+  /** Zod's, of fields that are too many. */
+  readonly code?: string;
+  readonly keys?: readonly string[];
+}
+
+/** Every field counts: Nest's own pipe would take `__proto__` and `constructor` away before it looks. */
+class ValidationPipe extends StandardSchemaValidationPipe {
+  protected override stripProtoKeys(): void {}
+}
+
 /** Checks parameters against the zod schemas in their decorators; each wrong field is named. */
-export const validationPipe = new StandardSchemaValidationPipe({
-  exceptionFactory: (issues) => {
-    const errors = issues.slice(0, 20).map((issue) => ({
-      field: (issue.path ?? []).map((part) => String(typeof part === 'object' ? part.key : part)).join('.'),
-      detail: issue.message,
-    }));
-    const detail = errors.map(({ field, detail }) => (field ? `${field}: ${detail}` : detail)).join('; ');
-    return new Problem(400, 'invalid-request', detail, { errors });
-  },
+export const validationPipe = new ValidationPipe({
+  exceptionFactory: (issues) =>
+    invalidRequest(
+      issues.slice(0, MOST_NAMED).flatMap((issue: Issue): FieldError[] => {
+        const path = (issue.path ?? []).map((part) => String(typeof part === 'object' ? part.key : part));
+        if (issue.code === 'unrecognized_keys' && issue.keys) return unknownFields(issue.keys, path);
+        return [{ field: path.join('.'), detail: issue.message }];
+      }),
+    ),
 });
 
 /** Every error leaves as a problem; what was not meant for the caller is logged and says nothing of itself. */
@@ -104,15 +138,15 @@ export function describeError(error: unknown): { body: ProblemBody; headers: Rec
   if (error instanceof HttpException) {
     const body = error.getResponse();
     if (isProblemBody(body)) return { body, headers: {} };
-    return { body: problemBody(error.getStatus(), codeOf(error.getStatus()), error.message), headers: {} };
+    const status = error.getStatus();
+    // Nest's own words for this repeat the URL, and its query may hold a secret.
+    const detail = status === 404 ? 'There is nothing at this address, or not by this method.' : error.message;
+    return { body: problemBody(status, codeOf(status), detail), headers: {} };
   }
   const status = (error as { status?: unknown })?.status;
   if (typeof status === 'number' && status >= 400 && status < 500) {
     // Express' own parsers: a body that is too large, cut off or not JSON.
-    // What they say of a body quotes it, and it may be a password.
-    const { type } = error as { type?: unknown };
-    const detail = type === 'entity.parse.failed' ? 'The body is not valid JSON.' : (error as Error).message;
-    return { body: problemBody(status, codeOf(status), detail), headers: {} };
+    return { body: problemBody(status, codeOf(status), wordsFor(error as Error)), headers: {} };
   }
   const away = problemOf(error);
   if (away) return answerOf(away);
@@ -125,6 +159,13 @@ export function describeError(error: unknown): { body: ProblemBody; headers: Rec
 
 function answerOf(problem: Problem) {
   return { body: problem.getResponse() as ProblemBody, headers: problem.extra.headers ?? {} };
+}
+
+/** What they say themselves of a body or a path quotes it, and it may be a password or a token. */
+function wordsFor(error: Error & { type?: unknown }): string {
+  if (error.type === 'entity.parse.failed') return 'The body is not valid JSON.';
+  if (error instanceof URIError) return 'The path is not percent-encoded UTF-8.';
+  return error.message;
 }
 
 function isProblemBody(body: unknown): body is ProblemBody {

@@ -12,6 +12,7 @@ import { NatsRequestServer } from './nats-transport.js';
 import { ProblemFilter, validationPipe } from './problem.js';
 import { identifyRequest } from './request-id.js';
 import type { Program, Start } from './run.js';
+import { refuseUnknownFields } from './unknown-fields.js';
 import { VERSION } from './version.js';
 import { waitForServers } from './wait-for-servers.js';
 
@@ -78,6 +79,7 @@ export async function createService(
   app.useBodyParser('json', { limit: BODY_LIMIT });
   app.useBodyParser('urlencoded', { limit: BODY_LIMIT, extended: false });
   app.useGlobalPipes(validationPipe);
+  refuseUnknownFields(app);
   app.connectMicroservice({ strategy: requests }, { inheritAppConfig: false });
   const document = SwaggerModule.createDocument(
     app,
