@@ -1,8 +1,8 @@
 import { readFileSync } from 'node:fs';
-import { errors, type NatsConnection } from '@nats-io/transport-node';
+import { connect, errors, type NatsConnection } from '@nats-io/transport-node';
 import { parseNatsUrl } from '@tokenlog/contracts/nats-url.js';
 import { ConfigError, natsVariable, readConfig } from '@tokenlog/platform/config.js';
-import { closeNats, connectNats } from '@tokenlog/platform/nats.js';
+import { cannotConnect, closeNats, natsOptions } from '@tokenlog/platform/nats.js';
 import type { NatsUser } from './embedded-nats.js';
 
 /** A URL for each kind of client: with its own credentials, as deploy/nats-server.conf wants it. */
@@ -91,10 +91,12 @@ export async function checkNats(urls: Record<NatsUser, string>): Promise<void> {
 
 async function checkClient(client: Client, url: string, isShared: boolean): Promise<void> {
   const { variable, usesJetStream } = CLIENTS[client];
-  const connection = await connectNats(url, client, `${client}-start`).catch((error: Error) => {
-    throw isShared ? error : new Error(error.message.replace('NATS_URL', variable));
-  });
   const name = isShared ? 'NATS_URL' : variable;
+  // Not the services' way, which logs what is refused: here it is told once, by who may change it.
+  const options = { ...natsOptions(url, client, `${client}-start`), reconnect: false };
+  const connection = await connect(options).catch((error: Error) => {
+    throw new Error(cannotConnect(url, client, error).replace('NATS_URL', name));
+  });
   try {
     const refused = (await isRefused(connection, `internal.${client}.start`))
       ? 'listen to it'

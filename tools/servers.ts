@@ -16,6 +16,8 @@ import { type Part, Supervised } from './supervise.js';
 /** Not those that a PostgreSQL and a nats-server of the machine's own are looked for at. */
 const POSTGRES_PORT = 25_432;
 const NATS_PORT = 24_222;
+/** The files in a data folder that hold a port each. */
+export const REMEMBERED_PORTS = ['postgres.port', 'nats.port'];
 /** The embedded server's database. */
 export const DATABASE = 'tokenlog';
 

@@ -15,11 +15,11 @@ export async function ensureRole(owner: ClientBase, { role }: DatabasePart): Pro
   }
   const { rows } = await owner.query<{ may: boolean }>(`SELECT pg_has_role($1, 'SET') AS may`, [role]);
   if (rows[0]?.may) return;
-  const ofOne =
-    ', or, where another deployment of this cluster has that role, set DATABASE_ROLE_PREFIX to another name';
+  const ofAnother =
+    ' Or, where that role is another deployment’s of this cluster, set DATABASE_ROLE_PREFIX to a name of your own.';
   await owner
     .query(`GRANT ${role} TO CURRENT_USER`)
-    .catch(cure(`${user} may not become the role ${role}`, [granting(role, user)], ofOne));
+    .catch(cure(`${user} may not become the role ${role}`, [granting(role, user)], ofAnother));
 }
 
 /** A schema that was made beforehand is used as it is. */
