@@ -1,6 +1,7 @@
 import { spawnSync } from 'node:child_process';
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
+import { restoreFromFurtherOn } from '@tokenlog/event-store/testing/test-log.js';
 import pg from 'pg';
 import { testDatabase } from './support/database.js';
 import { eventually } from './support/eventually.js';
@@ -117,6 +118,33 @@ describe('streams under another database', () => {
     await worksAsTheDatabaseSays(whole, 'of-the-first-again');
     await whole.stop();
     await Promise.all([first.drop(), second.drop()]);
+  });
+});
+
+describe('a dump that was restored into a cluster whose transactions are numbered lower', () => {
+  it('goes on behind what it has: logins, new users, deletions, disabling, and the audit in its order', async () => {
+    const database = await testDatabase();
+    let whole = await WholeSystem.start('dump', { DATABASE_URL: database.url });
+    const user = await whole.register('of-the-dump');
+    const { secret, token } = await whole.issue(user.id);
+    await whole.stop();
+    const owner = new pg.Client(database.url);
+    await owner.connect();
+    for (const schema of ['identity', 'tokens']) await restoreFromFurtherOn(owner, 7_000_000_000, schema);
+    await owner.end();
+
+    whole = await WholeSystem.startIn(whole.dataDir, { DATABASE_URL: database.url });
+    expectStatus(await whole.example('GET', '/', { as: secret }), 200);
+    await worksAsTheDatabaseSays(whole, 'after-the-dump');
+    const json = { password: ADMIN_PASSWORD };
+    expectStatus(await whole.tokens('POST', `/admin/tokens/${token.id}/revoke`, { as: whole.admin, json }), 200);
+    await eventually(async () => {
+      const path = `/admin/audit?token=${token.id}`;
+      const { items } = expectStatus(await whole.tokens('GET', path, { as: whole.admin }), 200).body;
+      expect(items.map(({ type }: { type: string }) => type)).toEqual(['token-created', 'token-used', 'token-revoked']);
+    }, WITHIN);
+    await whole.stop();
+    await database.drop();
   });
 });
 

@@ -14,6 +14,7 @@ import { externalIdentities } from './migrations/0002-external-identities.js';
 import { mailedEvents } from './migrations/0003-mailed-events.js';
 import { places } from './migrations/0004-places.js';
 import { loginAddresses } from './migrations/0005-login-addresses.js';
+import { numbers } from './migrations/0006-numbers.js';
 import { hashPassword, isPassword, randomPassword } from './passwords.js';
 import { register, registration } from './register-user.js';
 import { setPasswordAsOwner } from './set-password-as-owner.js';
@@ -23,7 +24,7 @@ import { newPassword } from './user-view.js';
 const ADMIN = 'admin';
 
 /** In the order in which they run; a name, once released, stays. */
-const migrations = [usersAndLog, externalIdentities, mailedEvents, places, loginAddresses];
+const migrations = [usersAndLog, externalIdentities, mailedEvents, places, loginAddresses, numbers];
 
 /** The first admin, told once: the password is stored only as its hash. */
 export interface FirstAdmin {
@@ -60,7 +61,7 @@ export const ADMIN_PASSWORD_UNUSED =
  */
 export async function migrate(databaseUrl: string, options: MigrateOptions = {}): Promise<Migrated> {
   const { part = identityPart } = options;
-  await migrateDatabase(databaseUrl, part, migrations);
+  await migrateDatabase(databaseUrl, part, migrations, ['SELECT identity.continue_log()']);
   const orm = await MikroORM.init(databaseOptions(databaseUrl, part, [User]));
   try {
     return await orm.em.fork().transactional(async (em) => {

@@ -5,7 +5,7 @@ import { migrations, TOKENS_DATABASE } from './migrations.js';
 
 /** Brings the token service's part of the database up to date, as the owner of `databaseUrl`. */
 export async function migrate(databaseUrl: string, part: DatabasePart = TOKENS_DATABASE): Promise<void> {
-  await migrateDatabase(databaseUrl, part, migrations);
+  await migrateDatabase(databaseUrl, part, migrations, ['SELECT tokens.continue_log()']);
 }
 
 async function main(): Promise<void> {

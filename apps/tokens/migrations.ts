@@ -1,4 +1,4 @@
-import { createLog, placesInLog } from '@tokenlog/event-store/log.sql.js';
+import { createLog, numbersInLog, placesInLog } from '@tokenlog/event-store/log.sql.js';
 import type { DatabasePart, MigrationStep } from '@tokenlog/platform/database.js';
 import { streamPlaces } from '@tokenlog/platform/stream-reader.js';
 
@@ -185,4 +185,5 @@ export const migrations: readonly MigrationStep[] = [
       'UPDATE tokens SET grace_generation = NULL, grace_ends_at = NULL WHERE grace_generation IS NOT NULL',
     ],
   },
+  { name: '2026-11-26-numbers', statements: numbersInLog('tokens', role) },
 ];

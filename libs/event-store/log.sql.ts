@@ -85,6 +85,54 @@ export function placesInLog(schema: string, role: string): string[] {
 }
 
 /**
+ * How transactions are numbered in a log. A dump that was restored into another cluster has events of transactions that this
+ * cluster's counter has yet to reach: `continue_log()` finds them, and from then on the log's numbers are the counter's and so
+ * many more. No event, checkpoint or cursor changes, and what comes later is later. It answers by how many it moved them.
+ */
+export function numbersInLog(schema: string, role: string): string[] {
+  return [
+    `CREATE FUNCTION ${schema}.log_transaction() RETURNS xid8
+      LANGUAGE sql AS 'SELECT pg_catalog.pg_current_xact_id()'`,
+    `CREATE FUNCTION ${schema}.log_snapshot() RETURNS pg_snapshot
+      LANGUAGE sql STABLE AS 'SELECT pg_catalog.pg_current_snapshot()'`,
+    `ALTER TABLE ${schema}.events ALTER transaction_id SET DEFAULT ${schema}.log_transaction()`,
+    `CREATE FUNCTION ${schema}.numbers_ahead() RETURNS numeric
+      LANGUAGE sql STABLE SET search_path = pg_catalog AS $$
+      SELECT greatest(
+        (SELECT transaction_id::text::numeric + 1 FROM ${schema}.events ORDER BY transaction_id DESC LIMIT 1),
+        (SELECT max(transaction_id)::text::numeric + 1 FROM ${schema}.checkpoints),
+        (SELECT max(greatest(pg_snapshot_xmax(seen), pg_snapshot_xmax(reading)))::text::numeric FROM ${schema}.checkpoints)
+      ) - pg_snapshot_xmax(${schema}.log_snapshot())::text::numeric $$`,
+    `CREATE FUNCTION ${schema}.continue_log() RETURNS numeric
+      LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog AS $$
+      DECLARE moved numeric; ahead numeric;
+      BEGIN
+        IF coalesce(${schema}.numbers_ahead(), 0) <= 0 THEN RETURN 0; END IF;
+        LOCK TABLE ${schema}.events IN SHARE ROW EXCLUSIVE MODE;
+        ahead := ${schema}.numbers_ahead();
+        IF ahead <= 0 THEN RETURN 0; END IF;
+        moved := pg_snapshot_xmax(${schema}.log_snapshot())::text::numeric
+          - pg_snapshot_xmax(pg_current_snapshot())::text::numeric + ahead;
+        EXECUTE format($definition$
+          CREATE OR REPLACE FUNCTION ${schema}.log_transaction() RETURNS xid8
+          LANGUAGE sql AS 'SELECT (pg_catalog.pg_current_xact_id()::text::numeric + %1$s)::text::xid8'
+          $definition$, moved);
+        EXECUTE format($definition$
+          CREATE OR REPLACE FUNCTION ${schema}.log_snapshot() RETURNS pg_snapshot
+          LANGUAGE sql STABLE SET search_path = pg_catalog AS $body$
+            SELECT format('%%s:%%s:%%s',
+              pg_snapshot_xmin(now)::text::numeric + %1$s, pg_snapshot_xmax(now)::text::numeric + %1$s,
+              (SELECT string_agg((xip::text::numeric + %1$s)::text, ',' ORDER BY xip) FROM pg_snapshot_xip(now) AS xip)
+            )::pg_snapshot FROM pg_current_snapshot() AS now
+          $body$ $definition$, moved);
+        RETURN ahead;
+      END $$`,
+    `REVOKE ALL ON FUNCTION ${schema}.continue_log() FROM PUBLIC`,
+    `GRANT EXECUTE ON FUNCTION ${schema}.continue_log() TO ${role}`,
+  ];
+}
+
+/**
  * Makes a service's role where it is missing. It cannot log in: a service becomes it when it connects, and so holds
  * only its grants.
  */

@@ -86,7 +86,7 @@ async function readSnapshot(sql: Sql, place: Place, limit: number, filter: LogFi
   if (late.length > 0) parts.push(part(`transaction_id = ANY($${values.push(late)}::xid8[])`));
   const { rows } = await sql.query<RecordedRow & { snapshot: string; orderedBy: unknown; thenBy: unknown }>(
     // One row where there is no event: the snapshot is wanted in any case, and it must be that of this statement.
-    `SELECT shown.snapshot::text, unseen.* FROM (SELECT pg_current_snapshot() AS snapshot) AS shown
+    `SELECT shown.snapshot::text, unseen.* FROM (SELECT log_snapshot() AS snapshot) AS shown
      LEFT JOIN LATERAL (
        SELECT * FROM (${parts.join(' UNION ALL ')}) AS either ORDER BY "orderedBy", "thenBy" LIMIT $1
      ) AS unseen ON true

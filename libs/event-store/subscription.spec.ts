@@ -1,9 +1,10 @@
 import { randomUUID } from 'node:crypto';
 import { eventually } from '../../test/support/eventually.js';
+import { append } from './append.js';
 import type { RecordedEvent } from './event.js';
 import { EventStore } from './event-store.js';
 import { type Subscriber, Subscription } from './subscription.js';
-import { bySystem, Counter, testLog } from './testing/test-log.js';
+import { bySystem, Counter, restoreFromFurtherOn, testLog } from './testing/test-log.js';
 
 describe('a subscription', () => {
   let log: Awaited<ReturnType<typeof testLog>>;
@@ -36,6 +37,13 @@ describe('a subscription', () => {
   const project: Subscriber['project'] = async (sql, events) => {
     await sql.query('INSERT INTO seen SELECT * FROM unnest($1::uuid[])', [events.map(({ id }) => id)]);
   };
+  const late = (entity: string) => ({
+    stream: Counter.stream(entity),
+    entity,
+    expectedVersion: 0,
+    events: [{ type: 'counted', data: { by: 1 } }],
+    metadata: bySystem,
+  });
   const seen = async () => (await log.pool.query('SELECT count(*)::int AS count FROM seen')).rows[0].count;
 
   it('applies each event exactly once, also when its process stops in between and others take over', async () => {
@@ -82,6 +90,35 @@ describe('a subscription', () => {
     const id = randomUUID();
     for (let index = 0; index < 5; index++) await count(id);
     await eventually(() => expect(delivered.map(({ version }) => version)).toEqual([1, 2, 3, 4, 5]));
+  });
+
+  it('goes on with what comes next, once each, in a log whose dump was restored into a cluster that has counted less far', async () => {
+    const first = start({ name: 'seen', project });
+    const counter = randomUUID();
+    await count(counter);
+    await eventually(async () => expect(await seen()).toBe(1));
+    await first.stop();
+    await restoreFromFurtherOn(log.owner, 5_000_000_000);
+
+    start({ name: 'seen', project });
+    await eventually(async () =>
+      expect((await log.pool.query('SELECT numbers_ahead() AS ahead')).rows[0].ahead).toMatch(/^-\d+$/),
+    );
+    await count(counter);
+    const open = await log.pool.connect();
+    await open.query('BEGIN');
+    await append(open, [late(randomUUID())]);
+    await count(counter);
+    await eventually(async () => expect(await seen()).toBe(3));
+    await open.query('COMMIT');
+    open.release();
+    await eventually(async () => expect(await seen()).toBe(4));
+    const { rows } = await log.pool.query(
+      'SELECT version FROM events WHERE stream = $1 ORDER BY transaction_id, position',
+      [Counter.stream(counter)],
+    );
+    expect(rows.map(({ version }) => version)).toEqual([1, 2, 3]);
+    expect((await log.pool.query('SELECT continue_log() AS moved')).rows).toEqual([{ moved: '0' }]);
   });
 
   it('hears of what another process appended', async () => {

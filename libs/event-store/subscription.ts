@@ -87,6 +87,8 @@ export class Subscription {
 
   /** Reads until it is stopped or fails. */
   private async follow(client: PoolClient): Promise<void> {
+    // Before it trusts its checkpoint: the database may have been restored under a running service.
+    await client.query('SELECT continue_log()');
     const checkpoint = await readCheckpoint(client, this.subscriber.name);
     let place = this.subscriber.resume ? await this.subscriber.resume(checkpoint, client) : checkpoint;
     await this.takeUpLeftEvents(client, place);

@@ -47,11 +47,17 @@ export interface MigrationStep {
 }
 
 /**
- * Brings a part of the database up to date, as its owner. Runs one at a time, however many try.
+/**
+ * Brings a part of the database up to date, as its owner, and then does `atEachRun`. Runs one at a time, however many try.
  * @throws ConfigError that says what to run, where the owner may not make what is missing
  * @throws Error when the server is older than PostgreSQL 18
  */
-export async function migrateDatabase(url: string, part: DatabasePart, steps: readonly MigrationStep[]): Promise<void> {
+export async function migrateDatabase(
+  url: string,
+  part: DatabasePart,
+  steps: readonly MigrationStep[],
+  atEachRun: readonly string[] = [],
+): Promise<void> {
   const connection = databaseConnection(url, { search_path: part.schema });
   const orm = await MikroORM.init(
     defineConfig({
@@ -82,6 +88,7 @@ export async function migrateDatabase(url: string, part: DatabasePart, steps: re
       await ensureSchema(lock, 'tokenlog');
       for (const statement of deploymentTable(part.role)) await lock.query(statement);
       await orm.migrator.up();
+      for (const statement of atEachRun) await lock.query(statement);
       await checkGrants(lock, part);
     } catch (error) {
       throw explained(error);

@@ -4,7 +4,7 @@ import { type JetStreamManager, jetstream, jetstreamManager } from '@nats-io/jet
 import { headers, type NatsConnection } from '@nats-io/transport-node';
 import { append } from '@tokenlog/event-store/append.js';
 import { EventStore } from '@tokenlog/event-store/event-store.js';
-import { createLog, placesInLog } from '@tokenlog/event-store/log.sql.js';
+import { createLog, numbersInLog, placesInLog } from '@tokenlog/event-store/log.sql.js';
 import { LOG_START } from '@tokenlog/event-store/place.js';
 import { readLog } from '@tokenlog/event-store/read.js';
 import { Subscription } from '@tokenlog/event-store/subscription.js';
@@ -43,7 +43,14 @@ describe('the publisher of a log', () => {
   beforeEach(async () => {
     database = await testDatabase();
     await migrateDatabase(database.url, PART, [
-      { name: '1', statements: [...createLog(PART.schema, PART.role), ...placesInLog(PART.schema, PART.role)] },
+      {
+        name: '1',
+        statements: [
+          ...createLog(PART.schema, PART.role),
+          ...placesInLog(PART.schema, PART.role),
+          ...numbersInLog(PART.schema, PART.role),
+        ],
+      },
     ]);
     orm = await MikroORM.init(databaseOptions(database.url, PART));
     store = new EventStore(await poolOf(orm));

@@ -1,7 +1,7 @@
 import pg from 'pg';
 import { testDatabase } from '../../../test/support/database.js';
 import type { Aggregate } from '../event.js';
-import { createLog, createRole, placesInLog } from '../log.sql.js';
+import { createLog, createRole, numbersInLog, placesInLog } from '../log.sql.js';
 
 export const SCHEMA = 'log';
 export const ROLE = 'tokenlog_test_log';
@@ -12,7 +12,8 @@ export async function testLog() {
   const owner = new pg.Pool({ connectionString: database.url, options: `-c search_path=${SCHEMA}` });
   await owner.query(createRole(ROLE));
   await owner.query(`CREATE SCHEMA ${SCHEMA}`);
-  for (const statement of [...createLog(SCHEMA, ROLE), ...placesInLog(SCHEMA, ROLE)]) await owner.query(statement);
+  for (const statement of [...createLog(SCHEMA, ROLE), ...placesInLog(SCHEMA, ROLE), ...numbersInLog(SCHEMA, ROLE)])
+    await owner.query(statement);
   const pool = new pg.Pool({
     connectionString: database.url,
     max: 20,
@@ -41,3 +42,22 @@ export const Counter: Aggregate<{ total: number; events: number }, CounterEvent>
 };
 
 export const bySystem = { by: { kind: 'system' } } as const;
+
+/** Makes of a log what a dump of it is in a cluster whose transaction counter is so much lower. */
+export async function restoreFromFurtherOn(
+  owner: pg.Pool | pg.Client,
+  by: number,
+  schema: string = SCHEMA,
+): Promise<void> {
+  const shift = (
+    snapshot: string,
+  ) => `(SELECT format('%s:%s:%s', pg_snapshot_xmin(s)::text::bigint + ${by}, pg_snapshot_xmax(s)::text::bigint + ${by},
+    (SELECT string_agg((xip::text::bigint + ${by})::text, ',' ORDER BY xip) FROM pg_snapshot_xip(s) AS xip))::pg_snapshot
+    FROM (SELECT ${snapshot} AS s) AS one WHERE s IS NOT NULL)`;
+  const number = '(transaction_id::text::bigint + ' + by + ')::text::xid8';
+  await owner.query(`ALTER TABLE ${schema}.events DISABLE TRIGGER USER;
+    UPDATE ${schema}.events SET transaction_id = ${number};
+    ALTER TABLE ${schema}.events ENABLE TRIGGER USER;
+    UPDATE ${schema}.left_events SET transaction_id = ${number};
+    UPDATE ${schema}.checkpoints SET transaction_id = ${number}, seen = ${shift('seen')}, reading = ${shift('reading')}`);
+}
