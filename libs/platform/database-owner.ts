@@ -1,12 +1,11 @@
 import { createRole } from '@tokenlog/event-store/log.sql.js';
 import type { ClientBase } from 'pg';
 import { ConfigError } from './config-error.js';
-import type { DatabasePart } from './database.js';
 
 const DENIED = '42501';
 
 /** The role that a part's service becomes. One that was made beforehand is used as it is. */
-export async function ensureRole(owner: ClientBase, { role }: DatabasePart): Promise<void> {
+export async function ensureRole(owner: ClientBase, { role }: { readonly role: string }): Promise<void> {
   const user = await userOf(owner);
   if (!(await exists(owner, 'SELECT FROM pg_roles WHERE rolname = $1', role))) {
     await owner
@@ -35,7 +34,10 @@ export async function ensureSchema(owner: ClientBase, schema: string): Promise<v
 }
 
 /** @throws ConfigError where the part was made for a role of another name */
-export async function checkGrants(owner: ClientBase, { role, schema, writtenAs }: DatabasePart): Promise<void> {
+export async function checkGrants(
+  owner: ClientBase,
+  { role, schema, writtenAs }: { readonly role: string; readonly schema: string; readonly writtenAs?: string },
+): Promise<void> {
   if (writtenAs === undefined) return;
   const { rows } = await owner.query<{ may: boolean }>(`SELECT has_schema_privilege($1, $2, 'USAGE') AS may`, [
     role,
