@@ -56,7 +56,7 @@ describe('the revocation promise', () => {
         name: 'tokens-2',
         main: join(dist, 'apps', 'tokens', 'main.js'),
         env: { ...shared, ...environment },
-        port,
+        url: `http://127.0.0.1:${port}`,
         logFile: join(system.logDir, 'tokens-2.log'),
         output: () => undefined,
       });

@@ -114,7 +114,7 @@ export async function startPostgres(options: PostgresOptions): Promise<Postgres>
     throw new Error(`The embedded PostgreSQL does not start: ${(error as Error).message}\n${lastLines(logFile)}`);
   }
 
-  const url = (database: string) => `postgres://${USER}:${options.password}@127.0.0.1:${port}/${database}`;
+  const url = (database: string) => embeddedUrl(options.password, port, database);
   return {
     pid: child.pid ?? 0,
     port,
@@ -131,6 +131,20 @@ export async function startPostgres(options: PostgresOptions): Promise<Postgres>
       await exited;
     },
   };
+}
+
+/** The URL of a database on an embedded server, as its superuser. */
+export function embeddedUrl(password: string, port: number, database: string): string {
+  return `postgres://${USER}:${password}@127.0.0.1:${port}/${database}`;
+}
+
+/** The port of the server that runs on a cluster's folder, by its lock file; undefined where none does. */
+export async function runningPort(dataDir: string): Promise<number | undefined> {
+  const text = await readFile(join(dataDir, 'postmaster.pid'), 'utf8').catch(() => '');
+  const [pid, , , port] = text.split('\n');
+  const isOurs =
+    process.platform !== 'linux' || processesIn(dataDir, 'postgres').some((each) => each.pid === Number(pid));
+  return isOurs && identify(Number(pid)) ? Number(port) : undefined;
 }
 
 type Binaries = { postgres: string; initdb: string };

@@ -17,6 +17,8 @@ export type Secrets = {
   tokenPepper: string;
   /** When a database was first in use with these (RFC 3339). From then on there must be one. */
   begunAt?: string;
+  /** Whether the first admin's password is still to be shown; absent: there is no admin yet. */
+  adminUntold?: boolean;
 };
 
 const stored = z.looseObject({
@@ -25,6 +27,7 @@ const stored = z.looseObject({
   natsPasswords: z.record(z.string(), z.string()),
   databasePasswords: z.record(z.string(), z.string()).optional(),
   begunAt: z.string().optional(),
+  adminUntold: z.boolean().optional(),
 });
 
 /**
@@ -68,6 +71,13 @@ export async function readSecrets(dataDir: string): Promise<z.infer<typeof store
 export async function noteBegun(dataDir: string, secrets: Secrets): Promise<void> {
   if (secrets.begunAt) return;
   secrets.begunAt = new Date().toISOString();
+  await writeSecrets(dataDir, secrets);
+}
+
+/** Notes that the first admin's password is about to be made, or that it has been shown. */
+export async function noteAdmin(dataDir: string, secrets: Secrets, is: 'untold' | 'told'): Promise<void> {
+  if (secrets.adminUntold === (is === 'untold')) return;
+  secrets.adminUntold = is === 'untold';
   await writeSecrets(dataDir, secrets);
 }
 

@@ -1,20 +1,26 @@
 import { existsSync } from 'node:fs';
-import { mkdir, readFile } from 'node:fs/promises';
+import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
+import { LOOPBACK } from './addresses.js';
 import type { DataDir } from './data-dir.js';
-import { type Nats, type NatsUser, natsUsers, startNats } from './embedded-nats.js';
+import { type Nats, type NatsUser, startNats } from './embedded-nats.js';
 import { type Postgres, startPostgres } from './embedded-postgres.js';
 import { checkDatabaseInUse } from './existing-data.js';
+import { givenNats } from './given-nats.js';
 import { BASE_CONFIGURATION, GUARDS_CONFIGURATION, readGuards, writeGuards } from './nats-guards.js';
 import { hasSpaceForJetStream } from './nats-watch.js';
-import { choosePort, isFree } from './ports.js';
+import { choosePort, isFree, readPort } from './ports.js';
 import { writePrivately } from './private-file.js';
 import type { Secrets } from './secrets.js';
 import { type Part, Supervised } from './supervise.js';
 
-const POSTGRES_PORT = 5432;
-const NATS_PORT = 4222;
-const DATABASE = 'tokenlog';
+/** Not those that a PostgreSQL and a nats-server of the machine's own are looked for at. */
+const POSTGRES_PORT = 25_432;
+const NATS_PORT = 24_222;
+/** The files in a data folder that hold a port each. */
+export const REMEMBERED_PORTS = ['postgres.port', 'nats.port'];
+/** The embedded server's database. */
+export const DATABASE = 'tokenlog';
 
 /** What the parts of a system are started with. */
 export type Context = {
@@ -77,10 +83,8 @@ export async function usePostgres(context: Context, env: NodeJS.ProcessEnv): Pro
  * @returns the URL for each kind of client
  */
 export async function useNats(context: Context, env: NodeJS.ProcessEnv): Promise<Record<NatsUser, string>> {
-  if (env.NATS_URL) {
-    const url = env.NATS_URL;
-    return Object.fromEntries(natsUsers.map((user) => [user, url])) as Record<NatsUser, string>;
-  }
+  const given = givenNats(env);
+  if (given) return given;
   const { dataDir, secrets, logDir, output } = context;
   if (secrets.begunAt && !existsSync(join(dataDir.path, 'nats'))) {
     output('The data of nats-server is missing: its streams are filled again from the logs.');
@@ -116,11 +120,14 @@ export async function useNats(context: Context, env: NodeJS.ProcessEnv): Promise
   return nats.urls;
 }
 
-/** A port that was used before, if it is still free: URLs that were written down stay right. */
+/**
+ * A port that was used before, if it is still free: URLs that were written down stay right.
+ * @throws Error where the file that has it has none
+ */
 async function rememberedPort(dataDir: string, name: string): Promise<number | undefined> {
-  const text = await readFile(join(dataDir, `${name}.port`), 'utf8').catch(() => '');
-  const port = Number(text);
-  return port > 0 && (await isFree(port)) ? port : undefined;
+  const file = join(dataDir, `${name}.port`);
+  const port = await readPort(file);
+  return port !== undefined && (await isFree(port, LOOPBACK)) ? port : undefined;
 }
 
 async function rememberPort(dataDir: string, name: string, port: number): Promise<void> {

@@ -9,7 +9,8 @@ export type ServiceOptions = {
   /** Its compiled main file. */
   main: string;
   env: NodeJS.ProcessEnv;
-  port: number;
+  /** By which this machine reaches it. */
+  url: string;
   logFile: string;
   /** Told each error that the service logs, as one line. */
   output: (line: string) => void;
@@ -33,7 +34,7 @@ export async function startService(options: ServiceOptions): Promise<Running> {
     { file: process.execPath, args: ['--enable-source-maps', options.main], whenOrphaned: 'SIGTERM' },
     { env: options.env, stdio: ['ignore', 'pipe', 'pipe'] },
   );
-  const url = `http://127.0.0.1:${options.port}/health`;
+  const url = `${options.url}/health`;
   const said: string[] = [];
   for (const stream of [child.stdout, child.stderr]) {
     if (!stream) continue;

@@ -1,4 +1,5 @@
 import type { NatsUser } from './embedded-nats.js';
+import { natsVariables } from './given-nats.js';
 import { choosePort, isFree } from './ports.js';
 import type { DatabaseUser } from './secrets.js';
 import { StartError } from './start-error.js';
@@ -15,16 +16,18 @@ export const services: Record<ServiceName, Service> = {
   example: { app: 'example-api', variable: 'EXAMPLE_PORT', port: 3003, nats: 'guard' },
 };
 
-/** Secrets that only some of the services are given. */
-const withheld = [
+/** Secrets that only some of the services are given; each may stand in a file, which is named by `NAME_FILE`. */
+const identitySecrets = ['OIDC_CLIENT_SECRET', 'SMTP_URL'];
+const tokensSecrets = ['TOKEN_PEPPER', 'TOKEN_PEPPERS_RETIRED'];
+const withFiles = (names: readonly string[]) => names.flatMap((name) => [name, `${name}_FILE`]);
+const withheld = withFiles([
   'ADMIN_PASSWORD',
-  'OIDC_CLIENT_SECRET',
-  'SMTP_URL',
-  'TOKEN_PEPPER',
-  'TOKEN_PEPPERS_RETIRED',
   'DATABASE_URL',
-  'NATS_URL',
-];
+  ...natsVariables,
+  'NATS_PASSWORDS',
+  ...identitySecrets,
+  ...tokensSecrets,
+]);
 
 /**
  * The HTTP port of each service, by the environment or any free ones.
@@ -33,7 +36,11 @@ const withheld = [
 export async function choosePorts(
   mode: 'free' | undefined,
   env: NodeJS.ProcessEnv,
+  address: string,
 ): Promise<Record<ServiceName, number>> {
+  if (!(await isFree(0, address))) {
+    throw new StartError(`BIND_ADDRESS is wrong: ${address} is no address of this machine that can be listened on.`);
+  }
   const ports: Partial<Record<ServiceName, number>> = {};
   const wrong: string[] = [];
   for (const name of serviceNames) {
@@ -49,13 +56,17 @@ export async function choosePorts(
       wrong.push(`${variable} is wrong: ${text} is not a port (1 to 65535).`);
     } else if (Object.values(ports).includes(port)) {
       wrong.push(`${variable} is wrong: ${port} is given to two services.`);
-    } else if (!(await isFree(port))) {
+    } else if (!(await isFree(port, address))) {
       wrong.push(`${variable} ${port} is taken: another program listens there. Stop it, or set ${variable}.`);
     }
     ports[name] = port;
   }
   if (wrong.length > 0) throw new StartError(wrong.join('\n'));
   return ports as Record<ServiceName, number>;
+}
+
+function given(env: NodeJS.ProcessEnv, names: readonly string[]): NodeJS.ProcessEnv {
+  return Object.fromEntries(withFiles(names).map((name) => [name, env[name]]));
 }
 
 /** What a service's process is given, beside the variables that all may see. */
@@ -79,10 +90,9 @@ export function serviceEnvironment(
     NATS_URL: natsUrls[nats],
     [variable]: String(port),
     ...(database && { DATABASE_URL: databaseUrls[database] }),
-    ...(name === 'identity' && { OIDC_CLIENT_SECRET: env.OIDC_CLIENT_SECRET, SMTP_URL: env.SMTP_URL }),
-    ...(name === 'tokens' && {
-      TOKEN_PEPPER: env.TOKEN_PEPPER || tokenPepper,
-      TOKEN_PEPPERS_RETIRED: env.TOKEN_PEPPERS_RETIRED,
-    }),
+    ...(name === 'identity' && given(env, identitySecrets)),
+    // As it is given: line ends around it may have been a part of it.
+    ...(name === 'tokens' && given(env, tokensSecrets)),
+    ...(name === 'tokens' && !env.TOKEN_PEPPER && !env.TOKEN_PEPPER_FILE && { TOKEN_PEPPER: tokenPepper }),
   };
 }

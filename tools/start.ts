@@ -1,4 +1,5 @@
 import { relative } from 'node:path';
+import { urlOf } from './addresses.js';
 import type { ServiceName } from './services.js';
 import { StartError } from './start-error.js';
 import { type System, startSystem } from './system.js';
@@ -24,7 +25,10 @@ try {
     signal: aborter.signal,
   });
   if (aborter.signal.aborted) await stop(system);
-  else console.log(summary(system));
+  else {
+    console.log(summary(system));
+    await system.adminTold();
+  }
 } catch (error) {
   if (!(error instanceof StartError)) throw error;
   exit(aborter.signal.aborted ? 130 : 1, error.message);
@@ -54,8 +58,8 @@ function exit(code: number, line?: string): void {
 }
 
 function summary({ firstAdmin, guardEnvFile, logDir, ...running }: System): string {
-  const address = (name: ServiceName) => running[name].url.replace('127.0.0.1', 'localhost');
-  const given = process.env.ADMIN_PASSWORD;
+  const address = (name: ServiceName) => urlOf(running.bindAddress, Number(new URL(running[name].url).port));
+  const given = process.env.ADMIN_PASSWORD || process.env.ADMIN_PASSWORD_FILE;
   const password = firstAdmin && !given ? firstAdmin.password : '…';
   const here = (path: string) => {
     const fromHere = relative(process.cwd(), path);

@@ -1,26 +1,32 @@
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
-import { readConfig } from '@tokenlog/platform/config.js';
-import type { DatabasePart } from '@tokenlog/platform/database.js';
+import { bindAddressVariable, databaseVariables, readConfig } from '@tokenlog/platform/config.js';
+import { type DatabasePart, withRolesOf } from '@tokenlog/platform/database.js';
 import { ensureLogin } from '@tokenlog/platform/database-login.js';
-import { connectNats } from '@tokenlog/platform/nats.js';
+import { databaseConnection } from '@tokenlog/platform/database-url.js';
+import { withValuesOf } from '@tokenlog/platform/variables.js';
 import pg from 'pg';
 import { exampleConfig } from '../apps/example-api/config.js';
 import { readIdentityConfig } from '../apps/identity/config.js';
-import { migrate as migrateIdentity } from '../apps/identity/migrate.js';
+import { ADMIN_PASSWORD_UNUSED, migrate as migrateIdentity } from '../apps/identity/migrate.js';
 import { identityPart } from '../apps/identity/user.entity.js';
 import { newPassword } from '../apps/identity/user-view.js';
 import { readTokensConfig } from '../apps/tokens/config.js';
 import { migrate as migrateTokens } from '../apps/tokens/migrate.js';
 import { TOKENS_DATABASE } from '../apps/tokens/migrations.js';
+import { LOOPBACK, reachableAt, urlOf } from './addresses.js';
 import { takeDataDir } from './data-dir.js';
+import { unwritable } from './data-dir-error.js';
 import type { NatsUser } from './embedded-nats.js';
 import { checkExistingData } from './existing-data.js';
+import { checkNats, givenNats, natsVariables } from './given-nats.js';
+import { doMainActs } from './main-acts.js';
 import { findNatsServer } from './nats-server.js';
 import { dist } from './paths.js';
+import { readPort } from './ports.js';
 import { writePrivately } from './private-file.js';
-import { type DatabaseUser, generateSecret, loadSecrets, noteBegun, type Secrets } from './secrets.js';
-import { bothOrNeither, type Context, useNats, usePostgres } from './servers.js';
+import { type DatabaseUser, generateSecret, loadSecrets, noteAdmin, noteBegun, type Secrets } from './secrets.js';
+import { bothOrNeither, type Context, REMEMBERED_PORTS, useNats, usePostgres } from './servers.js';
 import { startService } from './service.js';
 import { choosePorts, type ServiceName, serviceEnvironment, serviceNames, services } from './services.js';
 import { StartError } from './start-error.js';
@@ -46,8 +52,12 @@ export type SystemOptions = {
 export type System = Record<ServiceName, { url: string }> & {
   databaseUrl: string;
   natsUrls: Record<NatsUser, string>;
-  /** Only where this start made the first admin. */
+  /** Only where this start made the first admin, or gave it another password because nobody was told the first one. */
   firstAdmin?: { username: string; password: string };
+  /** To be called once its password has been shown: until then, a start that finds nobody has logged in makes another. */
+  adminTold(): Promise<void>;
+  /** Where the services listen. */
+  bindAddress: string;
   /** The file that holds `NATS_URL` for programs with a guard. */
   guardEnvFile: string;
   logDir: string;
@@ -64,15 +74,19 @@ export type System = Record<ServiceName, { url: string }> & {
 };
 
 const CONNECT_MS = 10_000;
+/** Read here, and not by the services alone: each may stand in a file. */
+const OWN = ['DATABASE_URL', ...natsVariables, 'ADMIN_PASSWORD', 'BIND_ADDRESS', 'DATABASE_ROLE_PREFIX'];
+
 /**
  * Starts a whole system: PostgreSQL and NATS unless the environment names others, migrations, and each service as a
  * process of its own. Resolves when all are ready.
  * @throws StartError when something is wrong that the reader can change, one line for each; nothing is left running
  */
 export async function startSystem(options: SystemOptions): Promise<System> {
-  const { env = process.env, output = () => {}, signal } = options;
+  const { output = () => {}, signal } = options;
+  const env = variablesOf(options.env ?? process.env);
   const dataDir = await takeDataDir(options.dataDir).catch((error: Error) => {
-    throw new StartError(error.message);
+    throw new StartError(unwritable(options.dataDir, error) ?? error.message);
   });
   const parts = new Map<PartName, Part>();
   const stopAll = async (way: 'stop' | 'force') => {
@@ -88,9 +102,13 @@ export async function startSystem(options: SystemOptions): Promise<System> {
 
   let firstAdmin: System['firstAdmin'];
   try {
-    const ports = await choosePorts(options.ports, env);
+    const bindAddress = env.BIND_ADDRESS ?? LOOPBACK;
+    const reached = reachableAt(bindAddress);
+    const ports = await choosePorts(options.ports, env, bindAddress);
+    const database = partsOf(env);
     await checkConfiguration(env, output);
     await checkExistingData(dataDir.path, !env.DATABASE_URL);
+    for (const name of REMEMBERED_PORTS) await readPort(join(dataDir.path, name));
     const secrets = await loadSecrets(dataDir.path);
     const logDir = join(dataDir.path, 'logs');
     await mkdir(logDir, { recursive: true, mode: 0o700 });
@@ -102,19 +120,30 @@ export async function startSystem(options: SystemOptions): Promise<System> {
     const guardEnvFile = join(dataDir.path, 'guard.env');
     await writePrivately(guardEnvFile, `NATS_URL=${natsUrls.guard}\n`);
 
-    firstAdmin = (await migrateIdentity(databaseUrl, { adminPassword: env.ADMIN_PASSWORD || undefined })).firstAdmin;
-    await migrateTokens(databaseUrl);
-    const databaseUrls = await serviceLogins(databaseUrl, secrets, env);
+    // Of a first start that ended before it could tell.
+    const renew = secrets.adminUntold === true;
+    if (secrets.adminUntold === undefined && !secrets.begunAt) await noteAdmin(dataDir.path, secrets, 'untold');
+    const adminPassword = env.ADMIN_PASSWORD || undefined;
+    const made = await migrateIdentity(databaseUrl, { adminPassword, renew, part: database.identity });
+    firstAdmin = made.firstAdmin;
+    if (made.isUnused) output(ADMIN_PASSWORD_UNUSED);
+    await migrateTokens(databaseUrl, database.tokens);
+    const databaseUrls = await serviceLogins(databaseUrl, secrets, env, database);
     if (!env.DATABASE_URL) await noteBegun(dataDir.path, secrets);
     proceed();
 
     const ready = serviceNames.map((name) => {
-      const environment = serviceEnvironment(name, ports[name], env, {
-        natsUrls,
-        databaseUrls,
-        tokenPepper: secrets.tokenPepper,
-      });
-      const service = superviseService(name, ports[name], environment, context);
+      const environment = serviceEnvironment(
+        name,
+        ports[name],
+        { ...env, BIND_ADDRESS: bindAddress },
+        {
+          natsUrls,
+          databaseUrls,
+          tokenPepper: secrets.tokenPepper,
+        },
+      );
+      const service = superviseService(name, urlOf(reached, ports[name]), environment, context);
       parts.set(name, service);
       return service.start();
     });
@@ -125,7 +154,11 @@ export async function startSystem(options: SystemOptions): Promise<System> {
       if (!found) throw new Error(`${name} does not run here.`);
       return found;
     };
-    const url = (name: ServiceName) => ({ url: `http://127.0.0.1:${ports[name]}` });
+    const url = (name: ServiceName) => ({ url: urlOf(reached, ports[name]) });
+    await abortable(
+      doMainActs({ identity: url('identity'), tokens: url('tokens'), example: url('example') }, signal),
+      signal,
+    );
     return {
       identity: url('identity'),
       tokens: url('tokens'),
@@ -133,6 +166,8 @@ export async function startSystem(options: SystemOptions): Promise<System> {
       databaseUrl,
       natsUrls,
       firstAdmin,
+      adminTold: () => noteAdmin(dataDir.path, secrets, 'told'),
+      bindAddress,
       guardEnvFile,
       logDir,
       pid: (name) => parts.get(name)?.running?.pid,
@@ -150,27 +185,31 @@ export async function startSystem(options: SystemOptions): Promise<System> {
     if (firstAdmin && !env.ADMIN_PASSWORD) {
       output(`The first admin was made: ${firstAdmin.username}, password ${firstAdmin.password}`);
     }
-    throw error instanceof StartError ? error : new StartError((error as Error).message, { cause: error });
+    if (error instanceof StartError) throw error;
+    const message = unwritable(dataDir.path, error as Error, !env.DATABASE_URL) ?? (error as Error).message;
+    throw new StartError(message, { cause: error });
   }
 }
 
 /** Before anything is started or made: a wrong variable must not cost the first run its one-time password. */
 async function checkConfiguration(env: NodeJS.ProcessEnv, output: (line: string) => void): Promise<void> {
+  const nats = givenNats(env);
   const servers = {
     DATABASE_URL: env.DATABASE_URL || 'postgres://embedded',
-    NATS_URL: env.NATS_URL || 'nats://embedded',
+    NATS_URL: nats?.tokens || 'nats://embedded',
   };
-  readTokensConfig({ ...env, ...servers, TOKEN_PEPPER: env.TOKEN_PEPPER || generateSecret() });
+  const pepper = env.TOKEN_PEPPER || env.TOKEN_PEPPER_FILE ? {} : { TOKEN_PEPPER: generateSecret() };
+  readTokensConfig({ ...env, ...servers, ...pepper });
   readIdentityConfig({ ...env, ...servers });
   exampleConfig({ ...env, ...servers });
   readConfig({ ADMIN_PASSWORD: newPassword.optional() }, env);
   if (env.DATABASE_URL) await checkDatabase(env.DATABASE_URL);
-  if (env.NATS_URL) await (await connectNats(env.NATS_URL, 'identity', 'start')).close();
+  if (nats) await checkNats(nats);
   else await findNatsServer({ env, output });
 }
 
 async function checkDatabase(url: string): Promise<void> {
-  const client = new pg.Client({ connectionString: url, connectionTimeoutMillis: CONNECT_MS });
+  const client = new pg.Client({ connectionTimeoutMillis: CONNECT_MS, ...databaseConnection(url) });
   try {
     await client.connect();
     await client.end();
@@ -180,14 +219,38 @@ async function checkDatabase(url: string): Promise<void> {
 }
 
 /** A login of its own for each service on the embedded server; with another's, the URL that was given. */
-async function serviceLogins(url: string, { databasePasswords }: Secrets, env: NodeJS.ProcessEnv) {
+async function serviceLogins(
+  url: string,
+  { databasePasswords }: Secrets,
+  env: NodeJS.ProcessEnv,
+  parts: Record<DatabaseUser, DatabasePart>,
+) {
   if (env.DATABASE_URL) return { identity: url, tokens: url };
   const login = (part: DatabasePart, name: DatabaseUser) =>
     ensureLogin(url, part, { name, password: databasePasswords[name] });
-  return { identity: await login(identityPart, 'identity'), tokens: await login(TOKENS_DATABASE, 'tokens') };
+  return { identity: await login(parts.identity, 'identity'), tokens: await login(parts.tokens, 'tokens') };
 }
 
-function superviseService(name: ServiceName, port: number, env: NodeJS.ProcessEnv, context: Context) {
+/** @throws StartError naming each variable that cannot be read */
+function variablesOf(env: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
+  try {
+    const read = withValuesOf(env, OWN);
+    readConfig({ BIND_ADDRESS: bindAddressVariable }, read);
+    return read;
+  } catch (error) {
+    throw new StartError((error as Error).message);
+  }
+}
+
+function partsOf(env: NodeJS.ProcessEnv): Record<DatabaseUser, DatabasePart> {
+  const { DATABASE_ROLE_PREFIX: prefix } = readConfig(
+    { DATABASE_ROLE_PREFIX: databaseVariables.DATABASE_ROLE_PREFIX },
+    env,
+  );
+  return { identity: withRolesOf(identityPart, prefix), tokens: withRolesOf(TOKENS_DATABASE, prefix) };
+}
+
+function superviseService(name: ServiceName, url: string, env: NodeJS.ProcessEnv, context: Context) {
   const { app } = services[name];
   return new Supervised<Running>({
     name: app,
@@ -196,7 +259,7 @@ function superviseService(name: ServiceName, port: number, env: NodeJS.ProcessEn
       const process = await startService({
         name: app,
         main: join(dist, 'apps', app, 'main.js'),
-        port,
+        url,
         env,
         logFile: join(context.logDir, `${app}.log`),
         output: context.output,

@@ -3,6 +3,7 @@ import { portVariable, readConfig, serviceVariables } from '@tokenlog/platform/c
 /** The variables that this service reads. */
 const variables = {
   EXAMPLE_PORT: portVariable(3003),
+  BIND_ADDRESS: serviceVariables.BIND_ADDRESS,
   NATS_URL: serviceVariables.NATS_URL,
   TRUSTED_PROXIES: serviceVariables.TRUSTED_PROXIES,
   LOG_LEVEL: serviceVariables.LOG_LEVEL,

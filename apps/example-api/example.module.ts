@@ -6,7 +6,7 @@ import { logSettings } from '@tokenlog/platform/logging.js';
 import { MetricsModule } from '@tokenlog/platform/metrics.js';
 import { NotReady, type ReadinessChecks } from '@tokenlog/platform/readiness.js';
 import type { Program, Start } from '@tokenlog/platform/run.js';
-import { createHttpApplication, placeOf, programOf, sayStarted } from '@tokenlog/platform/service.js';
+import { createHttpApplication, listen, placeOfNats, programOf, sayStarted } from '@tokenlog/platform/service.js';
 import type { ExampleConfig } from './config.js';
 import { WhoamiController } from './whoami.controller.js';
 
@@ -49,7 +49,7 @@ export async function startExample(config: ExampleConfig, began: Start['began'])
   const program = programOf('example-api', app);
   await app.init();
   began(program);
-  await app.listen(config.EXAMPLE_PORT);
-  await sayStarted('example-api', app, [`NATS ${placeOf(config.NATS_URL)}`]);
+  await listen(app, { port: config.EXAMPLE_PORT, bindAddress: config.BIND_ADDRESS });
+  await sayStarted('example-api', app, [`NATS ${placeOfNats(config.NATS_URL)}`]);
   return program;
 }

@@ -1,7 +1,9 @@
 import { portVariable, readConfig, serviceVariables } from '@tokenlog/platform/config.js';
+import { withRolesOf } from '@tokenlog/platform/database.js';
 import { z } from 'zod';
 import { externalLoginOf, externalLoginVariables } from './external-login-settings.js';
 import { mailSettingsOf, mailVariables } from './mail-settings.js';
+import { identityPart } from './user.entity.js';
 
 const attempts = z.coerce.number().int().min(1).max(1_000_000);
 
@@ -22,6 +24,7 @@ export function readIdentityConfig(env: NodeJS.ProcessEnv = process.env) {
     },
     env,
   );
-  return { ...variables, externalLogin: externalLoginOf(variables), mail: mailSettingsOf(variables) };
+  const databasePart = withRolesOf(identityPart, variables.DATABASE_ROLE_PREFIX);
+  return { ...variables, databasePart, externalLogin: externalLoginOf(variables), mail: mailSettingsOf(variables) };
 }
 export type IdentityConfig = ReturnType<typeof readIdentityConfig>;

@@ -19,7 +19,7 @@ import type { IdentityConfig } from './config.js';
 import { LoginAddresses } from './login-addresses.js';
 import { LoginThrottle } from './login-throttle.js';
 import { publishUserEvents } from './publish-user-events.js';
-import { identityPart, User } from './user.entity.js';
+import { User } from './user.entity.js';
 
 /** The database, NATS, and what runs on them from the service's start to its end. */
 @Global()
@@ -43,7 +43,7 @@ export class ConnectionsModule implements OnApplicationBootstrap, OnApplicationS
       providers: [
         {
           provide: MikroORM,
-          useFactory: () => MikroORM.init(databaseOptions(config.DATABASE_URL, identityPart, [User])),
+          useFactory: () => MikroORM.init(databaseOptions(config.DATABASE_URL, config.databasePart, [User])),
         },
         { provide: NATS, useFactory: () => connectNats(config.NATS_URL, 'identity', 'identity') },
         {

@@ -124,8 +124,10 @@ export function identityService(config: IdentityConfig): ServiceDefinition {
     description: 'Users, passwords, roles and login. Errors are RFC 9457 problems with a stable `code`.',
     module: IdentityModule.forRoot(config),
     port: config.IDENTITY_PORT,
+    bindAddress: config.BIND_ADDRESS,
     natsUrl: config.NATS_URL,
     databaseUrl: config.DATABASE_URL,
+    databaseRole: config.databasePart.role,
     trustedProxies: config.TRUSTED_PROXIES,
     log: logSettings(config),
   };

@@ -1,8 +1,15 @@
 import { fileURLToPath } from 'node:url';
-import { MikroORM } from '@mikro-orm/postgresql';
+import { type EntityManager, LockMode, MikroORM } from '@mikro-orm/postgresql';
 import { DatabaseClock } from '@tokenlog/platform/clock.js';
-import { ConfigError, readConfig, serviceVariables } from '@tokenlog/platform/config.js';
-import { closeDatabase, databaseOptions, migrateDatabase, sqlOf } from '@tokenlog/platform/database.js';
+import { ConfigError, databaseVariables, readConfig } from '@tokenlog/platform/config.js';
+import {
+  closeDatabase,
+  type DatabasePart,
+  databaseOptions,
+  migrateDatabase,
+  sqlOf,
+  withRolesOf,
+} from '@tokenlog/platform/database.js';
 import { usersAndLog } from './migrations/0001-users-and-log.js';
 import { externalIdentities } from './migrations/0002-external-identities.js';
 import { mailedEvents } from './migrations/0003-mailed-events.js';
@@ -10,10 +17,13 @@ import { places } from './migrations/0004-places.js';
 import { loginAddresses } from './migrations/0005-login-addresses.js';
 import { numbers } from './migrations/0006-numbers.js';
 import { foldedUsernames } from './migrations/0007-folded-usernames.js';
-import { hashPassword, randomPassword } from './passwords.js';
+import { hashPassword, isPassword, randomPassword } from './passwords.js';
 import { register, registration } from './register-user.js';
+import { setPasswordAsOwner } from './set-password-as-owner.js';
 import { identityPart, User } from './user.entity.js';
 import { newPassword } from './user-view.js';
+
+const ADMIN = 'admin';
 
 /** In the order in which they run; a name, once released, stays. */
 const migrations = [usersAndLog, externalIdentities, mailedEvents, places, loginAddresses, numbers, foldedUsernames];
@@ -24,39 +34,78 @@ export interface FirstAdmin {
   readonly password: string;
 }
 
+/** How identity's part of the database is brought up to date. */
+export interface MigrateOptions {
+  /** Of the first admin; without one it is random, and must be changed at the first login. */
+  readonly adminPassword?: string;
+  /** Whether a random one is made anew while nobody has logged in: the one that was made may have been shown to nobody. */
+  readonly renew?: boolean;
+  readonly part?: DatabasePart;
+}
+
+/** What there is to tell of it. */
+export interface Migrated {
+  /** Where this run made the first admin, or gave it another password. */
+  readonly firstAdmin?: FirstAdmin;
+  /** Whether an `adminPassword` was given and is not that of the admin: there are users, and they keep theirs. */
+  readonly isUnused?: true;
+}
+
+/** What whoever gave a password that is not used has to know. */
+export const ADMIN_PASSWORD_UNUSED =
+  'ADMIN_PASSWORD is not used: this system has an admin already, with another password. It is of the first run alone. ' +
+  'To set it: npm run admin:password';
+
 /**
  * Brings identity's part of the database up to date and makes the first admin where there is no user at all: with the
- * given password, or with a random one that must be changed at the first login. May run at any time, and many at once.
+ * given password, or with a random one that must be changed at the first login. Until somebody has logged in, a password that
+ * is given still counts. May run at any time, and many at once.
  */
-export async function migrate(
-  databaseUrl: string,
-  options: { readonly adminPassword?: string } = {},
-): Promise<{ firstAdmin?: FirstAdmin }> {
-  await migrateDatabase(databaseUrl, identityPart, migrations, ['SELECT identity.continue_log()']);
-  const orm = await MikroORM.init(databaseOptions(databaseUrl, identityPart, [User]));
+export async function migrate(databaseUrl: string, options: MigrateOptions = {}): Promise<Migrated> {
+  const { part = identityPart } = options;
+  await migrateDatabase(databaseUrl, part, migrations, ['SELECT identity.continue_log()']);
+  const orm = await MikroORM.init(databaseOptions(databaseUrl, part, [User]));
   try {
     return await orm.em.fork().transactional(async (em) => {
-      await sqlOf(em).query(`SELECT pg_advisory_xact_lock(hashtextextended('identity.first-admin', 0))`);
-      if ((await em.count(User)) > 0) return {};
-      const password = options.adminPassword ?? randomPassword();
-      const mustChangePassword = options.adminPassword === undefined;
-      const admin = registration.parse({ username: 'admin', roles: ['admin'], mustChangePassword });
-      await register(em, await DatabaseClock.read(sqlOf(em)), admin, await hashPassword(password), {
-        by: { kind: 'system' },
-      });
-      return { firstAdmin: { username: admin.username, password } };
+      await sqlOf(em as EntityManager).query(
+        `SELECT pg_advisory_xact_lock(hashtextextended('identity.first-admin', 0))`,
+      );
+      return firstAdmin(em as EntityManager, options);
     });
   } finally {
     await closeDatabase(orm);
   }
 }
 
+async function firstAdmin(em: EntityManager, { adminPassword, renew }: MigrateOptions): Promise<Migrated> {
+  const users = await em.count(User);
+  const password = adminPassword ?? randomPassword();
+  const mustChangePassword = adminPassword === undefined;
+  if (users === 0) {
+    const admin = registration.parse({ username: ADMIN, roles: ['admin'], mustChangePassword });
+    await register(em, await DatabaseClock.read(sqlOf(em)), admin, await hashPassword(password), {
+      by: { kind: 'system' },
+    });
+    return { firstAdmin: { username: ADMIN, password } };
+  }
+  const found = await em.findOne(User, { username: ADMIN }, { lockMode: LockMode.PESSIMISTIC_WRITE });
+  if (adminPassword !== undefined && (await isPassword(found?.passwordHash, adminPassword))) return {};
+  // Nobody has been there who could have set another.
+  const isUntouched = users === 1 && found?.passwordHash && found.lastLoginAt === null;
+  if (!isUntouched) return adminPassword === undefined ? {} : { isUnused: true };
+  if (adminPassword === undefined && !(renew && found.mustChangePassword)) return {};
+  await setPasswordAsOwner(em, found, password, mustChangePassword);
+  return { firstAdmin: { username: ADMIN, password } };
+}
+
 async function main(): Promise<void> {
-  const { DATABASE_URL, ADMIN_PASSWORD } = readConfig({
-    DATABASE_URL: serviceVariables.DATABASE_URL,
+  const { DATABASE_URL, DATABASE_ROLE_PREFIX, ADMIN_PASSWORD } = readConfig({
+    ...databaseVariables,
     ADMIN_PASSWORD: newPassword.optional(),
   });
-  const { firstAdmin } = await migrate(DATABASE_URL, { adminPassword: ADMIN_PASSWORD });
+  const part = withRolesOf(identityPart, DATABASE_ROLE_PREFIX);
+  const { firstAdmin, isUnused } = await migrate(DATABASE_URL, { adminPassword: ADMIN_PASSWORD, part });
+  if (isUnused) process.stdout.write(`${ADMIN_PASSWORD_UNUSED}\n`);
   if (!firstAdmin) return;
   process.stdout.write(`First admin: ${firstAdmin.username}\n`);
   if (ADMIN_PASSWORD === undefined) process.stdout.write(`One-time password: ${firstAdmin.password}\n`);

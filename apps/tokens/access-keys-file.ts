@@ -1,3 +1,4 @@
+import { isUtf8 } from 'node:buffer';
 import { ACCESS_KEY_LENGTH, maybeAccessKey, presentedText } from '@tokenlog/contracts/credential.js';
 import { Properties } from 'properties-file/parser';
 
@@ -16,6 +17,22 @@ export interface RefusedLine {
 
 /** A backslash that no other one escapes, then a `u` without its four digits. */
 const BROKEN_ESCAPE = /(?<!\\)(?:\\\\)*\\u(?![0-9a-fA-F]{4})/g;
+
+/**
+ * The text of such a file, which is UTF-8, or UTF-16 that says so by a byte order mark. A key that was read in another encoding
+ * than it was written in would be another key, in silence.
+ * @throws Error naming the first line that is in another encoding
+ */
+export function textOfAccessKeys(bytes: Buffer): string {
+  const [first, second] = bytes;
+  if ((first === 0xff && second === 0xfe) || (first === 0xfe && second === 0xff)) {
+    return new TextDecoder(first === 0xff ? 'utf-16le' : 'utf-16be', { fatal: true }).decode(bytes);
+  }
+  const lines = bytes.toString('latin1').split(/\r\n|\n|\r/);
+  const wrong = lines.findIndex((line) => line.includes('\0') || !isUtf8(Buffer.from(line, 'latin1')));
+  if (wrong === -1) return bytes.toString('utf8');
+  throw new Error(`line ${wrong + 1} is not UTF-8; save the file in that encoding`);
+}
 
 /**
  * Reads a `.properties` file of `key=user` lines (S37): comments, escapes and continued lines as Java has them. A key is what

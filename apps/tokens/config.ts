@@ -1,10 +1,13 @@
 import { createHash } from 'node:crypto';
 import { scope } from '@tokenlog/contracts/message.js';
 import { listVariable, portVariable, readConfig, serviceVariables } from '@tokenlog/platform/config.js';
+import { type DatabasePart, withRolesOf } from '@tokenlog/platform/database.js';
 import { type LogSettings, logSettings } from '@tokenlog/platform/logging.js';
+import { asGiven, withoutLineEnds } from '@tokenlog/platform/variables.js';
 import { z } from 'zod';
 import { assertConsistent } from './consistent-settings.js';
 import { thresholdsVariable } from './expiry-thresholds.js';
+import { TOKENS_DATABASE } from './migrations.js';
 import { type Policy, policyOf, policyVariables } from './policy.js';
 import { type NamedServer, serversVariable } from './servers-variable.js';
 
@@ -21,7 +24,10 @@ export interface Pepper {
 /** What the token service runs with. */
 export interface Config {
   readonly port: number;
+  /** Unset: every address. */
+  readonly bindAddress: string | undefined;
   readonly databaseUrl: string;
+  readonly databasePart: DatabasePart;
   readonly natsUrl: string;
   readonly serverName: string;
   readonly trustedProxies: number;
@@ -44,6 +50,10 @@ export interface Config {
 }
 
 const pepper = z.string().min(16, 'must be at least 16 characters');
+/** A pepper that itself has a comma must not be taken for two in silence. */
+const retiredPeppers = listVariable.pipe(
+  z.array(z.string().min(16, 'each is at least 16 characters; one that has a comma stands in a JSON list: ["a,b"]')),
+);
 
 /**
  * Reads the environment.
@@ -56,7 +66,7 @@ export function readTokensConfig(env: NodeJS.ProcessEnv = process.env): Config {
       ...policyVariables,
       TOKENS_PORT: portVariable(3002),
       TOKEN_PEPPER: pepper,
-      TOKEN_PEPPERS_RETIRED: listVariable.pipe(z.array(pepper)).default([]),
+      TOKEN_PEPPERS_RETIRED: retiredPeppers.default([]),
       TOKEN_PEPPERS_MISSING: z.enum(['stop', 'accept']).default('stop'),
       ACCESS_KEYS_FILE: z.string().optional(),
       ACCESS_KEYS_SCOPES: listVariable.pipe(z.array(scope)).default(['rest']),
@@ -72,13 +82,15 @@ export function readTokensConfig(env: NodeJS.ProcessEnv = process.env): Config {
   return {
     port: variables.TOKENS_PORT,
     databaseUrl: variables.DATABASE_URL,
+    databasePart: withRolesOf(TOKENS_DATABASE, variables.DATABASE_ROLE_PREFIX),
+    bindAddress: variables.BIND_ADDRESS,
     natsUrl: variables.NATS_URL,
     serverName: variables.SERVER_NAME,
     trustedProxies: variables.TRUSTED_PROXIES,
     log: logSettings(variables),
     policy,
     policySet: new Set(Object.keys(policyVariables).filter((name) => env[name])),
-    peppers: [pepperOf(variables.TOKEN_PEPPER), ...variables.TOKEN_PEPPERS_RETIRED.map(pepperOf)],
+    peppers: peppersOf(variables.TOKEN_PEPPER, variables.TOKEN_PEPPERS_RETIRED, env),
     acceptMissingPeppers: variables.TOKEN_PEPPERS_MISSING === 'accept',
     sessionLifetimeHours: variables.SESSION_LIFETIME_HOURS,
     expiryWarningDays: variables.EXPIRY_WARNING_DAYS,
@@ -86,6 +98,20 @@ export function readTokensConfig(env: NodeJS.ProcessEnv = process.env): Config {
     accessKeysFile: variables.ACCESS_KEYS_FILE ?? null,
     accessKeyScopes: variables.ACCESS_KEYS_SCOPES,
   };
+}
+
+/**
+ * The keys, each once. Line ends around a key are none of it, yet earlier versions took them for a part: whatever was given
+ * with some is accepted with them too, and so is a retired text with commas that is one key and no list.
+ */
+function peppersOf(current: string, retired: readonly string[], env: NodeJS.ProcessEnv): [Pepper, ...Pepper[]] {
+  const asCurrent = asGiven(env, 'TOKEN_PEPPER') ?? current;
+  const asRetired = asGiven(env, 'TOKEN_PEPPERS_RETIRED') ?? '';
+  const whole =
+    asRetired === '' || asRetired.trimStart().startsWith('[') ? [] : [asRetired, withoutLineEnds(asRetired)];
+  const others = [asCurrent, ...retired.flatMap((key) => [key, `${key}\n`]), ...whole];
+  const [first, ...rest] = [...new Set([current, ...others])].map(pepperOf);
+  return [first as Pepper, ...rest];
 }
 
 function pepperOf(key: string): Pepper {

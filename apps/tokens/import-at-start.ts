@@ -1,9 +1,8 @@
 import { readFile } from 'node:fs/promises';
 import { Inject, Injectable, Logger } from '@nestjs/common';
 import { CommandBus } from '@nestjs/cqrs';
-import { textOfBytes } from '@tokenlog/contracts/credential.js';
 import { ConfigError } from '@tokenlog/platform/config.js';
-import { type RefusedLine, readAccessKeys } from './access-keys-file.js';
+import { type RefusedLine, readAccessKeys, textOfAccessKeys } from './access-keys-file.js';
 import { CONFIG, type Config } from './config.js';
 import { IdentityConsumer } from './identity-consumer.js';
 import { ImportAccessKeys, type ImportReport } from './import-access-keys.js';
@@ -26,9 +25,11 @@ export class ImportAtStart {
   async start(): Promise<void> {
     const path = this.config.accessKeysFile;
     if (!path) return;
-    const text = await readFile(path).then(textOfBytes, (error: Error) => {
-      throw new ConfigError(`ACCESS_KEYS_FILE is wrong: ${error.message}`);
-    });
+    const text = await readFile(path)
+      .then(textOfAccessKeys)
+      .catch((error: Error) => {
+        throw new ConfigError(`ACCESS_KEYS_FILE is wrong: ${error.message}`);
+      });
     void this.import(text).catch((error: Error) => this.logger.error(`not imported: ${error.message}`));
   }
 

@@ -2,13 +2,13 @@ import { randomUUID } from 'node:crypto';
 import { setTimeout as delay } from 'node:timers/promises';
 import { Inject, Injectable, Logger, type OnApplicationShutdown, type OnModuleInit } from '@nestjs/common';
 import { PEPPER_UNKNOWN } from '@tokenlog/contracts/tokens/verify.js';
-import { boundedPool } from '@tokenlog/platform/bounded-client.js';
+import { bounded } from '@tokenlog/platform/bounded-client.js';
 import { ConfigError } from '@tokenlog/platform/config.js';
+import { databaseConnection } from '@tokenlog/platform/database-url.js';
 import { Problem } from '@tokenlog/platform/problem.js';
 import { Pool } from 'pg';
 import { CONFIG, type Config, type Pepper } from './config.js';
 import { countLiveSecrets, type LiveCount } from './live-secrets.js';
-import { TOKENS_DATABASE } from './migrations.js';
 import { readHolders, renewHolder } from './pepper-holders.js';
 
 /** How often a service says in the database that it runs, and hears of the others. In ms. */
@@ -41,12 +41,11 @@ export class Peppers implements OnModuleInit, OnApplicationShutdown {
   constructor(@Inject(CONFIG) private readonly config: Config) {
     this.all = config.peppers;
     this.ids = config.peppers.map(({ id }) => id);
+    const { role, schema, applicationName } = config.databasePart;
     this.pool = new Pool({
-      ...boundedPool,
-      connectionString: config.databaseUrl,
+      ...bounded(databaseConnection(config.databaseUrl, { role, search_path: schema })),
       max: 1,
-      application_name: TOKENS_DATABASE.applicationName,
-      options: `-c role=${TOKENS_DATABASE.role} -c search_path=${TOKENS_DATABASE.schema}`,
+      application_name: applicationName,
     });
     this.pool.on('error', (error) => this.logger.warn(`idle connection lost: ${error.message}`));
   }

@@ -1,5 +1,8 @@
 import { pathToFileURL } from 'node:url';
 import { type RebuildReport, rebuild } from '@tokenlog/event-store/rebuild.js';
+import { databaseVariables, readConfig } from '@tokenlog/platform/config.js';
+import { type DatabasePart, withRolesOf } from '@tokenlog/platform/database.js';
+import { databaseConnection } from '@tokenlog/platform/database-url.js';
 import { Pool } from 'pg';
 import { expiryTable } from './expiry-table.js';
 import { TOKENS_DATABASE } from './migrations.js';
@@ -17,15 +20,15 @@ export async function rebuildProjection(
   databaseUrl: string,
   name: string,
   progress?: (events: number) => void,
+  { schema, role }: DatabasePart = TOKENS_DATABASE,
 ): Promise<RebuildReport> {
   const projection = projections.find((each) => each.name === name);
   if (!projection) {
     const names = projections.map((each) => each.name).join(', ');
     throw new Error(`There is no projection ${JSON.stringify(name)}; there are: ${names}.`);
   }
-  const owner = new Pool({ connectionString: databaseUrl, max: 2 });
+  const owner = new Pool({ ...databaseConnection(databaseUrl), max: 2 });
   try {
-    const { schema, role } = TOKENS_DATABASE;
     return await rebuild(owner, schema, role, projection, progress);
   } finally {
     await owner.end();
@@ -34,9 +37,10 @@ export async function rebuildProjection(
 
 if (import.meta.url === pathToFileURL(process.argv[1] ?? '').href) {
   try {
-    const report = await rebuildProjection(process.env.DATABASE_URL ?? '', process.argv[2] ?? '', (events) =>
-      process.stderr.write(`${events} events read\n`),
-    );
+    const { DATABASE_URL, DATABASE_ROLE_PREFIX } = readConfig(databaseVariables);
+    const progress = (events: number) => process.stderr.write(`${events} events read\n`);
+    const part = withRolesOf(TOKENS_DATABASE, DATABASE_ROLE_PREFIX);
+    const report = await rebuildProjection(DATABASE_URL, process.argv[2] ?? '', progress, part);
     process.stdout.write(
       `Rebuilt from ${report.events} events. Rows that differed: ${JSON.stringify(report.differences)}\n`,
     );

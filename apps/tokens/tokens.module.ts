@@ -48,7 +48,6 @@ import { ImportAtStart } from './import-at-start.js';
 import { InternalRequestsController } from './internal-requests.controller.js';
 import { IntrospectController } from './introspect.controller.js';
 import { ListTokensHandler } from './list-tokens.js';
-import { TOKENS_DATABASE } from './migrations.js';
 import { OAuthRevokeController } from './oauth-revoke.controller.js';
 import { OwnTokensController } from './own-tokens.controller.js';
 import { Peppers } from './peppers.js';
@@ -132,7 +131,7 @@ export class TokensModule implements OnApplicationBootstrap, BeforeApplicationSh
       module: TokensModule,
       imports: [
         CqrsModule.forRoot(),
-        DatabaseModule.forRoot(config.databaseUrl, TOKENS_DATABASE),
+        DatabaseModule.forRoot(config.databaseUrl, config.databasePart),
         NatsModule.forRoot(config.natsUrl, 'tokens'),
         AuthModule.forRootAsync({
           inject: [NATS, Verifier],
@@ -224,8 +223,10 @@ export function tokensService(config: Config): ServiceDefinition {
     description: 'Issues access tokens, verifies them, and keeps the log of their whole life.',
     module: TokensModule.with(config),
     port: config.port,
+    bindAddress: config.bindAddress,
     natsUrl: config.natsUrl,
     databaseUrl: config.databaseUrl,
+    databaseRole: config.databasePart.role,
     trustedProxies: config.trustedProxies,
     log: config.log,
     start: async (app) => {

@@ -6,7 +6,7 @@ const HASH_BYTES = 32;
  * Settings of the connections that verify. The statement is planned once, and the plan is kept: made while the tables are
  * small, it must not read them whole when they have grown.
  */
-export const VERIFIER_SETTINGS = '-c plan_cache_mode=force_generic_plan -c enable_seqscan=off';
+export const VERIFIER_SETTINGS = { plan_cache_mode: 'force_generic_plan', enable_seqscan: 'off' };
 
 /**
  * One statement verifies a whole batch: look up, decide, append the uses, move the counts, return. It takes the snapshot

@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { ClientProxyFactory, Transport } from '@nestjs/microservices';
 import { formatCredential, generateSecret, parseCredential, proofOf } from '@tokenlog/contracts/credential.js';
 import { refusalReason } from '@tokenlog/contracts/tokens/verify.js';
+import { databaseConnection } from '@tokenlog/platform/database-url.js';
 import { natsOptions } from '@tokenlog/platform/nats.js';
 import { Client } from 'pg';
 import { firstValueFrom } from 'rxjs';
@@ -397,8 +398,7 @@ describe('verification', () => {
     const empty = await testDatabase();
     await migrate(empty.url);
     const client = new Client({
-      connectionString: empty.url,
-      options: `-c search_path=${TOKENS_DATABASE.schema} ${VERIFIER_SETTINGS}`,
+      ...databaseConnection(empty.url, { search_path: TOKENS_DATABASE.schema, ...VERIFIER_SETTINGS }),
     });
     await client.connect();
     await client.query('VACUUM ANALYZE');

@@ -8,14 +8,14 @@ import {
   type VerifyRequest,
 } from '@tokenlog/contracts/tokens/verify.js';
 import { EventStore } from '@tokenlog/event-store/event-store.js';
-import { answering, boundedPool, timeLeft } from '@tokenlog/platform/bounded-client.js';
+import { answering, bounded, timeLeft } from '@tokenlog/platform/bounded-client.js';
 import { DatabaseClock } from '@tokenlog/platform/clock.js';
+import { databaseConnection } from '@tokenlog/platform/database-url.js';
 import { Problem, unavailable } from '@tokenlog/platform/problem.js';
 import { type Cause, causeOf, databaseAway, noteRefused } from '@tokenlog/platform/unavailable.js';
 import { Pool } from 'pg';
 import { CONFIG, type Config } from './config.js';
 import { LatestDecision } from './latest-decision.js';
-import { TOKENS_DATABASE } from './migrations.js';
 import { Peppers } from './peppers.js';
 import { keyedHash } from './secrets.js';
 import { StaticKeys } from './static-keys.js';
@@ -31,7 +31,7 @@ const MAX_UNDER_WAY = 2;
 const STALL_MS = 1_000;
 const LATE = 'late';
 /** How often PostgreSQL looks whether a statement that takes long still has a client, in ms. */
-const CONNECTION_CHECK_MS = 200;
+const CONNECTION_CHECK = { client_connection_check_interval: '200' };
 /** A version is a 32-bit integer; a stream of uses that comes near starts another. */
 const MAX_VERSION = 2_000_000_000;
 const RETRIED = new Set(['40001', '40P01']);
@@ -62,16 +62,14 @@ export class Verifier implements OnApplicationBootstrap, OnApplicationShutdown {
     private readonly peppers: Peppers,
   ) {
     this.uses = new UseStream(clock.now());
+    const { role, schema } = config.databasePart;
+    const session = { role, search_path: schema, ...VERIFIER_SETTINGS, ...CONNECTION_CHECK };
     this.pool = new Pool({
-      ...boundedPool,
-      connectionString: config.databaseUrl,
-      max: MAX_UNDER_WAY,
       application_name: 'tokenlog-verifier',
+      ...bounded(databaseConnection(config.databaseUrl, session)),
       // What waits for a lock is not committed when nobody hears of it any more.
       statement_timeout: ANSWER_MS,
-      options:
-        `-c role=${TOKENS_DATABASE.role} -c search_path=${TOKENS_DATABASE.schema} ${VERIFIER_SETTINGS} ` +
-        `-c client_connection_check_interval=${CONNECTION_CHECK_MS}`,
+      max: MAX_UNDER_WAY,
     });
     this.pool.on('error', (error) => this.logger.warn(`idle connection lost: ${error.message}`));
   }

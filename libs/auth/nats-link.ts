@@ -1,6 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { type ConnectionOptions, connect, type NatsConnection } from '@nats-io/transport-node';
 import { Logger, type OnApplicationShutdown, type OnModuleInit } from '@nestjs/common';
+import { parseNatsUrl } from '@tokenlog/contracts/nats-url.js';
 import type { ResolvedAuthOptions } from './auth-options.js';
 
 const RETRY_MS = 500;
@@ -83,12 +84,8 @@ export class NatsLink implements OnModuleInit, OnApplicationShutdown {
 }
 
 function connectionOptions(urls: string, { service, natsUser }: ResolvedAuthOptions): ConnectionOptions {
-  const servers = urls.split(',').map((url) => new URL(url));
-  const { username, password } = servers[0] as URL;
   return {
-    servers: servers.map(({ host }) => host),
-    ...(servers.some(({ protocol }) => protocol === 'tls:') && { tls: {} }),
-    ...(username && { user: decodeURIComponent(username), pass: decodeURIComponent(password) }),
+    ...parseNatsUrl(urls),
     name: `${service} (guard)`,
     inboxPrefix: `_INBOX_${natsUser}`,
     timeout: FIRST_ANSWER_MS,

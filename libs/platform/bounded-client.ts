@@ -1,5 +1,6 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
 import pg from 'pg';
+import type { DatabaseConnection } from './database-url.js';
 
 /** How long a request waits for one statement: whoever asked was promised an answer within two seconds. In ms. */
 const STATEMENT_MS = 1_800;
@@ -107,3 +108,13 @@ export const boundedPool = {
   keepAlive: true,
   keepAliveInitialDelayMillis: KEEP_ALIVE_AFTER_MS,
 } as const;
+
+/** A connection with these limits; a shorter wait for it that its URL asks for stays. */
+export function bounded(connection: DatabaseConnection) {
+  const { connectionTimeoutMillis = CONNECTION_MS } = connection;
+  return {
+    ...boundedPool,
+    ...connection,
+    connectionTimeoutMillis: Math.min(connectionTimeoutMillis, CONNECTION_MS),
+  };
+}

@@ -1,31 +1,78 @@
+import { accessSync, constants } from 'node:fs';
+import { parseNatsUrl } from '@tokenlog/contracts/nats-url.js';
 import { z } from 'zod';
+import { ConfigError } from './config-error.js';
+import { databaseConnection } from './database-url.js';
 import { logVariables } from './logging.js';
+import { type Environment, givenBy } from './variables.js';
 
-/** One or more environment variables are missing or wrong; the message has one line for each, naming it. */
-export class ConfigError extends Error {
-  override name = 'ConfigError';
-}
+export { ConfigError };
 
 const port = z.coerce.number().int().min(0).max(65535);
 
 /** A TCP port from the environment. */
 export const portVariable = (fallback: number) => port.default(fallback);
 
-/** A comma-separated list from the environment. */
-export const listVariable = z.string().transform((text) =>
-  text
-    .split(',')
-    .map((item) => item.trim())
-    .filter((item) => item !== ''),
-);
+/**
+ * A list from the environment: values with commas or line ends between them, blanks around them gone; or, for values that have
+ * such characters, texts in a JSON list.
+ */
+export const listVariable = z.string().transform((text, context) => {
+  if (!text.trimStart().startsWith('[')) {
+    return text
+      .split(/[,\r\n]/)
+      .map((item) => item.trim())
+      .filter((item) => item !== '');
+  }
+  const list = z.array(z.string().min(1)).safeParse(parseJson(text));
+  if (list.success) return list.data;
+  context.addIssue({
+    code: 'custom',
+    message: 'a value that begins with [ is a JSON list of texts: ["one", "another"]',
+  });
+  return z.NEVER;
+});
 
 /** `true` or `false` from the environment. */
 export const booleanVariable = z.enum(['true', 'false']).transform((word) => word === 'true');
 
+/** Which parts of a URL can be done is known to who does them. */
+const checkedBy = (check: (url: string) => unknown) =>
+  z.string().superRefine((url, context) => {
+    try {
+      check(url);
+    } catch (error) {
+      const message = (error as Error).message.replace(/^DATABASE_URL is wrong: /, '');
+      context.addIssue({ code: 'custom', message });
+    }
+  });
+
+/** Names of a deployment's own for the roles of its databases. */
+export const databaseVariables = {
+  DATABASE_URL: checkedBy((url) => databaseConnection(url)),
+  /** Roles are a whole cluster's: two deployments in one want names of their own. */
+  DATABASE_ROLE_PREFIX: z
+    .string()
+    .regex(/^[a-z_][a-z0-9_]{0,39}$/, '1 to 40 of a-z 0-9 _ beginning with a letter')
+    .default('tokenlog'),
+};
+
+/** The NATS servers, with the credentials in the URL. */
+export const natsVariable = checkedBy((url) => {
+  const { caFile, certFile, keyFile } = parseNatsUrl(url).tls ?? {};
+  for (const path of [caFile, certFile, keyFile]) if (path) accessSync(path, constants.R_OK);
+});
+
+/** The address that HTTP is listened on; unset: every one. */
+export const bindAddressVariable = z
+  .union([z.ipv4(), z.ipv6(), z.literal('localhost')], { error: 'an IP address, or localhost' })
+  .optional();
+
 /** What every service needs. */
 export const serviceVariables = {
-  DATABASE_URL: z.url({ protocol: /^postgres(ql)?$/ }),
-  NATS_URL: z.string().regex(/^(nats|tls|ws|wss):\/\//, 'must begin with nats:// or tls://'),
+  ...databaseVariables,
+  NATS_URL: natsVariable,
+  BIND_ADDRESS: bindAddressVariable,
   SERVER_NAME: z.string().min(1).max(128).default('default'),
   /** Express' `trust proxy`: how many proxies stand in front, so that the caller's address is right in history. */
   TRUSTED_PROXIES: z.coerce.number().int().min(0).max(16).default(0),
@@ -33,16 +80,31 @@ export const serviceVariables = {
 };
 
 /**
- * Reads variables by a schema. An empty value counts as unset.
+ * Reads variables by a schema. An empty value counts as unset; line ends around a value are none of it; `NAME_FILE` names a file
+ * that has the value of `NAME`.
  * @throws ConfigError naming each variable that is missing or wrong
  */
-export function readConfig<Shape extends z.ZodRawShape>(shape: Shape, env: NodeJS.ProcessEnv = process.env) {
-  const given = Object.fromEntries(Object.entries(env).filter(([, value]) => value !== ''));
-  const result = z.object(shape).safeParse(given);
-  if (result.success) return result.data;
-  const lines = result.error.issues.map((issue) => {
+export function readConfig<Shape extends z.ZodRawShape>(shape: Shape, env: Environment = process.env) {
+  const given = givenBy(env, Object.keys(shape));
+  const result = z.object(shape).safeParse(given.values);
+  if (result.success && given.wrong.length === 0) return result.data;
+  const lines = (result.error?.issues ?? []).map((issue) => {
     const name = String(issue.path[0]);
-    return given[name] === undefined ? `${name} is not set: ${issue.message}` : `${name} is wrong: ${issue.message}`;
+    const from = given.files.get(name) ? ` (in ${name}_FILE)` : '';
+    return given.values[name] === undefined
+      ? `${name} is not set: ${issue.message}`
+      : `${name}${from} is wrong: ${issue.message}`;
   });
-  throw new ConfigError(lines.join('\n'));
+  // What cannot be read is not said to be unset as well.
+  const unread = given.wrong.map(({ name }) => name);
+  const others = lines.filter((line) => !unread.some((name) => line.startsWith(`${name} is not set`)));
+  throw new ConfigError([...given.wrong.map(({ line }) => line), ...others].join('\n'));
+}
+
+function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
 }

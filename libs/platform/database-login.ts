@@ -1,6 +1,7 @@
 import { createHash, createHmac, pbkdf2Sync, randomBytes } from 'node:crypto';
 import pg from 'pg';
 import type { DatabasePart } from './database.js';
+import { databaseConnection } from './database-url.js';
 
 const ITERATIONS = 4096;
 
@@ -16,7 +17,7 @@ export async function ensureLogin(
   part: DatabasePart,
   login: { readonly name: string; readonly password: string },
 ): Promise<string> {
-  const client = new pg.Client(url);
+  const client = new pg.Client(databaseConnection(url));
   const name = client.escapeIdentifier(login.name);
   const limits = 'LOGIN NOSUPERUSER NOCREATEDB NOCREATEROLE NOREPLICATION NOBYPASSRLS INHERIT';
   await client.connect();

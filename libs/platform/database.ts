@@ -1,11 +1,12 @@
 import { Migration, Migrator } from '@mikro-orm/migrations';
 import type { EntityManager } from '@mikro-orm/postgresql';
 import { defineConfig, MikroORM, type Options } from '@mikro-orm/postgresql';
-import { createRole } from '@tokenlog/event-store/log.sql.js';
 import type { Sql } from '@tokenlog/event-store/sql.js';
 import { CompiledQuery } from 'kysely';
 import type { Pool } from 'pg';
-import { boundedPool } from './bounded-client.js';
+import { bounded } from './bounded-client.js';
+import { checkGrants, ensureRole, ensureSchema, explained } from './database-owner.js';
+import { databaseConnection } from './database-url.js';
 import { ParameterDriver } from './parameter-driver.js';
 
 /** A service's part of the database: a schema of its own, used by a role that has no more than its grants. */
@@ -14,6 +15,14 @@ export interface DatabasePart {
   readonly role: string;
   /** What PostgreSQL calls the connections of its service; default: `tokenlog-` and the schema. */
   readonly applicationName?: string;
+  /** The role's name in the statements of the migrations, where it is another one here. */
+  readonly writtenAs?: string;
+}
+
+/** The part with a role of one's own name, `<prefix>_<schema>`: for deployments that share a cluster, where roles are of all. */
+export function withRolesOf(part: DatabasePart, prefix: string): DatabasePart {
+  const { schema, writtenAs = part.role } = part;
+  return { ...part, role: `${prefix}_${schema}`, writtenAs };
 }
 
 /**
@@ -21,17 +30,14 @@ export interface DatabasePart {
  * wait has a limit.
  */
 export function databaseOptions(url: string, part: DatabasePart, entities: Options['entities'] = []): Options {
+  const connection = databaseConnection(url, { role: part.role, search_path: part.schema });
   return defineConfig({
     driver: ParameterDriver,
-    clientUrl: url,
+    dbName: connection.database,
     entities,
     discovery: { warnWhenNoEntities: false },
     pool: { min: 0, max: 10 },
-    driverOptions: {
-      ...boundedPool,
-      options: `-c role=${part.role} -c search_path=${part.schema}`,
-      application_name: part.applicationName ?? `tokenlog-${part.schema}`,
-    },
+    driverOptions: { application_name: part.applicationName ?? `tokenlog-${part.schema}`, ...bounded(connection) },
     ensureDatabase: false,
   });
 }
@@ -43,7 +49,9 @@ export interface MigrationStep {
 }
 
 /**
+/**
  * Brings a part of the database up to date, as its owner, and then does `atEachRun`. Runs one at a time, however many try.
+ * @throws ConfigError that says what to run, where the owner may not make what is missing
  * @throws Error when the server is older than PostgreSQL 18, or the database not in UTF-8
  */
 export async function migrateDatabase(
@@ -52,19 +60,21 @@ export async function migrateDatabase(
   steps: readonly MigrationStep[],
   atEachRun: readonly string[] = [],
 ): Promise<void> {
+  const connection = databaseConnection(url, { search_path: part.schema });
   const orm = await MikroORM.init(
     defineConfig({
-      clientUrl: url,
+      dbName: connection.database,
       entities: [],
       discovery: { warnWhenNoEntities: false },
       extensions: [Migrator],
-      driverOptions: { options: `-c search_path=${part.schema}`, application_name: 'tokenlog-migrations' },
+      driverOptions: { application_name: 'tokenlog-migrations', ...connection },
+      ensureDatabase: false,
       migrations: {
         // With its schema: else it is looked for in `public`, and made again at each run.
         tableName: `${part.schema}.migrations`,
         snapshot: false,
         silent: true,
-        migrationsList: steps.map(({ name, statements }) => ({ name, class: migrationOf(statements) })),
+        migrationsList: steps.map(({ name, statements }) => ({ name, class: migrationOf(statements, part) })),
       },
     } as Options),
   );
@@ -82,12 +92,15 @@ export async function migrateDatabase(
           `DATABASE_URL: the database is in ${rows[0].encoding}; make one with ENCODING 'UTF8' TEMPLATE template0`,
         );
       }
-      await lock.query(createRole(part.role));
-      await lock.query(`GRANT ${part.role} TO CURRENT_USER`);
-      await lock.query(`CREATE SCHEMA IF NOT EXISTS ${part.schema}`);
+      await ensureRole(lock, part);
+      await ensureSchema(lock, part.schema);
+      await ensureSchema(lock, 'tokenlog');
       for (const statement of deploymentTable(part.role)) await lock.query(statement);
       await orm.migrator.up();
       for (const statement of atEachRun) await lock.query(statement);
+      await checkGrants(lock, part);
+    } catch (error) {
+      throw explained(error);
     } finally {
       // Ending the connection gives the lock back.
       lock.release(true);
@@ -100,7 +113,6 @@ export async function migrateDatabase(
 /** Which Tokenlog a database is of: an id that is made once, whichever service's part is made first. */
 function deploymentTable(role: string): string[] {
   return [
-    'CREATE SCHEMA IF NOT EXISTS tokenlog',
     `CREATE TABLE IF NOT EXISTS tokenlog.deployment (
       id uuid PRIMARY KEY DEFAULT uuidv7(),
       made_at timestamptz(3) NOT NULL DEFAULT now()
@@ -132,10 +144,11 @@ export function sqlOf(em: EntityManager): Sql {
   };
 }
 
-function migrationOf(statements: readonly string[]) {
+function migrationOf(statements: readonly string[], { role, writtenAs = role }: DatabasePart) {
+  const written = new RegExp(`\\b${writtenAs}\\b`, 'g');
   return class extends Migration {
     override async up(): Promise<void> {
-      for (const statement of statements) this.addSql(statement);
+      for (const statement of statements) this.addSql(statement.replace(written, role));
     }
   };
 }

@@ -1,6 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { type ConnectionOptions, connect, errors, type NatsConnection } from '@nats-io/transport-node';
 import { Logger } from '@nestjs/common';
+import { parseNatsUrl } from '@tokenlog/contracts/nats-url.js';
 import { inTime } from './in-time.js';
 
 /** The users of `deploy/nats-server.conf`: each kind of client has its own, with its own permissions. */
@@ -13,14 +14,12 @@ const PING_MS = 5_000;
 export const NATS = Symbol('NATS');
 
 /**
- * Connection options for a kind of client. Credentials stand in the URL; inboxes are the user's own, which is all that
+ * Connection options for a kind of client. Servers, credentials and TLS stand in the URL (`parseNatsUrl`); inboxes are the user's own, which is all that
  * its permissions let it subscribe to.
  */
 export function natsOptions(url: string, user: NatsUser, name: string): ConnectionOptions {
-  const { username, password, host, protocol } = new URL(url);
   return {
-    servers: `${protocol}//${host}`,
-    ...(username && { user: decodeURIComponent(username), pass: decodeURIComponent(password) }),
+    ...parseNatsUrl(url),
     name,
     inboxPrefix: `_INBOX_${user}`,
     maxReconnectAttempts: -1,
@@ -40,14 +39,18 @@ export function natsOptions(url: string, user: NatsUser, name: string): Connecti
  * @throws Error with one clear line when the first connection fails
  */
 export async function connectNats(url: string, user: NatsUser, name: string): Promise<NatsConnection> {
-  const { host } = new URL(url);
   try {
     const connection = await connect(natsOptions(url, user, name));
     void watch(connection);
     return connection;
   } catch (error) {
-    throw new Error(`NATS_URL: cannot connect to NATS at ${host} as ${user}: ${(error as Error).message}`);
+    throw new Error(cannotConnect(url, user, error as Error));
   }
+}
+
+/** What is said of a first connection that fails: where to, as whom, why. */
+export function cannotConnect(url: string, user: string, { message }: Error): string {
+  return `NATS_URL: cannot connect to NATS at ${parseNatsUrl(url).servers.join(', ')} as ${user}: ${message}`;
 }
 
 /** How long what is on its way may take at the end. */

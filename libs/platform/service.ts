@@ -4,8 +4,10 @@ import { NestFactory } from '@nestjs/core';
 import type { NestExpressApplication } from '@nestjs/platform-express';
 import { DocumentBuilder, SwaggerModule } from '@nestjs/swagger';
 import { readAddress } from '@tokenlog/contracts/address.js';
+import { parseNatsUrl } from '@tokenlog/contracts/nats-url.js';
 import type { NextFunction, Request, Response } from 'express';
 import { patiently } from './bounded-client.js';
+import { databaseConnection } from './database-url.js';
 import { BoundedExpressAdapter } from './http-server.js';
 import { type LogSettings, ServiceLogger } from './logging.js';
 import { NatsRequestServer } from './nats-transport.js';
@@ -22,9 +24,13 @@ export interface ServiceDefinition {
   readonly description: string;
   readonly module: DynamicModule;
   readonly port: number;
+  /** Where it listens; unset: on every address. */
+  readonly bindAddress?: string;
   readonly natsUrl: string;
   /** Waited for at the start, where it is told; the line at the start has it without its password. */
   readonly databaseUrl?: string;
+  /** What the service becomes there. */
+  readonly databaseRole?: string;
   readonly trustedProxies: number;
   readonly log?: LogSettings;
   /** Starts what the service does by itself, once everything it stands on is there. */
@@ -111,8 +117,11 @@ export async function createService(
 export async function runService(service: ServiceDefinition, { began }: Start): Promise<Program> {
   await waitForServers(service);
   const app = await createService(service, (created) => began(programOf(service.name, created)));
-  await app.listen(service.port);
-  const uses = [service.databaseUrl && `database ${placeOf(service.databaseUrl)}`, `NATS ${placeOf(service.natsUrl)}`];
+  await listen(app, service);
+  const uses = [
+    service.databaseUrl && `database ${placeOfDatabase(service.databaseUrl)}`,
+    `NATS ${placeOfNats(service.natsUrl)}`,
+  ];
   await sayStarted(service.name, app, uses);
   return programOf(service.name, app);
 }
@@ -137,13 +146,18 @@ export function programOf(name: string, app: INestApplication): Program {
   };
 }
 
-/** A URL's host and path, without what is secret in it. A list of servers is told as one. */
-export function placeOf(urls: string): string {
-  return urls
-    .split(',')
-    .map((url) => {
-      const { host, pathname } = new URL(url);
-      return pathname.length > 1 ? `${host}${pathname}` : host;
-    })
-    .join(' and ');
+/** Listens on the one address that is given, or on all. */
+export async function listen(app: INestApplication, { port, bindAddress }: { port: number; bindAddress?: string }) {
+  await (bindAddress ? app.listen(port, bindAddress) : app.listen(port));
+}
+
+/** A database's host and name, without what is secret in its URL. */
+function placeOfDatabase(url: string): string {
+  const { host, port, database } = databaseConnection(url);
+  return `${host.includes(':') ? `[${host}]` : host}:${port}/${database}`;
+}
+
+/** The servers of a URL, without what is secret in it. */
+export function placeOfNats(url: string): string {
+  return parseNatsUrl(url).servers.join(' and ');
 }

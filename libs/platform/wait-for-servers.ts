@@ -3,11 +3,15 @@ import { connect, errors } from '@nats-io/transport-node';
 import { ConsoleLogger } from '@nestjs/common';
 import pg from 'pg';
 import { ConfigError } from './config.js';
-import { type NatsUser, natsOptions } from './nats.js';
+import { databaseConnection } from './database-url.js';
+import { cannotConnect, type NatsUser, natsOptions } from './nats.js';
+import { isTlsMisfit } from './tls-misfit.js';
 
 /** What a service stands on, and as whom it comes. */
 export interface Servers {
   readonly databaseUrl?: string;
+  /** What the service becomes there. */
+  readonly databaseRole?: string;
   readonly natsUrl: string;
   readonly name: NatsUser;
 }
@@ -17,14 +21,16 @@ const LONGEST_WAIT_MS = 5_000;
 const ANSWER_MS = 3_000;
 /** PostgreSQL's classes of errors that say: not now. Connections, resources, and a server that stops or starts. */
 const NOT_NOW = /^(08|53|57P)/;
+/** What it says where a session may not become its role: there is none, or it is another's. */
+const ROLE_REFUSED = new Set(['22023', '42501']);
 
 /**
  * Waits until PostgreSQL and NATS answer: a service that is started before them, or while one of them has no connection to
  * give, comes up by itself when they do. Says once what it waits for.
  * @throws ConfigError where an answer says that the settings are wrong: waiting would not help
  */
-export async function waitForServers({ databaseUrl, natsUrl, name }: Servers): Promise<void> {
-  if (databaseUrl) await waitFor('DATABASE_URL: PostgreSQL', () => askDatabase(databaseUrl));
+export async function waitForServers({ databaseUrl, databaseRole, natsUrl, name }: Servers): Promise<void> {
+  if (databaseUrl) await waitFor('DATABASE_URL: PostgreSQL', () => askDatabase(databaseUrl, databaseRole));
   await waitFor('NATS_URL: NATS', () => askNats(natsUrl, name));
 }
 
@@ -47,8 +53,9 @@ async function waitFor(what: string, ask: () => Promise<void>): Promise<void> {
   }
 }
 
-async function askDatabase(url: string): Promise<void> {
-  const client = new pg.Client({ connectionString: url, connectionTimeoutMillis: ANSWER_MS, query_timeout: ANSWER_MS });
+async function askDatabase(url: string, role?: string): Promise<void> {
+  const connection = databaseConnection(url, role ? { role } : {});
+  const client = new pg.Client({ connectionTimeoutMillis: ANSWER_MS, ...connection, query_timeout: ANSWER_MS });
   client.on('error', () => undefined);
   try {
     await client.connect();
@@ -56,8 +63,12 @@ async function askDatabase(url: string): Promise<void> {
   } catch (error) {
     const { code = '', message } = error as Error & { code?: string };
     // An SQLSTATE has five characters; the system's own codes are longer, and tell of a server that is away.
-    const isAnswer = /^[0-9A-Z]{5}$/.test(code) && !NOT_NOW.test(code);
-    throw isAnswer ? new ConfigError(`DATABASE_URL: ${message}`) : new Error(message || code);
+    const isAnswer = (/^[0-9A-Z]{5}$/.test(code) && !NOT_NOW.test(code)) || isTlsMisfit(error);
+    const cure =
+      role && ROLE_REFUSED.has(code)
+        ? `. The role ${role} is made by the migrations, and granted to whom the URL names`
+        : '';
+    throw isAnswer ? new ConfigError(`DATABASE_URL: ${message}${cure}`) : new Error(message || code);
   } finally {
     // Not waited for: a server that stands still does not say goodbye.
     void client.end().catch(() => undefined);
@@ -68,9 +79,8 @@ async function askNats(url: string, name: NatsUser): Promise<void> {
   try {
     await (await connect({ ...natsOptions(url, name, `${name}-start`), timeout: ANSWER_MS })).close();
   } catch (error) {
-    const { message } = error as Error;
-    if (error instanceof errors.AuthorizationError) {
-      throw new ConfigError(`NATS_URL: cannot connect to NATS at ${new URL(url).host} as ${name}: ${message}`);
+    if (error instanceof errors.AuthorizationError || isTlsMisfit(error)) {
+      throw new ConfigError(cannotConnect(url, name, error));
     }
     throw error;
   }
