@@ -48,7 +48,7 @@ describe('keys of the stored hashes', () => {
     const { rows } = await service.store.pool.query('SELECT pepper FROM secrets WHERE owner = $1', [owner]);
     return rows.map(({ pepper }) => pepper);
   };
-  const unknownPepper = { error: { code: 'pepper-unknown', detail: expect.any(String) } };
+  const unknownPepper = { error: { code: 'pepper-unknown', detail: expect.any(String), retryAfterSeconds: 5 } };
 
   it('a live secret under a key that is missing is a 503 at every door, and never unknown; and works again with the key', async () => {
     const { secret } = await issue();
