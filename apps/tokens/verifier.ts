@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { Inject, Injectable, Logger, type OnApplicationBootstrap, type OnApplicationShutdown } from '@nestjs/common';
+import { Inject, Injectable, Logger, type OnApplicationShutdown } from '@nestjs/common';
 import { type Proof, prove } from '@tokenlog/contracts/credential.js';
 import {
   PEPPER_UNKNOWN,
@@ -15,7 +15,6 @@ import { Problem, unavailable } from '@tokenlog/platform/problem.js';
 import { type Cause, causeOf, databaseAway, noteRefused } from '@tokenlog/platform/unavailable.js';
 import { Pool } from 'pg';
 import { CONFIG, type Config } from './config.js';
-import { LatestDecision } from './latest-decision.js';
 import { Peppers } from './peppers.js';
 import { keyedHash } from './secrets.js';
 import { StaticKeys } from './static-keys.js';
@@ -42,7 +41,7 @@ const NO_PARTITION = '23514';
  * it. Batching waits for the database, never for a timer: a single verification on an idle service goes at once.
  */
 @Injectable()
-export class Verifier implements OnApplicationBootstrap, OnApplicationShutdown {
+export class Verifier implements OnApplicationShutdown {
   private readonly logger = new Logger(Verifier.name);
   /** A pool of its own: no list or report keeps a verification waiting. Each of its statements is planned once. */
   readonly pool: Pool;
@@ -52,7 +51,6 @@ export class Verifier implements OnApplicationBootstrap, OnApplicationShutdown {
   private uses: UseStream;
   /** When a batch came back last. */
   private answeredAt = Number.NEGATIVE_INFINITY;
-  private readonly latest = new LatestDecision();
 
   constructor(
     @Inject(CONFIG) private readonly config: Config,
@@ -102,11 +100,6 @@ export class Verifier implements OnApplicationBootstrap, OnApplicationShutdown {
     const answer = this.queue.add(proven, request, this.clock.now().toISOString(), timeLeft());
     this.schedule();
     return answer;
-  }
-
-  /** So that the first question need not ask for it. */
-  async onApplicationBootstrap(): Promise<void> {
-    await this.askTime();
   }
 
   async onApplicationShutdown(): Promise<void> {
@@ -170,7 +163,7 @@ export class Verifier implements OnApplicationBootstrap, OnApplicationShutdown {
     await this.rehash(batch, rows);
   }
 
-  /** What is not late by the clock here was decided by an estimate from before the database's clock was set. */
+  /** What is not late by the monotonic clock was decided by what was known of the database's before that was set. */
   private async decideLate(batch: Question[]): Promise<void> {
     const now = performance.now();
     const isLate = batch.some(({ decideBy }) => decideBy <= now);
@@ -184,17 +177,10 @@ export class Verifier implements OnApplicationBootstrap, OnApplicationShutdown {
   }
 
   private async verifyBatch(batch: Question[]): Promise<DecidedRow[]> {
-    if (!this.latest.isKnown) await this.askTime();
-    const decideBy = this.latest.by(Math.min(...batch.map(({ decideBy }) => decideBy)));
+    const decideBy = this.clock.earliest(Math.min(...batch.map(({ decideBy }) => decideBy)));
     const rows = await this.decidedRows(batch, decideBy);
-    if (rows.some(({ reason }) => reason === LATE)) this.latest.forget();
-    if (rows[0]) this.latest.hear(rows[0].checkedAt);
+    if (rows.some(({ reason }) => reason === LATE)) await this.clock.measure();
     return rows;
-  }
-
-  private async askTime(): Promise<void> {
-    const { rows } = await this.pool.query<{ now: Date }>('SELECT clock_timestamp() AS now');
-    if (rows[0]) this.latest.hear(rows[0].now);
   }
 
   private decidedRows(batch: Question[], decideBy: Date): Promise<DecidedRow[]> {

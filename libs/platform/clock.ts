@@ -65,6 +65,12 @@ export class DatabaseClock implements BeforeApplicationShutdown {
     return Math.round(performance.now() + (least + most) / 2);
   }
 
+  /** A moment of `performance.now()` by the database's clock, and as early as that may be. */
+  earliest(moment: number): Date {
+    const { least, at } = this.bounds;
+    return new Date(Math.floor(moment + least - Math.max(0, performance.now() - at) * RATE));
+  }
+
   /** A new UUIDv7 (RFC 9562): its time is this clock's, and each is greater than the one before. */
   newId(): string {
     const msecs = Math.max(this.nowMs(), this.last.msecs);
