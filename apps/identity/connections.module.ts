@@ -54,7 +54,7 @@ export class ConnectionsModule implements OnApplicationBootstrap, OnApplicationS
         {
           provide: DatabaseClock,
           inject: [EventStore],
-          useFactory: ({ pool }: EventStore) => DatabaseClock.start(pool),
+          useFactory: ({ pool }: EventStore) => DatabaseClock.read(pool),
         },
         {
           provide: Presence,

@@ -1,4 +1,4 @@
-import { type BeforeApplicationShutdown, Logger } from '@nestjs/common';
+import { type BeforeApplicationShutdown, Logger, type OnModuleInit } from '@nestjs/common';
 import type { Sql } from '@tokenlog/event-store/sql.js';
 import { v7 } from 'uuid';
 import { observedGauge } from './observed-gauge.js';
@@ -22,7 +22,7 @@ const offsets = observedGauge({
  * within half a round trip, so that no statement needs another one for it, and whoever sets this machine's clock moves
  * nothing. While the database is away it goes on.
  */
-export class DatabaseClock implements BeforeApplicationShutdown {
+export class DatabaseClock implements OnModuleInit, BeforeApplicationShutdown {
   private readonly logger = new Logger('Clock');
   /** Between what and what the database's time is, less the monotonic clock's; as of `at` on that. In ms. */
   private bounds = { least: Number.NEGATIVE_INFINITY, most: Number.POSITIVE_INFINITY, at: 0 };
@@ -33,20 +33,18 @@ export class DatabaseClock implements BeforeApplicationShutdown {
 
   private constructor(private readonly sql: Sql) {}
 
-  /** A clock that has been set, and is held against the database's from now on. */
-  static async start(sql: Sql): Promise<DatabaseClock> {
-    const clock = await DatabaseClock.read(sql);
-    clock.stopObserving = offsets.observe(() => [{ value: clock.offsetMs / 1000 }]);
-    // Where the database is away everything else says so.
-    clock.timer = setInterval(() => void clock.measure().catch(() => undefined), EVERY_MS).unref();
-    return clock;
-  }
-
-  /** A clock that is set once, for what is soon over. */
+  /** A clock that has been set. In an application it is held against the database's from then on. */
   static async read(sql: Sql): Promise<DatabaseClock> {
     const clock = new DatabaseClock(sql);
     await clock.measure();
     return clock;
+  }
+
+  /** Not before the application is made: of one that cannot be made, nothing would stop it. */
+  onModuleInit(): void {
+    this.stopObserving = offsets.observe(() => [{ value: this.offsetMs / 1000 }]);
+    // Where the database is away everything else says so.
+    this.timer = setInterval(() => void this.measure().catch(() => undefined), EVERY_MS).unref();
   }
 
   beforeApplicationShutdown(): void {

@@ -19,7 +19,7 @@ export class DatabaseModule implements OnApplicationShutdown {
       providers: [
         { provide: MikroORM, useFactory: () => MikroORM.init(databaseOptions(url, part, entities)) },
         { provide: POOL, inject: [MikroORM], useFactory: poolOf },
-        { provide: DatabaseClock, inject: [POOL], useFactory: (pool: Pool) => DatabaseClock.start(pool) },
+        { provide: DatabaseClock, inject: [POOL], useFactory: (pool: Pool) => DatabaseClock.read(pool) },
       ],
       exports: [MikroORM, POOL, DatabaseClock],
     };
