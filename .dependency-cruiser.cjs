@@ -7,7 +7,7 @@ module.exports = {
       comment: 'Whoever reads a message needs its schema and nothing else.',
       severity: 'error',
       from: { path: '^libs/contracts/', pathNot: '\\.spec\\.ts$' },
-      to: { pathNot: '^libs/contracts/|node_modules/(zod|uuid)/|^(node:)?(crypto|zlib)$' },
+      to: { pathNot: '^libs/contracts/|node_modules/(zod|uuid)/|^(node:)?(crypto|net|tls|zlib)$' },
     },
     {
       name: 'event-store-knows-no-domain',

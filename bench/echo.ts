@@ -3,8 +3,8 @@ import { startChild } from './child.js';
 import type { Stage } from './stage.js';
 import { type Provable, verifyRequest } from './verify-request.js';
 
-/** Below this the server lets the clients' user ask, and the token service's user answer. */
-const SUBJECTS = 'tokens.guard.bench';
+/** Below this the server lets identity's user, as which the clients ask, ask, and the token service's answer. */
+const SUBJECTS = 'internal.tokens.bench';
 
 /** A contender that runs a process of its own. */
 export interface Echo extends Contender {

@@ -119,7 +119,7 @@ async function seedUsers(client: pg.Client, count: number): Promise<Owner[]> {
       version: 1,
       facts: { ...facts, username, disabled: false, mustChangePassword: false },
     };
-    await takeOverFacts(client, change);
+    await takeOverFacts(client, [change]);
   }
   await client.query('COMMIT');
   return owners;

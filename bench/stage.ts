@@ -73,7 +73,7 @@ export class Stage {
       if (Object.keys(settings).length > 0) await configure(system, settings);
       await observer.connect();
       await observer.query(`SET search_path = ${TOKENS_DATABASE.schema}`);
-      load = await Load.start(natsUrls.guard);
+      load = await Load.start(natsUrls.identity);
       const stage = new Stage(system, seeded, load, observer, pepper);
       await stage.settle(SETTLE_SEED_MS);
       return stage;

@@ -1,6 +1,7 @@
 import { spawn } from 'node:child_process';
 import { chmod, mkdir, readFile, stat, writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
+import { connect } from '@nats-io/transport-node';
 import { root } from '../tools/paths.js';
 import { choosePort } from '../tools/ports.js';
 import { type System, startSystem } from '../tools/system.js';
@@ -198,6 +199,24 @@ describe('tokenlog on the command line, as a process, against a whole system', (
     expect(ids).toMatchObject({ stdout: expect.stringMatching(/^([0-9a-f-]{36}\n){3}$/), stderr: '' });
   });
 
+  it('finds a user by account name in any case, also where the name has the form of an id, or by id', async () => {
+    const name = '5F0C4F0E-6d55-4c0b-8a76-0a5b2f6d7e11';
+    const created = await expectDone(run(['admin', 'users', 'create', name, '--id-only'], admin));
+    const id = created.stdout.trim();
+    for (const reference of [name, name.toLowerCase(), id, `id:${id}`, `name:${name}`]) {
+      expect((await json(run(['admin', 'users', 'show', reference, '--json'], admin))).username).toBe(name);
+    }
+    await expectDone(run(['admin', 'users', 'create', id], admin));
+    expect(await run(['admin', 'users', 'delete', id, '--yes'], admin)).toMatchObject({
+      stderr: expect.stringContaining('ambiguous-user'),
+    });
+    for (const reference of [`id:${id}`, `name:${id}`]) {
+      await expectDone(run(['admin', 'users', 'delete', reference, '--yes'], admin));
+    }
+    const { stdout } = await expectDone(run(['admin', 'tokens', 'list', '--user', 'ADA'], admin));
+    expect(stdout).toContain('ada');
+  });
+
   it('S10 S30 S31 S42 lets an admin manage users and their tokens', async () => {
     await expectDone(run(['admin', 'users', 'create', 'robot', '--kind', 'application'], admin));
     const create = [
@@ -282,6 +301,77 @@ describe('tokenlog on the command line, as a process, against a whole system', (
     const headers = { authorization: `Bearer ${credential.credential}` };
     expect((await fetch(`${system.identity.url}/me`, { headers })).status).toBe(401);
     expect((await run(['whoami'], config)).code).toBe(3);
+  });
+
+  describe('guards', () => {
+    const guards = (...args: string[]) =>
+      run(['guards', ...args], admin, '', { DATA_DIR: dirname(system.guardEnvFile) });
+    const credentialOf = async (name: string) => {
+      const file = join(dirname(system.guardEnvFile), 'guards', `${name}.env`);
+      expect((await stat(file)).mode & 0o777).toBe(0o600);
+      return new URL(/^NATS_URL=(.+)$/m.exec(await readFile(file, 'utf8'))?.[1] ?? '');
+    };
+    const connectAs = ({ host, username, password }: URL) =>
+      connect({
+        servers: host,
+        user: username,
+        pass: password,
+        inboxPrefix: `_INBOX_${username}`,
+        maxReconnectAttempts: 0,
+      });
+
+    it('get NATS users of their own while nats-server runs, which are held to their names, and lose them again', async () => {
+      const { stdout, stderr } = await expectDone(guards('add', 'reports'));
+      expect(stdout).toContain('reports.env');
+      expect(stderr).toContain('without a stop');
+      const url = await credentialOf('reports');
+      expect([url.username, stdout + stderr]).toEqual(['guard-reports', expect.not.stringContaining(url.password)]);
+      const nats = await connectAs(url);
+      expect((await nats.request('tokens.verify.reports', '{"credential":"x"}')).json()).toMatchObject({
+        active: false,
+      });
+      await expect(nats.request('tokens.verify.other', '{}')).rejects.toThrow(/[Pp]ermissions/);
+
+      await expectDone(guards('add', 'other'));
+      const listed = (await json(guards('list', '--json'))).items;
+      expect(listed.map(({ name, user, shared }: Record<string, unknown>) => [name, user, shared])).toEqual([
+        [null, 'guard', true],
+        ['reports', 'guard-reports', false],
+        ['other', 'guard-other', false],
+      ]);
+      expect((await expectDone(guards('list'))).stdout).toMatch(/guard +shared by all that have none of their own/);
+      expect((await guards('add', 'reports')).code).toBe(6);
+
+      const ended = nats.closed();
+      await expectDone(guards('remove', 'reports'));
+      await ended;
+      await expect(connectAs(url)).rejects.toThrow(/[Aa]uthorization/);
+      await (await connectAs(await credentialOf('other'))).close();
+      expect((await guards('remove', 'reports')).code).toBe(5);
+    });
+
+    it('are added to the configuration of a nats-server that somebody else runs', async () => {
+      const folder = await testFolder('nats-configuration');
+      const file = join(folder, 'nats-guards.conf');
+      const out = join(folder, 'reports.env');
+      const args = ['--config', file, '--nats-url', 'nats://nats.example.org:4222', '--out', out];
+      const { stderr } = await expectDone(guards('add', 'reports', ...args));
+      expect(stderr).toContain('nats-server --signal reload');
+      expect(await readFile(out, 'utf8')).toMatch(/^NATS_URL=nats:\/\/guard-reports:\w+@nats\.example\.org:4222\n$/);
+      const text = await readFile(file, 'utf8');
+      expect(text).toContain('include "nats-server.conf"');
+      expect((await stat(file)).mode & 0o777).toBe(0o600);
+      await writeFile(file, 'port: 4222\n');
+      expect(await guards('add', 'more', '--config', file)).toMatchObject({ code: 2 });
+      expect(await readFile(file, 'utf8')).toBe('port: 4222\n');
+    });
+
+    it.each(['', '-x', 'Reports', 'a.b', 'a*', '>', 'a b', 'next', 'tokens', 'x'.repeat(32)])(
+      'are not called %j',
+      async (name) => {
+        expect(await guards('add', '--', name)).toMatchObject({ code: 2, stdout: '' });
+      },
+    );
   });
 
   describe('fails with the exit code that scripts rely on', () => {

@@ -81,7 +81,7 @@ describe('the servers of npm start', () => {
       await whole.register('taken');
       expectProblem(await whole.identity('POST', '/users', { as: whole.admin, json }), 409, 'username-taken');
       const log = await readFile(join(whole.system.logDir, 'postgres.log'), 'utf8');
-      expect(log).toContain('users_username');
+      expect(log).toContain('users_folded_username');
       for (const entered of ['argon2', 'somebody@', 'taken', 'STATEMENT', 'DETAIL']) expect(log).not.toContain(entered);
     },
     MINUTES,

@@ -1,11 +1,14 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { readFile } from 'node:fs/promises';
 import { Agent, request } from 'node:http';
+import { constants } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { RequestError } from '@nats-io/transport-node';
 import { connectNats } from '@tokenlog/platform/nats.js';
 import { root } from '../tools/paths.js';
+import { eventually } from './support/eventually.js';
 import { type Issued, PASSWORD, WholeSystem } from './support/whole-system.js';
 
 const CLIENTS = 8;
@@ -128,6 +131,7 @@ describe('a service that is told to stop while it starts', () => {
       DATABASE_URL: databaseUrl,
       NATS_URL: natsUrls[user[service as keyof typeof user]],
       TOKEN_PEPPER: 'another pepper, of nobody',
+      TOKEN_PEPPERS_MISSING: 'accept',
       IDENTITY_PORT: '0',
       TOKENS_PORT: '0',
       EXAMPLE_PORT: '0',
@@ -136,12 +140,14 @@ describe('a service that is told to stop while it starts', () => {
   };
 
   it.each(services)('%s: it ends at once, with 0 and without an error', async (service) => {
-    for (const after of [250, 500, 1000, 1500]) {
+    for (const after of [0, 250, 750, 1250]) {
       const child = launch(service);
       let errors = '';
       child.stderr?.on('data', (chunk) => (errors += chunk));
       child.stdout?.resume();
       const closed = once(child, 'close');
+      // Before that, Node itself starts.
+      await eventually(async () => expect(await heedsSignals(child.pid as number)).toBe(true));
       await delay(after);
       child.kill('SIGTERM');
       const [code, signal] = await closed;
@@ -149,3 +155,10 @@ describe('a service that is told to stop while it starts', () => {
     }
   });
 });
+
+/** Whether a program listens to signals, as Linux says: to SIGHUP last, and Node itself does not to that. */
+async function heedsSignals(pid: number): Promise<boolean> {
+  const status = await readFile(`/proc/${pid}/status`, 'utf8');
+  const caught = BigInt(`0x${/^SigCgt:\s*([0-9a-f]+)$/m.exec(status)?.[1] ?? '0'}`);
+  return ((caught >> BigInt(constants.signals.SIGHUP - 1)) & 1n) === 1n;
+}

@@ -1,4 +1,4 @@
-import { readFile, stat } from 'node:fs/promises';
+import { readFile, stat, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { eventually } from './support/eventually.js';
@@ -63,10 +63,8 @@ test('the first start prints the admin’s password, the second does not, and th
   expect(await stop(first)).toBe(0);
   expect(processesOf(env.DATA_DIR ?? '')).toEqual([]);
 
-  const begun = performance.now();
   const second = start(env);
   const output = await untilItRuns(second);
-  expect(performance.now() - begun).toBeLessThan(10_000);
   expect(output).not.toMatch(/first admin|shown this once/);
   expect(output).not.toContain(password);
   expect(await logIn(second, password)).toBe(200);
@@ -166,7 +164,35 @@ describe('one line, exit code 1, nothing left running:', () => {
     ['NATS_SERVER_BIN', '/nowhere/nats-server'],
     ['DATABASE_URL', 'postgres://nobody:x@127.0.0.1:1/nothing'],
     ['NATS_URL', 'nats://127.0.0.1:1'],
+    ['BIND_ADDRESS', '192.0.2.1'],
+    ['BIND_ADDRESS', 'everywhere'],
+    ['DATABASE_ROLE_PREFIX', 'No Name'],
+    ['ADMIN_PASSWORD_FILE', '/nowhere/password'],
+    ['TOKEN_PEPPERS_RETIRED', 'a pepper, with a comma in it'],
   ])('%s=%s', async (variable, value) => {
     expect(await refused({ ...(await newEnvironment()), [variable]: value })).toContain(variable);
+  });
+
+  test('DATA_DIR that is a file, or lies in one, or where nothing can be made', async () => {
+    const folder = await testFolder('file');
+    await writeFile(join(folder, 'file'), '');
+    for (const DATA_DIR of [join(folder, 'file'), join(folder, 'file', 'data'), '/proc/data']) {
+      expect(await refused({ ...(await freePorts()), DATA_DIR })).toMatch(
+        /^DATA_DIR: .* set DATA_DIR to another folder\.\n$/,
+      );
+    }
+  });
+
+  test.each([
+    ['postgres.port', ''],
+    ['postgres.port', '99999'],
+    ['nats.port', '5432 5433'],
+  ])('%s that holds %j', async (name, text) => {
+    const env = await newEnvironment();
+    const first = start({ ...env });
+    await untilItRuns(first);
+    await stop(first);
+    await writeFile(join(env.DATA_DIR ?? '', name), text);
+    expect(await refused(env)).toMatch(/^DATA_DIR: .*\.port holds no port \(1 to 65535\)\. Remove it/);
   });
 });

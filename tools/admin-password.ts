@@ -8,8 +8,7 @@ import { setPasswordOf } from '../apps/identity/set-password-as-owner.js';
 import { identityPart } from '../apps/identity/user.entity.js';
 import { newPassword } from '../apps/identity/user-view.js';
 import { takeDataDir } from './data-dir.js';
-import { embeddedUrl, startPostgres } from './embedded-postgres.js';
-import { isFree, readPort } from './ports.js';
+import { embeddedUrl, runningPort, startPostgres } from './embedded-postgres.js';
 import { readSecrets } from './secrets.js';
 import { DATABASE } from './servers.js';
 
@@ -42,16 +41,15 @@ async function withEmbedded<Result>(work: (url: string) => Promise<Result>): Pro
   const folder = realpathSync(given);
   const secrets = await readSecrets(folder);
   if (!secrets) throw new Error(`DATA_DIR: ${folder} has no secrets.json, which opens its database.`);
-  const port = await readPort(join(folder, 'postgres.port'));
-  const running = port !== undefined && !(await isFree(port, '127.0.0.1'));
-  if (running) return work(embeddedUrl(secrets.postgresPassword, port, DATABASE));
+  const running = await runningPort(join(folder, 'postgres'));
+  if (running !== undefined) return work(embeddedUrl(secrets.postgresPassword, running, DATABASE));
   const dataDir = await takeDataDir(folder);
   try {
     const postgres = await startPostgres({
       dataDir: join(folder, 'postgres'),
       password: secrets.postgresPassword,
       logFile: join(folder, 'logs', 'postgres.log'),
-      wantedPorts: port === undefined ? [] : [port],
+      wantedPorts: [],
       mayBegin: false,
     });
     try {

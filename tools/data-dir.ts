@@ -1,5 +1,15 @@
-import { linkSync, mkdirSync, readFileSync, realpathSync, renameSync, rmSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import {
+  existsSync,
+  linkSync,
+  mkdirSync,
+  readFileSync,
+  realpathSync,
+  renameSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
+import { dirname, join, resolve } from 'node:path';
 import { end, identify, isRunning, type ProcessIdentity } from './processes.js';
 
 /** A data folder that this process alone uses until it releases it. */
@@ -16,7 +26,7 @@ export type DataDir = {
  */
 export async function takeDataDir(folder: string): Promise<DataDir> {
   // Others may pass through: as root, PostgreSQL runs as another user.
-  mkdirSync(folder, { recursive: true, mode: 0o711 });
+  makeFolder(resolve(folder));
   const path = realpathSync(folder);
   const lock = join(path, 'start.lock');
   const noted = join(path, 'processes.json');
@@ -40,6 +50,20 @@ export async function takeDataDir(folder: string): Promise<DataDir> {
       rmSync(lock, { force: true });
     },
   };
+}
+
+/** Not Node's own way through all that is missing: where the system lets nobody make a folder, in /proc for one, it never ends. */
+function makeFolder(folder: string): void {
+  try {
+    mkdirSync(folder, { mode: 0o711 });
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    if (code === 'EEXIST' && statSync(folder).isDirectory()) return;
+    const parent = dirname(folder);
+    if (code !== 'ENOENT' || existsSync(parent)) throw error;
+    makeFolder(parent);
+    mkdirSync(folder, { mode: 0o711 });
+  }
 }
 
 function takeLock(lock: string, self: ProcessIdentity, path: string): void {

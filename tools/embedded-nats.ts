@@ -49,7 +49,7 @@ export type Nats = {
 const READY_MS = 20_000;
 
 /**
- * Starts nats-server with JetStream on the loopback address, by deploy/nats-server.conf, ending what a killed start left
+ * Starts nats-server with JetStream on the loopback address, by its configuration, ending what a killed start left
  * running on the same folder.
  * @throws Error with the last lines of the server's log when it does not start
  */
@@ -114,6 +114,14 @@ export async function startNats(options: NatsOptions): Promise<Nats> {
 /** The variables that deploy/nats-server.conf reads. */
 export function natsEnvironment(passwords: Record<NatsUser, string>): Record<string, string> {
   return Object.fromEntries(natsUsers.map((user) => [`NATS_${user.toUpperCase()}_PASSWORD`, passwords[user]]));
+}
+
+/** The nats-server that runs on a folder of JetStream takes up its configuration anew. @returns false where none runs */
+export async function reloadNats(dataDir: string): Promise<boolean> {
+  if (!existsSync(dataDir)) return false;
+  const running = processesIn(await realpath(dataDir), 'nats-server');
+  for (const { pid } of running) process.kill(pid, 'SIGHUP');
+  return running.length > 0;
 }
 
 async function removePortFiles(dataDir: string): Promise<void> {

@@ -138,6 +138,15 @@ export function embeddedUrl(password: string, port: number, database: string): s
   return `postgres://${USER}:${password}@127.0.0.1:${port}/${database}`;
 }
 
+/** The port of the server that runs on a cluster's folder, by its lock file; undefined where none does. */
+export async function runningPort(dataDir: string): Promise<number | undefined> {
+  const text = await readFile(join(dataDir, 'postmaster.pid'), 'utf8').catch(() => '');
+  const [pid, , , port] = text.split('\n');
+  const isOurs =
+    process.platform !== 'linux' || processesIn(dataDir, 'postgres').some((each) => each.pid === Number(pid));
+  return isOurs && identify(Number(pid)) ? Number(port) : undefined;
+}
+
 type Binaries = { postgres: string; initdb: string };
 
 /**

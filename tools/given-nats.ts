@@ -1,18 +1,34 @@
 import { readFileSync } from 'node:fs';
-import { errors, type NatsConnection } from '@nats-io/transport-node';
+import { connect, errors, type NatsConnection } from '@nats-io/transport-node';
+import { invalidate } from '@tokenlog/contracts/guard/invalidate.js';
 import { parseNatsUrl } from '@tokenlog/contracts/nats-url.js';
 import { ConfigError, natsVariable, readConfig } from '@tokenlog/platform/config.js';
-import { closeNats, connectNats } from '@tokenlog/platform/nats.js';
+import { cannotConnect, closeNats, natsOptions } from '@tokenlog/platform/nats.js';
 import type { NatsUser } from './embedded-nats.js';
 
 /** A URL for each kind of client: with its own credentials, as deploy/nats-server.conf wants it. */
 export const natsVariables = ['NATS_URL', 'NATS_URL_IDENTITY', 'NATS_URL_TOKENS', 'NATS_URL_GUARD'] as const;
 
-/** Those who connect, each with the subjects that it must be let listen on. */
+/** Those who connect, each with a subject that it must be let listen on. */
 const CLIENTS = {
-  identity: { variable: 'NATS_URL_IDENTITY', password: 'NATS_IDENTITY_PASSWORD', usesJetStream: true },
-  tokens: { variable: 'NATS_URL_TOKENS', password: 'NATS_TOKENS_PASSWORD', usesJetStream: true },
-  guard: { variable: 'NATS_URL_GUARD', password: 'NATS_GUARD_PASSWORD', usesJetStream: false },
+  identity: {
+    variable: 'NATS_URL_IDENTITY',
+    password: 'NATS_IDENTITY_PASSWORD',
+    listens: 'internal.identity.start',
+    usesJetStream: true,
+  },
+  tokens: {
+    variable: 'NATS_URL_TOKENS',
+    password: 'NATS_TOKENS_PASSWORD',
+    listens: 'internal.tokens.start',
+    usesJetStream: true,
+  },
+  guard: {
+    variable: 'NATS_URL_GUARD',
+    password: 'NATS_GUARD_PASSWORD',
+    listens: invalidate.subject,
+    usesJetStream: false,
+  },
 } as const;
 type Client = keyof typeof CLIENTS;
 const clients = Object.keys(CLIENTS) as Client[];
@@ -90,13 +106,15 @@ export async function checkNats(urls: Record<NatsUser, string>): Promise<void> {
 }
 
 async function checkClient(client: Client, url: string, isShared: boolean): Promise<void> {
-  const { variable, usesJetStream } = CLIENTS[client];
-  const connection = await connectNats(url, client, `${client}-start`).catch((error: Error) => {
-    throw isShared ? error : new Error(error.message.replace('NATS_URL', variable));
-  });
+  const { variable, listens, usesJetStream } = CLIENTS[client];
   const name = isShared ? 'NATS_URL' : variable;
+  // Not the services' way, which logs what is refused: here it is told once, by who may change it.
+  const options = { ...natsOptions(url, client, `${client}-start`), reconnect: false };
+  const connection = await connect(options).catch((error: Error) => {
+    throw new Error(cannotConnect(url, client, error).replace('NATS_URL', name));
+  });
   try {
-    const refused = (await isRefused(connection, `internal.${client}.start`))
+    const refused = (await isRefused(connection, listens))
       ? 'listen to it'
       : usesJetStream && (await jetStreamOf(connection, name)) === 'refused'
         ? 'use JetStream for it'

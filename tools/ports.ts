@@ -42,5 +42,5 @@ export async function readPort(file: string): Promise<number | undefined> {
   if (text === undefined) return undefined;
   const port = /^\d{1,5}\s*$/.test(text) ? Number(text) : 0;
   if (port >= 1 && port <= 65_535) return port;
-  throw new Error(`${file} holds no port (1 to 65535). Remove it; the next start makes it again.`);
+  throw new Error(`DATA_DIR: ${file} holds no port (1 to 65535). Remove it; the next start makes it again.`);
 }

@@ -7,6 +7,7 @@ import { type Nats, type NatsUser, startNats } from './embedded-nats.js';
 import { type Postgres, startPostgres } from './embedded-postgres.js';
 import { checkDatabaseInUse } from './existing-data.js';
 import { givenNats } from './given-nats.js';
+import { BASE_CONFIGURATION, GUARDS_CONFIGURATION, readGuards, writeGuards } from './nats-guards.js';
 import { hasSpaceForJetStream } from './nats-watch.js';
 import { choosePort, isFree, readPort } from './ports.js';
 import { writePrivately } from './private-file.js';
@@ -16,6 +17,8 @@ import { type Part, Supervised } from './supervise.js';
 /** Not those that a PostgreSQL and a nats-server of the machine's own are looked for at. */
 const POSTGRES_PORT = 25_432;
 const NATS_PORT = 24_222;
+/** The files in a data folder that hold a port each. */
+export const REMEMBERED_PORTS = ['postgres.port', 'nats.port'];
 /** The embedded server's database. */
 export const DATABASE = 'tokenlog';
 
@@ -87,6 +90,9 @@ export async function useNats(context: Context, env: NodeJS.ProcessEnv): Promise
     output('The data of nats-server is missing: its streams are filled again from the logs.');
   }
   let port: number | undefined = await rememberedPort(dataDir.path, 'nats');
+  const configuration = join(dataDir.path, GUARDS_CONFIGURATION);
+  // Written anew: an older version's may lack what a guard needs today.
+  await writeGuards(configuration, await readGuards(configuration), BASE_CONFIGURATION);
   const supervised = new Supervised<Nats>({
     name: 'nats-server',
     output,
@@ -101,6 +107,7 @@ export async function useNats(context: Context, env: NodeJS.ProcessEnv): Promise
         jetstream,
         logFile: join(logDir, 'nats-server.log'),
         passwords: secrets.natsPasswords,
+        configuration,
         port,
         env,
         output,

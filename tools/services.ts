@@ -38,6 +38,9 @@ export async function choosePorts(
   env: NodeJS.ProcessEnv,
   address: string,
 ): Promise<Record<ServiceName, number>> {
+  if (!(await isFree(0, address))) {
+    throw new StartError(`BIND_ADDRESS is wrong: ${address} is no address of this machine that can be listened on.`);
+  }
   const ports: Partial<Record<ServiceName, number>> = {};
   const wrong: string[] = [];
   for (const name of serviceNames) {

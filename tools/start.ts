@@ -1,4 +1,5 @@
 import { relative } from 'node:path';
+import { urlOf } from './addresses.js';
 import type { ServiceName } from './services.js';
 import { StartError } from './start-error.js';
 import { type System, startSystem } from './system.js';
@@ -57,7 +58,7 @@ function exit(code: number, line?: string): void {
 }
 
 function summary({ firstAdmin, guardEnvFile, logDir, ...running }: System): string {
-  const address = (name: ServiceName) => running[name].url;
+  const address = (name: ServiceName) => urlOf(running.bindAddress, Number(new URL(running[name].url).port));
   const given = process.env.ADMIN_PASSWORD || process.env.ADMIN_PASSWORD_FILE;
   const password = firstAdmin && !given ? firstAdmin.password : '…';
   const here = (path: string) => {

@@ -5,6 +5,7 @@ import { addAuditCommand } from './audit-command.js';
 import { Cli } from './cli.js';
 import type { OpenCli } from './command.js';
 import { EXIT, EXIT_CODES_HELP, type ExitCode, Failure, localFailure } from './failure.js';
+import { addGuardCommands } from './guard-commands.js';
 import { addLoginCommands } from './login-commands.js';
 import { hasSecret } from './options.js';
 import { Output } from './output.js';
@@ -86,6 +87,7 @@ function program(): Command {
   addPasswordCommands(tokenlog, open);
   addTokenCommands(tokenlog, open);
   addSelfCommands(tokenlog, open);
+  addGuardCommands(tokenlog, open);
   const admin = tokenlog.command('admin').description('for users with the role admin');
   addAdminTokenCommands(admin, open);
   addUserCommands(admin, open);

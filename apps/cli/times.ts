@@ -1,3 +1,4 @@
+import { readInstant } from '@tokenlog/contracts/instant.js';
 import { counted } from './text.js';
 
 const SECOND = 1000;
@@ -8,7 +9,8 @@ const UNITS = { s: SECOND, m: MINUTE, h: HOUR, d: DAY, w: 7 * DAY } as const;
 
 const AMOUNT = /^(\d{1,6})(s|m|h|d|w|mo|y)$/;
 const DATE = /^\d{4}-\d{2}-\d{2}$/;
-const INSTANT = /^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}(:\d{2}(\.\d+)?)?(Z|[+-]\d{2}:\d{2})$/i;
+/** With seconds, or without. */
+const INSTANT = /^(\d{4}-\d{2}-\d{2}[T ]\d{2}:\d{2})(:\d{2}(?:\.\d+)?)?(Z|[+-]\d{2}:\d{2})$/i;
 
 /** A text that names no time; the message is for whoever typed it. */
 export class TimeError extends Error {
@@ -106,9 +108,9 @@ function shifted(now: Date, { count, unit }: Amount, direction: 1 | -1): Date {
 }
 
 function instantOf(iso: string, given: string): string {
-  const time = new Date(iso);
-  // 31 February would silently become a day of March.
-  const sameDay = !Number.isNaN(time.getTime()) && new Date(`${given.slice(0, 10)}T00:00:00Z`).getUTCDate();
-  if (sameDay !== Number(given.slice(8, 10))) throw new TimeError(`There is no such time as ${given}.`);
-  return time.toISOString();
+  const read = readInstant(
+    iso.replace(INSTANT, (_, minute, seconds = ':00', offset) => `${minute}${seconds}${offset}`),
+  );
+  if (read === null) throw new TimeError(`There is no such time as ${given}.`);
+  return read;
 }

@@ -4,6 +4,7 @@ import { AuthModule, TokenVerifier } from '@tokenlog/auth';
 import { HealthModule } from '@tokenlog/platform/health.js';
 import { logSettings } from '@tokenlog/platform/logging.js';
 import { MetricsModule } from '@tokenlog/platform/metrics.js';
+import { NotReady, type ReadinessChecks } from '@tokenlog/platform/readiness.js';
 import type { Program, Start } from '@tokenlog/platform/run.js';
 import { createHttpApplication, listen, placeOfNats, programOf, sayStarted } from '@tokenlog/platform/service.js';
 import type { ExampleConfig } from './config.js';
@@ -25,11 +26,15 @@ export class ExampleModule {
   }
 }
 
-function readiness(verifier: TokenVerifier) {
+function readiness(verifier: TokenVerifier): ReadinessChecks {
   return {
     nats: async () => {
-      if (!verifier.connected) throw new Error('not connected');
+      if (!verifier.connected) throw new NotReady('not connected');
     },
+    verification: () =>
+      verifier.check().catch((error: Error) => {
+        throw new NotReady(error.message);
+      }),
   };
 }
 

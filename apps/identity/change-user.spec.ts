@@ -29,6 +29,29 @@ describe('changing a user', () => {
     ]);
   });
 
+  it('takes a user as it was read, with more roles than one may give too, and names what cannot be changed', async () => {
+    const { id } = await identity.register('sent-back', { displayName: 'Ada', roles: ['operator'] });
+    const many = Array.from({ length: 300 }, (_, n) => `group-${n}`);
+    await identity.sql.query('UPDATE identity.users SET roles = $2 WHERE id = $1', [id, many]);
+    const { body: read } = await admin.get(`/users/${id}`).expect(200);
+    expect(read.roles).toEqual(many);
+    expect((await admin.patch(`/users/${id}`, read).expect(200)).body).toEqual(read);
+    expect((await admin.patch(`/users/${id}`, { ...read, lastLoginAt: null, phone: '1' }).expect(200)).body.phone).toBe(
+      '1',
+    );
+    for (const [field, value] of Object.entries({
+      username: 'other',
+      id: v7(),
+      kind: 'application',
+      hasPassword: false,
+    })) {
+      const { body } = await admin.patch(`/users/${id}`, { ...read, phone: '2', [field]: value }).expect(400);
+      expect(body).toMatchObject({ code: 'invalid-request', errors: [{ field, detail: 'cannot be changed here' }] });
+    }
+    await admin.patch(`/users/${id}`, { roles: [...many, 'one-more'] }).expect(400, /roles/);
+    expect((await admin.get(`/users/${id}`).expect(200)).body).toEqual({ ...read, phone: '1' });
+  });
+
   it('appends nothing when nothing changes', async () => {
     const { id } = await identity.register('bob', { roles: ['operator'] });
     await admin.patch(`/users/${id}`, { roles: ['operator'], disabled: false }).expect(200);

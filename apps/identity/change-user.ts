@@ -1,18 +1,24 @@
 import { isDeepStrictEqual } from 'node:util';
 import { Command, CommandHandler, type ICommandHandler } from '@nestjs/cqrs';
+import { role } from '@tokenlog/contracts/message.js';
 import type { Metadata } from '@tokenlog/event-store/event.js';
+import { invalidRequest } from '@tokenlog/platform/problem.js';
 import { z } from 'zod';
 import { keepOneAdmin } from './keep-one-admin.js';
 import { factsOf, recordUserEvent } from './record-user-event.js';
 import type { User } from './user.entity.js';
-import { contact, organization, roles } from './user-view.js';
+import { contact, organization, roles, userView } from './user-view.js';
 import { countOtherAdmins, lockAdmins, lockUser, Users } from './users.js';
 
-/** What an admin may change of a user; what is left out stays. */
-export const userChanges = z.strictObject({
-  ...z.object({ ...contact, organization, roles, disabled: z.boolean() }).partial().shape,
-});
-export type UserChanges = z.output<typeof userChanges>;
+/** What an admin may change of a user. */
+export const changeable = z.object({ ...contact, organization, roles: z.array(role), disabled: z.boolean() }).partial();
+export type UserChanges = z.output<typeof changeable>;
+/** As bodies have it: a user may be sent back as it was read. What is left out stays. */
+export const userChanges = z.strictObject({ ...userView.partial().shape, ...changeable.shape });
+export const CHANGEABLE = {
+  writable: ['displayName', 'email', 'phone', 'organization', 'roles', 'disabled'],
+  moving: ['lastLoginAt'],
+} as const;
 
 /**
  * Changes a user. Only what others may know of it, roles and whether it is disabled, makes an event.
@@ -38,11 +44,19 @@ export class ChangeUserHandler implements ICommandHandler<ChangeUser> {
       const user = await lockUser(em, userId);
       keepOneAdmin(user, { ...user, ...changes }, await countOtherAdmins(em, user));
       const before = factsOf(user);
-      em.assign(user, changes);
+      em.assign(user, { ...changes, ...(changes.roles && { roles: rolesFrom(changes.roles, user.roles) }) });
       const after = factsOf(user);
       if (isDeepStrictEqual(before, after)) return { user, eventId: null };
       const eventId = await recordUserEvent(em, user, { type: 'user-changed', data: { user: after } }, metadata);
       return { user, eventId };
     });
   }
+}
+
+/** Roles as they are wished for; those of before there was a bound may stay as they are. */
+function rolesFrom(wished: readonly string[], held: readonly string[]): string[] {
+  if (isDeepStrictEqual(wished, held)) return [...held];
+  const read = roles.safeParse(wished);
+  if (read.success) return read.data;
+  throw invalidRequest(read.error.issues.map(({ message }) => ({ field: 'roles', detail: message })));
 }

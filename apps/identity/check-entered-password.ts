@@ -2,6 +2,7 @@ import { Injectable } from '@nestjs/common';
 import { hasOwnForm } from '@tokenlog/contracts/credential.js';
 import { Problem } from '@tokenlog/platform/problem.js';
 import { LoginAddresses } from './login-addresses.js';
+import { countPasswordCheck } from './login-metrics.js';
 import { LoginThrottle } from './login-throttle.js';
 import { isPassword } from './passwords.js';
 import type { User } from './user.entity.js';
@@ -45,6 +46,16 @@ export class EnteredPassword {
     password: string,
     ip: string | null,
     otherwise: () => Promise<Found | null> = async () => null,
+  ): Promise<PasswordCheck | OtherwiseRight<Found>> {
+    return countPasswordCheck(this.decide(user, username, password, ip, otherwise));
+  }
+
+  private async decide<Found>(
+    user: User | null,
+    username: string,
+    password: string,
+    ip: string | null,
+    otherwise: () => Promise<Found | null>,
   ): Promise<PasswordCheck | OtherwiseRight<Found>> {
     const isKnown = ip !== null && (await this.addresses.knows(user?.id ?? null, ip));
     // A token that was mistyped or cut is no guess at the password, and must not close the account. Nor must it be a way to

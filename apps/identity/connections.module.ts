@@ -10,6 +10,7 @@ import {
 } from '@nestjs/common';
 import { EventStore } from '@tokenlog/event-store/event-store.js';
 import { Subscription } from '@tokenlog/event-store/subscription.js';
+import { DatabaseClock } from '@tokenlog/platform/clock.js';
 import { closeDatabase, databaseOptions, poolOf } from '@tokenlog/platform/database.js';
 import { Presence, readDeployment } from '@tokenlog/platform/deployment.js';
 import { closeNats, connectNats, NATS } from '@tokenlog/platform/nats.js';
@@ -51,6 +52,11 @@ export class ConnectionsModule implements OnApplicationBootstrap, OnApplicationS
           useFactory: async (orm: MikroORM) => new EventStore(await poolOf(orm)),
         },
         {
+          provide: DatabaseClock,
+          inject: [EventStore],
+          useFactory: ({ pool }: EventStore) => DatabaseClock.read(pool),
+        },
+        {
           provide: Presence,
           inject: [EventStore, NATS],
           useFactory: async ({ pool }: EventStore, nats: NatsConnection) =>
@@ -73,7 +79,7 @@ export class ConnectionsModule implements OnApplicationBootstrap, OnApplicationS
           useFactory: ({ pool }: EventStore) => new LoginAddresses(pool),
         },
       ],
-      exports: [MikroORM, NATS, EventStore, AppliedEvents, LoginAddresses, LoginThrottle],
+      exports: [MikroORM, NATS, EventStore, DatabaseClock, AppliedEvents, LoginAddresses, LoginThrottle],
     };
   }
 

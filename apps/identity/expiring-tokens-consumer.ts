@@ -3,13 +3,14 @@ import { Inject, Injectable, type OnApplicationBootstrap, type OnModuleDestroy }
 import { CommandBus } from '@nestjs/cqrs';
 import { TOKENS_STREAM } from '@tokenlog/contracts/tokens/token-events.js';
 import { type TokenExpiring, tokenExpiring } from '@tokenlog/contracts/tokens/token-expiring.js';
+import { DatabaseClock } from '@tokenlog/platform/clock.js';
 import { DurableConsumer } from '@tokenlog/platform/durable-consumer.js';
 import { NATS } from '@tokenlog/platform/nats.js';
 import { MAIL_SETTINGS, type MailSettings } from './mail-settings.js';
 import { MailUserWhenTokenExpires } from './mail-user-when-token-expires.js';
 
-/** Longer than the mail server may take for two mails: the one that is sent and the one that waits behind it. */
-const ACK_WAIT_MS = 180_000;
+/** A process that only stands still for a while must not have its mail sent a second time by another one. */
+const ACK_WAIT_MS = 30_000;
 const BACK_OFF_MS = [1000, 5000, 30_000, 120_000, 600_000];
 
 /** Has each warning of the token service mailed, where mail is configured. What comes while this is down waits in the stream. */
@@ -21,6 +22,7 @@ export class ExpiringTokensConsumer
   constructor(
     @Inject(NATS) nats: NatsConnection,
     commands: CommandBus,
+    clock: DatabaseClock,
     @Inject(MAIL_SETTINGS) private readonly settings: MailSettings | null,
   ) {
     super(nats, {
@@ -29,12 +31,11 @@ export class ExpiringTokensConsumer
       durable: 'identity-mail',
       subject: tokenExpiring.subject,
       schema: tokenExpiring.schema,
-      inOrder: false,
       // One after the other: an event that comes twice at once would be mailed twice.
       atOnce: 1,
       ackWaitMs: ACK_WAIT_MS,
       backOffMs: BACK_OFF_MS,
-      handle: (warning) => commands.execute(new MailUserWhenTokenExpires(warning, new Date())),
+      handle: (warning) => commands.execute(new MailUserWhenTokenExpires(warning, clock.now())),
     });
   }
 

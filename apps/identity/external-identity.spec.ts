@@ -30,11 +30,28 @@ describe('S17 a person in the provider’s claims', () => {
   it.each([
     [{ roles: 'admin, operator auditor' }, ['admin', 'auditor', 'operator']],
     [{ roles: ['Admin', 'ADMIN', ' admin', 'adm in', '', 7, null, { a: 1 }, 'x'.repeat(65)] }, []],
+    [{ roles: '[admin, operator]' }, ['admin', 'operator']],
+    [{ roles: '["admin","operator"]' }, ['admin', 'operator']],
+    [{ roles: 'admin;operator' }, ['admin', 'operator']],
     [{ roles: { admin: true } }, []],
     [{ roles: null }, []],
     [{}, []],
   ])('has the roles of %j that have a name in Tokenlog’s form', (claims, expected) => {
     expect(rolesIn(claims)).toEqual(expected);
+  });
+
+  it('has no more roles than a user may have, and among them those that mean something to Tokenlog', () => {
+    const groups = Array.from({ length: 1000 }, (_, n) => `a-group-${n}`);
+    const roles = rolesIn({ roles: [...groups, 'helpdesk', 'admin', 'auditor'] });
+    expect(roles).toHaveLength(256);
+    expect(roles).toEqual(expect.arrayContaining(['admin', 'auditor', 'helpdesk']));
+    expect(roles).toEqual([...roles].sort());
+    expect(rolesIn({ roles: groups.slice(0, 256) })).toHaveLength(256);
+  });
+
+  it('has a name that is a number as the provider writes it', () => {
+    expect(personOf({ sub: '42', preferred_username: 10042 }, settings).username).toBe('10042');
+    expect(personOf({ sub: '42', preferred_username: ['ada'] }, settings).username).toEqual(['ada']);
   });
 
   it('has its roles where the claim’s name leads: a name with dots itself, or claims inside of claims', () => {
@@ -52,7 +69,10 @@ describe('S17 a person in the provider’s claims', () => {
       email: 'ada@example.org',
     });
     expect(contactIn({ email: 'ada@example.org', email_verified: true })).toEqual({ email: 'ada@example.org' });
-    expect(contactIn({ email: 'ada@example.org', email_verified: false })).toEqual({});
+    expect(contactIn({ email: 'ada@example.org', email_verified: 'true' })).toEqual({ email: 'ada@example.org' });
+    for (const no of [false, 'false', 'False', '', '0', 0, 1, null, 'no', [], {}]) {
+      expect(contactIn({ email: 'ada@example.org', email_verified: no })).toEqual({});
+    }
     expect(contactIn({ name: 'x'.repeat(201), email: 'no address' })).toEqual({});
     expect(contactIn({ name: ['Ada'], email: 7 })).toEqual({});
   });

@@ -18,7 +18,8 @@ function written(cookie: ExternalLoginCookie, now?: number) {
 const requestWith = (value: string) => ({ headers: { cookie: `a=b; ${LOGIN_COOKIE}=${value}` } }) as Request;
 
 describe('the cookie of a started login', () => {
-  const cookie = new ExternalLoginCookie(settings);
+  const clock = { nowMs: Date.now };
+  const cookie = new ExternalLoginCookie(settings, clock);
 
   it('is for the login’s own address, and over TLS where that is', () => {
     const { name, options } = written(cookie);
@@ -29,8 +30,8 @@ describe('the cookie of a started login', () => {
 
   it('gives back what was put in, in any instance with the same client secret and in no other', () => {
     const { value = '' } = written(cookie);
-    expect(new ExternalLoginCookie(settings).read(requestWith(value))).toMatchObject(login);
-    expect(new ExternalLoginCookie({ ...settings, clientSecret: 'other' }).read(requestWith(value))).toBeNull();
+    expect(new ExternalLoginCookie(settings, clock).read(requestWith(value))).toMatchObject(login);
+    expect(new ExternalLoginCookie({ ...settings, clientSecret: 'other' }, clock).read(requestWith(value))).toBeNull();
   });
 
   it('shows nothing of it, and never looks the same twice', () => {

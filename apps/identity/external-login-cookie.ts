@@ -1,4 +1,5 @@
 import { createCipheriv, createDecipheriv, hkdfSync, randomBytes } from 'node:crypto';
+import type { DatabaseClock } from '@tokenlog/platform/clock.js';
 import { parseCookie } from 'cookie';
 import type { Request, Response } from 'express';
 import { z } from 'zod';
@@ -31,7 +32,11 @@ export class ExternalLoginCookie {
   private readonly key: Buffer;
   private readonly attributes;
 
-  constructor({ clientSecret, redirectUrl }: Pick<ExternalLoginSettings, 'clientSecret' | 'redirectUrl'>) {
+  /** @param clock all instances share: one may write what another reads */
+  constructor(
+    { clientSecret, redirectUrl }: Pick<ExternalLoginSettings, 'clientSecret' | 'redirectUrl'>,
+    private readonly clock: Pick<DatabaseClock, 'nowMs'>,
+  ) {
     this.key = Buffer.from(hkdfSync('sha256', clientSecret, '', 'tokenlog external login cookie', 32));
     this.attributes = {
       httpOnly: true,
@@ -43,13 +48,13 @@ export class ExternalLoginCookie {
   }
 
   /** Hands it to the browser; a login that was started there before is forgotten. */
-  write(response: Response, login: StartedLogin, now = Date.now()): void {
+  write(response: Response, login: StartedLogin, now = this.clock.nowMs()): void {
     const sealed = this.seal(JSON.stringify({ ...login, expires: now + LOGIN_MS }));
     response.cookie(LOGIN_COOKIE, sealed, { ...this.attributes, maxAge: LOGIN_MS });
   }
 
   /** What the browser was given; null when it has none, or one that is not whole, not ours or too old. */
-  read(request: Request, now = Date.now()): StartedLogin | null {
+  read(request: Request, now = this.clock.nowMs()): StartedLogin | null {
     const sealed = parseCookie(request.headers.cookie ?? '')[LOGIN_COOKIE];
     const login = sealed === undefined ? null : this.open(sealed);
     return login && login.expires > now ? login : null;

@@ -47,9 +47,17 @@ export function externalLoginOff(): Problem {
   return new Problem(404, 'external-login-off', 'There is no external login here: OIDC_ISSUER is not set.');
 }
 
-/** 401: the person, or the provider, said no. The provider's words are not repeated, since anybody can write them into a URL. */
+/** RFC 6749, 4.1.2.1 and OpenID Connect Core, 3.1.2.6. */
+const DENIALS = [
+  ...['access_denied', 'invalid_request', 'invalid_scope', 'server_error', 'temporarily_unavailable'],
+  ...['unauthorized_client', 'unsupported_response_type', 'login_required', 'consent_required', 'interaction_required'],
+  ...['account_selection_required', 'invalid_request_uri', 'invalid_request_object', 'request_not_supported'],
+  ...['request_uri_not_supported', 'registration_not_supported'],
+];
+
+/** 401: the person, or the provider, said no. What is not of the standards is not repeated: anybody can write it into a URL. */
 export function loginDenied(error: string): Problem {
-  const known = /^[a-z_]{1,64}$/.test(error) ? ` (${error})` : '';
+  const known = DENIALS.includes(error) ? ` (${error})` : '';
   return new Problem(401, 'login-denied', `The login was not granted at the provider${known}.`, {
     headers: { 'WWW-Authenticate': 'Bearer realm="identity"' },
   });

@@ -3,11 +3,12 @@ import { ApiFoundResponse, ApiOkResponse, ApiOperation, ApiTags } from '@nestjs/
 import { Public, SetsCookie } from '@tokenlog/auth';
 import { nextPath } from '@tokenlog/platform/next-path.js';
 import { setSessionCookie } from '@tokenlog/platform/session-cookie.js';
+import { IgnoreUnknownFields } from '@tokenlog/platform/unknown-fields.js';
 import type { Request, Response } from 'express';
 import { z } from 'zod';
 import { ExternalLogin } from './external-login.js';
 
-const startQuery = z.object({ next: nextPath.default('/') });
+const startQuery = z.strictObject({ next: nextPath.default('/') });
 const loginMethods = z.object({
   /** `POST /login` takes local passwords, and tokens in their place. */
   password: z.boolean(),
@@ -53,6 +54,7 @@ export class ExternalLoginController {
   })
   @ApiFoundResponse({ description: 'To the path that the login was started with.' })
   @SetsCookie()
+  @IgnoreUnknownFields()
   @Get('oidc/callback')
   async finish(@Req() request: Request, @Res() response: Response): Promise<void> {
     // The address holds the provider's code.

@@ -1,5 +1,6 @@
 import { Inject, Injectable, type OnApplicationBootstrap } from '@nestjs/common';
 import { CommandBus } from '@nestjs/cqrs';
+import { DatabaseClock } from '@tokenlog/platform/clock.js';
 import type { Request, Response } from 'express';
 import {
   allowInsecureRequests,
@@ -32,8 +33,9 @@ export class ExternalLogin implements OnApplicationBootstrap {
   constructor(
     @Inject(EXTERNAL_LOGIN) private readonly settings: ExternalLoginSettings | null,
     private readonly commands: CommandBus,
+    clock: DatabaseClock,
   ) {
-    this.cookie = settings && new ExternalLoginCookie(settings);
+    this.cookie = settings && new ExternalLoginCookie(settings, clock);
   }
 
   /** The address where a browser begins, or null where there is no external login. */
@@ -43,13 +45,13 @@ export class ExternalLogin implements OnApplicationBootstrap {
 
   /** Looks for the provider at once, so that a wrong `OIDC_ISSUER` stands in the log before somebody tries to log in. */
   onApplicationBootstrap(): void {
-    if (this.settings) this.useStrategy(this.settings).catch(externalLoginFailure);
+    if (this.settings && this.cookie) this.useStrategy(this.settings, this.cookie).catch(externalLoginFailure);
   }
 
   /** Answers with a redirect to the provider. @throws Problem 404 `external-login-off`, 502, 503 */
   async start(request: Request, response: Response, next: string): Promise<void> {
-    const { settings } = this.required();
-    const strategy = await this.useStrategy(settings).catch(rethrow);
+    const { settings, cookie } = this.required();
+    const strategy = await this.useStrategy(settings, cookie).catch(rethrow);
     strategy.giveSession(request, response, next);
     await new Promise<void>((resolve, reject) => {
       response.once('close', resolve);
@@ -66,7 +68,7 @@ export class ExternalLogin implements OnApplicationBootstrap {
     const started = cookie.read(request);
     if (!started) throw loginNotStarted(startUrl);
     cookie.clear(response);
-    const strategy = await this.useStrategy(settings).catch(rethrow);
+    const strategy = await this.useStrategy(settings, cookie).catch(rethrow);
     strategy.giveSession(request, response, started.next);
     const login = await new Promise<Login>((resolve, reject) => {
       const done = (error: unknown, login?: unknown) => {
@@ -86,17 +88,20 @@ export class ExternalLogin implements OnApplicationBootstrap {
   }
 
   /** Made once the provider has told about itself; asked again by the next login if it has not. */
-  private useStrategy(settings: ExternalLoginSettings): Promise<ExternalLoginStrategy> {
-    this.strategy ??= this.makeStrategy(settings).catch((error) => {
+  private useStrategy(settings: ExternalLoginSettings, cookie: ExternalLoginCookie): Promise<ExternalLoginStrategy> {
+    this.strategy ??= this.makeStrategy(settings, cookie).catch((error) => {
       this.strategy = null;
       throw error;
     });
     return this.strategy;
   }
 
-  private async makeStrategy(settings: ExternalLoginSettings): Promise<ExternalLoginStrategy> {
+  private async makeStrategy(
+    settings: ExternalLoginSettings,
+    cookie: ExternalLoginCookie,
+  ): Promise<ExternalLoginStrategy> {
     const provider = await discover(settings);
-    const strategy = new ExternalLoginStrategy(provider, settings, new ExternalLoginCookie(settings), this.commands);
+    const strategy = new ExternalLoginStrategy(provider, settings, cookie, this.commands);
     this.passport.use(NAME, strategy);
     return strategy;
   }

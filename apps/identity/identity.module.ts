@@ -5,10 +5,14 @@ import { APP_GUARD } from '@nestjs/core';
 import { CommandBus, CqrsModule } from '@nestjs/cqrs';
 import { PassportModule } from '@nestjs/passport';
 import { AuthModule, TokenGuard } from '@tokenlog/auth';
+import { IDENTITY_STREAM } from '@tokenlog/contracts/identity/identity-events.js';
+import { checkDatabase, checkStream } from '@tokenlog/platform/checks.js';
+import { poolOf } from '@tokenlog/platform/database.js';
 import { HealthModule } from '@tokenlog/platform/health.js';
 import { logSettings } from '@tokenlog/platform/logging.js';
 import { MetricsModule } from '@tokenlog/platform/metrics.js';
-import { NATS } from '@tokenlog/platform/nats.js';
+import { askNats, NATS } from '@tokenlog/platform/nats.js';
+import { CHECK_MS } from '@tokenlog/platform/readiness.js';
 import type { ServiceDefinition } from '@tokenlog/platform/service.js';
 import { ChangePasswordHandler } from './change-password.js';
 import { ChangeUserHandler } from './change-user.js';
@@ -32,6 +36,7 @@ import { MailUserWhenTokenExpiresHandler } from './mail-user-when-token-expires.
 import { Mailer } from './mailer.js';
 import { MeController } from './me.controller.js';
 import { RegisterUserHandler } from './register-user.js';
+import { ServiceMetrics } from './service-metrics.js';
 import { SessionController } from './session.controller.js';
 import { SetPasswordHandler } from './set-password.js';
 import { StandingController } from './standing.controller.js';
@@ -81,8 +86,9 @@ export class IdentityModule implements OnApplicationBootstrap {
         HealthModule.forRootAsync({
           inject: [MikroORM, NATS],
           useFactory: (orm: MikroORM, nats: NatsConnection) => ({
-            database: () => orm.em.getConnection().execute('SELECT 1'),
-            nats: () => nats.rtt(),
+            database: async () => checkDatabase(await poolOf(orm)),
+            nats: () => askNats(nats, CHECK_MS),
+            streams: { check: () => checkStream(nats, IDENTITY_STREAM), optional: true },
           }),
         }),
         MetricsModule,
@@ -97,6 +103,7 @@ export class IdentityModule implements OnApplicationBootstrap {
         ExternalLogin,
         Mailer,
         ExpiringTokensConsumer,
+        ServiceMetrics,
         { provide: MAIL_SETTINGS, useValue: config.mail },
         { provide: EXTERNAL_LOGIN, useValue: config.externalLogin },
         { provide: APP_GUARD, useExisting: TokenGuard },

@@ -4,10 +4,12 @@ import type { NatsConnection } from '@nats-io/transport-node';
 import { Inject } from '@nestjs/common';
 import { Command, CommandHandler, type ICommandHandler } from '@nestjs/cqrs';
 import { EventStore } from '@tokenlog/event-store/event-store.js';
+import { DatabaseClock } from '@tokenlog/platform/clock.js';
 import { NATS } from '@tokenlog/platform/nats.js';
 import { Problem } from '@tokenlog/platform/problem.js';
 import { type ExternalPerson, lockExternalUser } from './external-identity.js';
 import { LoginAddresses } from './login-addresses.js';
+import { countLogin } from './login-metrics.js';
 import { type Login, startLoginSession, userDisabled } from './login-session.js';
 import { factsOf, recordUserEvent } from './record-user-event.js';
 import { register, registration } from './register-user.js';
@@ -35,15 +37,20 @@ export class LogInExternallyHandler implements ICommandHandler<LogInExternally> 
     private readonly users: Users,
     private readonly store: EventStore,
     private readonly addresses: LoginAddresses,
+    private readonly clock: DatabaseClock,
     @Inject(NATS) private readonly nats: NatsConnection,
   ) {}
 
-  async execute({ person, ip }: LogInExternally): Promise<Login> {
+  execute(command: LogInExternally): Promise<Login> {
+    return countLogin('oidc', this.logIn(command));
+  }
+
+  private async logIn({ person, ip }: LogInExternally): Promise<Login> {
     const user = await this.users.transact(async (em) => {
-      const user = (await lockExternalUser(em, person)) ?? (await registerPerson(em, person, ip));
+      const user = (await lockExternalUser(em, person)) ?? (await registerPerson(em, this.clock, person, ip));
       if (user.disabled) throw userDisabled();
       await takeOver(em, user, person, ip);
-      user.lastLoginAt = new Date();
+      user.lastLoginAt = this.clock.now();
       const by = { kind: 'user' as const, id: user.id, username: user.username };
       const data = { user: factsOf(user), method: 'oidc' as const, ip };
       await recordUserEvent(em, user, { type: 'user-logged-in', data }, { by, ip });
@@ -54,7 +61,12 @@ export class LogInExternallyHandler implements ICommandHandler<LogInExternally> 
   }
 }
 
-async function registerPerson(em: EntityManager, person: ExternalPerson, ip: string | null): Promise<User> {
+async function registerPerson(
+  em: EntityManager,
+  clock: DatabaseClock,
+  person: ExternalPerson,
+  ip: string | null,
+): Promise<User> {
   const name = newUsername.safeParse(person.username);
   if (!name.success) {
     throw new Problem(
@@ -67,7 +79,7 @@ async function registerPerson(em: EntityManager, person: ExternalPerson, ip: str
   // Never joined to an account that has the same name: whoever may choose names at the provider would own it.
   const told = registration.parse({ username: name.data, ...contact });
   const metadata = { by: { kind: 'system' as const }, ip };
-  return (await register(em, { ...told, roles }, null, metadata, person)).user;
+  return (await register(em, clock, { ...told, roles }, null, metadata, person)).user;
 }
 
 async function takeOver(em: EntityManager, user: User, { roles, contact }: ExternalPerson, ip: string | null) {

@@ -5,11 +5,13 @@ import { maybeAccessKey, parseCredential, presentedText, proofOf } from '@tokenl
 import { type StartSessionReply, startSession } from '@tokenlog/contracts/internal/start-session.js';
 import { text } from '@tokenlog/contracts/message.js';
 import { EventStore } from '@tokenlog/event-store/event-store.js';
+import { DatabaseClock } from '@tokenlog/platform/clock.js';
 import { NATS } from '@tokenlog/platform/nats.js';
 import { request } from '@tokenlog/platform/nats-request.js';
 import { Problem } from '@tokenlog/platform/problem.js';
 import { z } from 'zod';
 import { EnteredPassword, tooManyAttempts } from './check-entered-password.js';
+import { countLogin } from './login-metrics.js';
 import { type Login, startLoginSession, userDisabled } from './login-session.js';
 import { factsOf, recordUserEvent } from './record-user-event.js';
 import type { User } from './user.entity.js';
@@ -39,10 +41,15 @@ export class LogInHandler implements ICommandHandler<LogIn> {
     private readonly users: Users,
     private readonly entered: EnteredPassword,
     private readonly store: EventStore,
+    private readonly clock: DatabaseClock,
     @Inject(NATS) private readonly nats: NatsConnection,
   ) {}
 
   execute(command: LogIn): Promise<Login> {
+    return countLogin('password', this.logIn(command));
+  }
+
+  private async logIn(command: LogIn): Promise<Login> {
     const credential = parseCredential(command.password);
     if (credential === null) return this.withPassword(command);
     // Neither is a guess at the password, and counts as none. A session is not for starting others.
@@ -92,7 +99,7 @@ export class LogInHandler implements ICommandHandler<LogIn> {
       const user = await lockUser(em, found.id);
       if (user.passwordHash !== found.passwordHash) throw wrongCredentials();
       if (user.disabled) throw userDisabled();
-      user.lastLoginAt = new Date();
+      user.lastLoginAt = this.clock.now();
       const by = { kind: 'user' as const, id: user.id, username: user.username };
       const data = { user: factsOf(user), method: 'password' as const, ip };
       await recordUserEvent(em, user, { type: 'user-logged-in', data }, { by, ip });

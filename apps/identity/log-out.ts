@@ -1,6 +1,7 @@
 import type { NatsConnection } from '@nats-io/transport-node';
 import { Inject } from '@nestjs/common';
 import { Command, CommandHandler, type ICommandHandler } from '@nestjs/cqrs';
+import { LEASE_MS } from '@tokenlog/contracts/guard/heartbeat.js';
 import { endSession } from '@tokenlog/contracts/internal/end-session.js';
 import type { ActiveReply } from '@tokenlog/contracts/tokens/verify.js';
 import { NATS } from '@tokenlog/platform/nats.js';
@@ -21,6 +22,7 @@ export class LogOutHandler implements ICommandHandler<LogOut> {
   async execute({ authentication: { session, user } }: LogOut): Promise<void> {
     if (!session) throw new Problem(409, 'not-a-session', 'A token is no session: there is nothing to log out of.');
     const by = { kind: 'user' as const, id: user.id, username: user.username };
-    await request(this.nats, endSession, { sessionId: session.id, by });
+    // A caching guard that does not acknowledge is waited for until its lease has run out.
+    await request(this.nats, endSession, { sessionId: session.id, by }, LEASE_MS + 1_000);
   }
 }

@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
 import { networkOf } from '@tokenlog/contracts/address.js';
+import { foldedName } from '@tokenlog/contracts/folded-name.js';
 import type { EventStore } from '@tokenlog/event-store/event-store.js';
 import { perHour, perQuarterHour, type Rule, takeTry } from './meter.js';
 
@@ -61,7 +62,7 @@ export class LoginThrottle {
   private readonly underWay = new Map<string, Set<Promise<void>>>();
   /** The last who asks for a pair of account and address: the next one comes after. */
   private readonly last = new Map<string, Promise<unknown>>();
-  private sweptAt = Date.now();
+  private sweptAt = performance.now();
 
   constructor(
     private readonly store: EventStore,
@@ -87,7 +88,7 @@ export class LoginThrottle {
   }
 
   private bucketsOf({ account, ip, isKnown, kind }: Attempt): readonly [Bucket, ...Bucket[]] {
-    const name = account.toLowerCase();
+    const name = foldedName(account);
     const network = ip === null ? '' : networkOf(ip);
     const { perPair, perAddress, perAccount } = this.limits;
     const pair = { key: keyOf(kind, 'pair', name, network), rule: perQuarterHour(perPair) };
@@ -172,8 +173,8 @@ export class LoginThrottle {
 
   /** Takes away what is over by any rule. */
   private async sweep(): Promise<void> {
-    if (Date.now() - this.sweptAt < SWEEP_EVERY_MS) return;
-    this.sweptAt = Date.now();
+    if (performance.now() - this.sweptAt < SWEEP_EVERY_MS) return;
+    this.sweptAt = performance.now();
     await this.store.pool.query(
       `DELETE FROM wrong_passwords WHERE key IN (
          SELECT key FROM wrong_passwords WHERE since < now() - interval '2 hours' FOR UPDATE SKIP LOCKED

@@ -52,14 +52,16 @@ describe('sending', () => {
       allowInsecureAuth: true,
     });
     const mailer = mailerOf(server.url.replace('smtp://', 'smtp://who:wrong@'));
-    await expect(mailer.send('1', 'a@example.org', mail)).rejects.toMatchObject({ code: 'EAUTH' });
+    await expect(mailer.send('1', 'a@example.org', mail, new Date())).rejects.toMatchObject({ code: 'EAUTH' });
     await server.stop();
   });
 
   it('fails, to be tried again, when the sender is refused', async () => {
     const refuse = Object.assign(new Error('no'), { responseCode: 550 });
     const server = await MailServer.start({ onMailFrom: (_address, _session, done) => done(refuse) });
-    await expect(mailerOf(server.url).send('1', 'a@example.org', mail)).rejects.toMatchObject({ responseCode: 550 });
+    await expect(mailerOf(server.url).send('1', 'a@example.org', mail, new Date())).rejects.toMatchObject({
+      responseCode: 550,
+    });
     await server.stop();
   });
 
@@ -68,7 +70,7 @@ describe('sending', () => {
     const server = await MailServer.start({
       onData: (stream, _session, done) => void stream.resume().on('end', () => done(refuse)),
     });
-    expect(await mailerOf(server.url).send('1', 'a@example.org', mail)).toBe('refused');
+    expect(await mailerOf(server.url).send('1', 'a@example.org', mail, new Date())).toBe('refused');
     await server.stop();
   });
 
@@ -86,7 +88,7 @@ describe('sending', () => {
     await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
     // A name of this machine that is not known for one.
     const mailer = mailerOf(`smtp://who:secret@127.0.0.2:${(server.address() as AddressInfo).port}`);
-    await expect(mailer.send('1', 'a@example.org', mail)).rejects.toThrow();
+    await expect(mailer.send('1', 'a@example.org', mail, new Date())).rejects.toThrow();
     server.close();
     expect(heard).not.toMatch(/AUTH/);
   });

@@ -4,6 +4,7 @@ import type { TokenExpiring } from '@tokenlog/contracts/tokens/token-expiring.js
 import { EventStore } from '@tokenlog/event-store/event-store.js';
 import { z } from 'zod';
 import { expiryMail } from './expiry-mail.js';
+import { countMail } from './login-metrics.js';
 import { MAIL_SETTINGS, type MailSettings } from './mail-settings.js';
 import { Mailer } from './mailer.js';
 import { Users } from './users.js';
@@ -32,7 +33,11 @@ export class MailUserWhenTokenExpiresHandler implements ICommandHandler<MailUser
     @Inject(MAIL_SETTINGS) private readonly settings: MailSettings | null,
   ) {}
 
-  async execute({ event, now }: MailUserWhenTokenExpires): Promise<MailOutcome> {
+  execute(command: MailUserWhenTokenExpires): Promise<MailOutcome> {
+    return countMail(this.mail(command));
+  }
+
+  private async mail({ event, now }: MailUserWhenTokenExpires): Promise<MailOutcome> {
     // A warning that comes after the end, from a stream read anew or a mail server long away, helps nobody.
     if (new Date(event.expiresAt) < now) return 'expired';
     const sql = this.store.pool;
@@ -41,7 +46,7 @@ export class MailUserWhenTokenExpiresHandler implements ICommandHandler<MailUser
     const user = await this.users.find(event.userId);
     if (!user || user.disabled || !z.email().safeParse(user.email).success) return 'nobody';
     const mail = expiryMail(event, user, this.settings?.serverName ?? '');
-    const outcome = await this.mailer.send(event.id, user.email as string, mail);
+    const outcome = await this.mailer.send(event.id, user.email as string, mail, now);
     if (outcome === 'refused') {
       // The address is personal data, which logs are not made to forget.
       this.logger.warn(`event ${event.id}: the mail server refuses the address of user ${user.id} for good`);

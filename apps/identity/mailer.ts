@@ -16,10 +16,10 @@ export class Mailer {
   constructor(@Inject(MAIL_SETTINGS) private readonly settings: MailSettings | null) {}
 
   /**
-   * Sends one mail to one address. `id` makes the Message-ID: a mail that is sent again is known for the same one.
+   * Sends one mail to one address, dated `now`. `id` makes the Message-ID: a mail that is sent again is known for the same one.
    * @throws Error when it may go through at another time
    */
-  async send(id: string, address: string, { subject, text }: MailText): Promise<SendOutcome> {
+  async send(id: string, address: string, { subject, text }: MailText, now: Date): Promise<SendOutcome> {
     if (!this.settings) throw new Error('SMTP_URL is not set');
     const { from } = this.settings;
     const transport = createTransport(transportOptions(this.settings.smtpUrl));
@@ -30,6 +30,7 @@ export class Mailer {
         // An object is taken as it is, where a text would be read as a list of addresses.
         to: { name: '', address },
         envelope: { from: from.address, to: [address] },
+        date: now,
         subject,
         text,
         // RFC 3834: no out-of-office replies to this.

@@ -13,6 +13,7 @@ import {
 import { type UserImpact, userImpact } from '@tokenlog/contracts/internal/user-impact.js';
 import { NATS } from '@tokenlog/platform/nats.js';
 import { request } from '@tokenlog/platform/nats-request.js';
+import { changesIn } from '@tokenlog/platform/sent-back.js';
 import type { Response } from 'express';
 import type { z } from 'zod';
 import { AppliedEvents } from './applied-events.js';
@@ -45,8 +46,11 @@ export class MeController {
   @Patch()
   async update(
     @CurrentUser() { id }: AuthenticatedUser,
-    @Body({ schema: profileChanges }) changes: z.output<typeof profileChanges>,
+    @Body({ schema: profileChanges }) { user: sent = {}, contact, ...fields }: z.output<typeof profileChanges>,
   ): Promise<OwnView> {
+    const shown = ownViewOf(await this.users.get(id)).user;
+    changesIn<OwnView['user'], never>(sent, shown, { writable: [], moving: ['lastLoginAt'] });
+    const changes = { ...contact, ...fields };
     const { user } = await this.commands.execute(new UpdateProfile(id, changes));
     return ownViewOf(user);
   }

@@ -9,8 +9,11 @@ import { usersAndLog } from './migrations/0001-users-and-log.js';
 import { externalIdentities } from './migrations/0002-external-identities.js';
 import { mailedEvents } from './migrations/0003-mailed-events.js';
 import { places } from './migrations/0004-places.js';
+import { loginAddresses } from './migrations/0005-login-addresses.js';
+import { foldedUsernames } from './migrations/0007-folded-usernames.js';
 import { isPassword } from './passwords.js';
 import { identityPart } from './user.entity.js';
+import { IS_NAMED } from './users.js';
 
 describe('migrating identity', () => {
   let database: TestDatabase;
@@ -85,6 +88,61 @@ describe('migrating identity', () => {
        ON CONFLICT (key) DO UPDATE SET points = w.points + 1 RETURNING points`,
     );
     expect(counted.rows).toEqual([{ points: 4 }]);
+  });
+
+  const insertUser = (username: string) =>
+    sql.query(
+      `INSERT INTO identity.users (id, kind, username, must_change_password, roles, disabled, created_at, version)
+       VALUES ($1, 'person', $2, false, '{}', false, now(), 1)`,
+      [v7(), username],
+    );
+  const beforeFolding = [usersAndLog, externalIdentities, mailedEvents, places, loginAddresses];
+
+  it('knows accounts from before names were compared by Unicode, and lets no second one have such a name', async () => {
+    await migrateDatabase(database.url, identityPart, beforeFolding);
+    await insertUser('Isabel');
+    await migrate(database.url);
+    await expect(insertUser('ISABEL')).rejects.toThrow('users_folded_username');
+    const plan = await sql.query(
+      `BEGIN; SET LOCAL enable_seqscan = off; EXPLAIN SELECT FROM identity.users WHERE ${IS_NAMED.replace('?', `'iSABEL'`)}; ROLLBACK`,
+    );
+    expect(JSON.stringify(plan)).toContain('users_folded_username');
+  });
+
+  it('says which accounts have names that are one now, where a locale had let them be two', async () => {
+    const turkish = await testDatabase('tr-TR');
+    try {
+      await migrateDatabase(turkish.url, identityPart, beforeFolding);
+      const client = new pg.Client(turkish.url);
+      await client.connect();
+      for (const name of ['isabel', 'ISABEL']) {
+        await client.query(
+          `INSERT INTO identity.users (id, kind, username, must_change_password, roles, disabled, created_at, version)
+           VALUES ($1, 'person', $2, false, '{}', false, now(), 1)`,
+          [v7(), name],
+        );
+      }
+      await client.end();
+      await expect(migrateDatabase(turkish.url, identityPart, [...beforeFolding, foldedUsernames])).rejects.toThrow(
+        'the account names ISABEL and isabel count as the same',
+      );
+    } finally {
+      await turkish.drop();
+    }
+  });
+
+  it('refuses a database that cannot hold every name, by what is to be done', async () => {
+    const name = `latin_${v7().replaceAll('-', '')}`;
+    await sql.query(`CREATE DATABASE ${name} ENCODING 'LATIN1' TEMPLATE template0`);
+    const url = new URL(database.url);
+    url.pathname = `/${name}`;
+    try {
+      await expect(migrate(url.href)).rejects.toThrow(
+        'DATABASE_URL: the database is in LATIN1; make one with ENCODING',
+      );
+    } finally {
+      await sql.query(`DROP DATABASE ${name} WITH (FORCE)`);
+    }
   });
 
   it('lets the service neither change nor remove what is in the log', async () => {

@@ -1,5 +1,6 @@
 import { fileURLToPath } from 'node:url';
 import { type EntityManager, LockMode, MikroORM } from '@mikro-orm/postgresql';
+import { DatabaseClock } from '@tokenlog/platform/clock.js';
 import { ConfigError, databaseVariables, readConfig } from '@tokenlog/platform/config.js';
 import {
   closeDatabase,
@@ -16,6 +17,7 @@ import { mailedEvents } from './migrations/0003-mailed-events.js';
 import { places } from './migrations/0004-places.js';
 import { loginAddresses } from './migrations/0005-login-addresses.js';
 import { numbers } from './migrations/0006-numbers.js';
+import { foldedUsernames } from './migrations/0007-folded-usernames.js';
 import { hashPassword, isPassword, randomPassword } from './passwords.js';
 import { register, registration } from './register-user.js';
 import { setPasswordAsOwner } from './set-password-as-owner.js';
@@ -25,7 +27,7 @@ import { newPassword } from './user-view.js';
 const ADMIN = 'admin';
 
 /** In the order in which they run; a name, once released, stays. */
-const migrations = [usersAndLog, externalIdentities, mailedEvents, places, loginAddresses, numbers];
+const migrations = [usersAndLog, externalIdentities, mailedEvents, places, loginAddresses, numbers, foldedUsernames];
 
 /** The first admin, told once: the password is stored only as its hash. */
 export interface FirstAdmin {
@@ -82,7 +84,9 @@ async function firstAdmin(em: EntityManager, { adminPassword, renew }: MigrateOp
   const mustChangePassword = adminPassword === undefined;
   if (users === 0) {
     const admin = registration.parse({ username: ADMIN, roles: ['admin'], mustChangePassword });
-    await register(em, admin, await hashPassword(password), { by: { kind: 'system' } });
+    await register(em, await DatabaseClock.read(sqlOf(em)), admin, await hashPassword(password), {
+      by: { kind: 'system' },
+    });
     return { firstAdmin: { username: ADMIN, password } };
   }
   const found = await em.findOne(User, { username: ADMIN }, { lockMode: LockMode.PESSIMISTIC_WRITE });

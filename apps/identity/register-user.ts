@@ -1,8 +1,8 @@
 import { type EntityManager, UniqueConstraintViolationException } from '@mikro-orm/postgresql';
 import { Command, CommandHandler, type ICommandHandler } from '@nestjs/cqrs';
 import type { Metadata } from '@tokenlog/event-store/event.js';
+import { DatabaseClock } from '@tokenlog/platform/clock.js';
 import { Problem } from '@tokenlog/platform/problem.js';
-import { v7 } from 'uuid';
 import { z } from 'zod';
 import type { ExternalIdentity } from './external-identity.js';
 import { hashPassword } from './passwords.js';
@@ -41,19 +41,23 @@ export class RegisterUser extends Command<{ user: User; eventId: string }> {
 
 @CommandHandler(RegisterUser)
 export class RegisterUserHandler implements ICommandHandler<RegisterUser> {
-  constructor(private readonly users: Users) {}
+  constructor(
+    private readonly users: Users,
+    private readonly clock: DatabaseClock,
+  ) {}
 
   async execute({ registration, metadata }: RegisterUser) {
     const { kind, password } = registration;
     if (kind === 'application' && password !== null) throw applicationUser();
     const passwordHash = password === null ? null : await hashPassword(password);
-    return this.users.transact((em) => register(em, registration, passwordHash, metadata));
+    return this.users.transact((em) => register(em, this.clock, registration, passwordHash, metadata));
   }
 }
 
 /** Adds the user and its first event, in the transaction of the entity manager. */
 export async function register(
   em: EntityManager,
+  clock: DatabaseClock,
   { password: _, ...registration }: Registration,
   passwordHash: string | null,
   metadata: Metadata,
@@ -61,13 +65,13 @@ export async function register(
 ): Promise<{ user: User; eventId: string }> {
   const user = em.create(User, {
     ...registration,
-    id: v7(),
+    id: clock.newId(),
     passwordHash,
     mustChangePassword: passwordHash !== null && registration.mustChangePassword,
     externalIssuer: external?.issuer ?? null,
     externalSubject: external?.subject ?? null,
     lastLoginAt: null,
-    createdAt: new Date(),
+    createdAt: clock.now(),
     version: 0,
   });
   const eventId = await recordUserEvent(em, user, { type: 'user-registered', data: { user: factsOf(user) } }, metadata);

@@ -1,16 +1,22 @@
 import { Command, CommandHandler, type ICommandHandler } from '@nestjs/cqrs';
 import { z } from 'zod';
 import type { User } from './user.entity.js';
-import { contact } from './user-view.js';
+import { contact, ownView } from './user-view.js';
 import { lockUser, Users } from './users.js';
 
-export const profileChanges = z.strictObject({ ...z.object(contact).partial().shape });
+const changeable = z.object(contact).partial();
+/** As bodies have it: who one is may be sent back as it was read. */
+export const profileChanges = z.strictObject({
+  ...changeable.shape,
+  contact: z.strictObject(changeable.shape).optional(),
+  user: z.strictObject(ownView.shape.user.partial().shape).optional(),
+});
 
 /** Users change how they can be reached. Nobody else needs to know: no event. Fails with 404 `user-not-found`. */
 export class UpdateProfile extends Command<{ user: User }> {
   constructor(
     readonly userId: string,
-    readonly changes: z.output<typeof profileChanges>,
+    readonly changes: z.output<typeof changeable>,
   ) {
     super();
   }

@@ -21,9 +21,12 @@ export const newPassword = z
 /** A password that is entered to be checked. */
 export const enteredPassword = z.string().min(1).max(1024);
 
+/** The most roles that a user may have; what a login provider tells is bounded by it too. */
+export const MOST_ROLES = 256;
+
 export const roles = z
   .array(role)
-  .max(32)
+  .max(MOST_ROLES)
   .transform((names) => [...new Set(names)]);
 
 const line = text.trim().min(1).max(200).nullable();

@@ -31,10 +31,11 @@ import { EventStore } from '@tokenlog/event-store/event-store.js';
 import { currentEpoch } from '@tokenlog/event-store/history.js';
 import { NATS } from '@tokenlog/platform/nats.js';
 import { request } from '@tokenlog/platform/nats-request.js';
+import { changesIn } from '@tokenlog/platform/sent-back.js';
 import type { Response } from 'express';
 import { z } from 'zod';
 import { AppliedEvents } from './applied-events.js';
-import { ChangeUser, type UserChanges, userChanges } from './change-user.js';
+import { CHANGEABLE, ChangeUser, changeable, type UserChanges, userChanges } from './change-user.js';
 import { DeleteUser } from './delete-user.js';
 import { externalLink, LinkExternalIdentity } from './link-external-identity.js';
 import { ListUsers, userList, usersQuery } from './list-users.js';
@@ -46,7 +47,7 @@ import { Users } from './users.js';
 
 const userId = z.uuid();
 const CONFIRM_MS = 2000;
-const deletion = z.object({ dryRun: z.enum(['true', 'false']).default('false') });
+const deletion = z.strictObject({ dryRun: z.enum(['true', 'false']).default('false') });
 
 @ApiTags('users')
 @RequireScopes('admin')
@@ -93,7 +94,10 @@ export class UsersController {
     return viewOf(user);
   }
 
-  @ApiOperation({ summary: 'Changes a user; what is left out stays.', description: '409 `last-admin`.' })
+  @ApiOperation({
+    summary: 'Changes a user; what is left out stays.',
+    description: 'A user may be sent back as it was read: what cannot be changed must be as it is. 409 `last-admin`.',
+  })
   @ApiOkResponse({ standardSchema: userView, description: 'Changed, and the token service has applied it.' })
   @ApiAcceptedResponse({ description: 'Changed; the token service has not said within 2 s that it has applied it.' })
   @Patch(':id')
@@ -101,9 +105,13 @@ export class UsersController {
     @CurrentUser() actor: AuthenticatedUser,
     @Ip() ip: string | undefined,
     @Param('id', { schema: userId }) id: string,
-    @Body({ schema: userChanges }) changes: UserChanges,
+    @Body({ schema: userChanges }) body: z.output<typeof userChanges>,
     @Res({ passthrough: true }) response: Response,
   ): Promise<UserView> {
+    const shown = viewOf(await this.users.get(id));
+    changesIn<UserView, (typeof CHANGEABLE)['writable'][number]>(body, shown, CHANGEABLE);
+    // What is so already too: it may be the second try of a change that was broken off.
+    const changes = changeable.parse(body);
     const { user, eventId } = await this.commands.execute(new ChangeUser(id, changes, metadataOf(actor, ip)));
     const holds = eventId === null ? await this.confirm(user, changes) : await this.applied.wait(eventId);
     if (!holds) response.status(202);

@@ -1,9 +1,13 @@
 import { type EntityManager, LockMode, MikroORM } from '@mikro-orm/postgresql';
 import { Injectable } from '@nestjs/common';
 import { EventStore } from '@tokenlog/event-store/event-store.js';
+import { foldedParameter, foldedSql } from '@tokenlog/event-store/folded.sql.js';
 import { sqlOf } from '@tokenlog/platform/database.js';
 import { Problem } from '@tokenlog/platform/problem.js';
 import { User } from './user.entity.js';
+
+/** A condition: the account name is that of the parameter, as names are compared. */
+export const IS_NAMED = `${foldedSql('username')} = ${foldedParameter('?')}`;
 
 /** Reads users, and changes them in transactions that also append to the log. */
 @Injectable()
@@ -24,7 +28,7 @@ export class Users {
 
   findByUsername(username: string): Promise<User | null> {
     const em = this.orm.em.fork();
-    return em.createQueryBuilder(User).where('lower(username) = lower(?)', [username]).getSingleResult();
+    return em.createQueryBuilder(User).where(IS_NAMED, [username]).getSingleResult();
   }
 
   /** Runs work in one transaction and wakes the publisher when it has committed. */

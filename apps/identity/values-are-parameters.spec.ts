@@ -2,6 +2,7 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { MikroORM } from '@mikro-orm/postgresql';
 import { EventStore } from '@tokenlog/event-store/event-store.js';
+import { DatabaseClock } from '@tokenlog/platform/clock.js';
 import { databaseOptions, poolOf } from '@tokenlog/platform/database.js';
 import { testFolder } from '../../test/support/folder.js';
 import { type Postgres, startPostgres } from '../../tools/embedded-postgres.js';
@@ -22,6 +23,7 @@ describe('on a server that logs every statement, and no parameter', () => {
   let postgres: Postgres;
   let orm: MikroORM;
   let users: Users;
+  let clock: DatabaseClock;
   let logFile: string;
 
   beforeAll(async () => {
@@ -44,6 +46,7 @@ describe('on a server that logs every statement, and no parameter', () => {
     await postgres.createDatabase('tokenlog');
     await migrate(postgres.url('tokenlog'));
     orm = await MikroORM.init(databaseOptions(postgres.url('tokenlog'), identityPart, [User]));
+    clock = await DatabaseClock.read(await poolOf(orm));
     users = new Users(orm, new EventStore(await poolOf(orm)));
   });
   afterAll(async () => {
@@ -60,7 +63,7 @@ describe('on a server that logs every statement, and no parameter', () => {
       phone: '+44 20 7946 0000',
       roles: ['operator', 'a'],
     });
-    const add = () => users.transact((em) => register(em, ada, passwordHash, metadata));
+    const add = () => users.transact((em) => register(em, clock, ada, passwordHash, metadata));
     const { user } = await add();
     expect(await users.get(user.id)).toMatchObject({ displayName });
     await expect(add()).rejects.toMatchObject({ code: 'username-taken' });

@@ -17,6 +17,7 @@ import {
   createBody,
   deleteBody,
   editBody,
+  editsIn,
   historyQuery,
   reassignBody,
   refreshBody,
@@ -75,7 +76,8 @@ export class AdminTokensController {
     @Param('id', { schema: tokenId }) id: string,
     @Body({ schema: editBody }) body: z.output<typeof editBody>,
   ) {
-    await this.commands.execute(new EditToken(caller, id, 'anyone', body));
+    const changes = editsIn(body, await this.view(id));
+    if (Object.keys(changes).length > 0) await this.commands.execute(new EditToken(caller, id, 'anyone', changes));
     return { token: await this.view(id) };
   }
 

@@ -1,16 +1,9 @@
 import { Inject } from '@nestjs/common';
 import { Command, CommandHandler, type ICommandHandler } from '@nestjs/cqrs';
-import type { IdentityEvent } from '@tokenlog/contracts/identity/identity-events.js';
 import { EventStore } from '@tokenlog/event-store/event-store.js';
 import { moveStreamPlace, type StreamPlace } from '@tokenlog/platform/stream-reader.js';
 import { CONFIG, type Config } from './config.js';
-import { react } from './reaction.js';
-
-/** An event of identity's, and of which epoch of identity's log it is. */
-export interface EventOfEpoch {
-  readonly event: IdentityEvent;
-  readonly epoch: number;
-}
+import { type EventOfEpoch, react } from './reaction.js';
 
 /**
  * Does what follows from some of identity's events, in order, and remembers how far the stream has been read, in one
@@ -37,7 +30,7 @@ export class ApplyIdentityEventsHandler implements ICommandHandler<ApplyIdentity
     return this.store.transact(async (work) => {
       // First: where another process reads now, nothing is done twice.
       const place = await moveStreamPlace(work.sql, from, to);
-      for (const { event, epoch } of events) await react(work, event, epoch, this.config.policy);
+      await react(work, events, this.config.policy);
       return place;
     });
   }

@@ -2,7 +2,9 @@ import { instant, text } from '@tokenlog/contracts/message.js';
 import type { EventStore } from '@tokenlog/event-store/event-store.js';
 import { isSnapshot, LOG_START, placeBehind } from '@tokenlog/event-store/place.js';
 import { countLog, readLog } from '@tokenlog/event-store/read.js';
+import { userReference } from '@tokenlog/platform/user-reference.js';
 import { z } from 'zod';
+import { findUsers } from './find-users.js';
 import { decodeCursor, encodeCursor } from './page.js';
 import { type HistoryItem, historyItem, historyItemOf, logCursor } from './token-history.js';
 
@@ -12,8 +14,8 @@ export const auditQuery = z.strictObject({
   cursor: z.string().max(8000).optional(),
   limit: z.coerce.number().int().min(1).max(5000).default(200),
   type: text.max(1000).optional().describe('event type; several, comma-separated'),
-  actor: text.max(128).optional().describe('account name or id of who did it'),
-  user: text.max(128).optional().describe('account name or id of whose token or session it is'),
+  actor: userReference.optional().describe('who did it'),
+  user: userReference.optional().describe('whose token or session it is'),
   token: z.uuid().optional(),
   from: instant.optional(),
   to: instant.optional(),
@@ -38,8 +40,15 @@ const auditCursor = z.union([
  */
 export async function auditLog(store: EventStore, query: AuditQuery): Promise<z.infer<typeof auditPage>> {
   const after = query.cursor ? decodeCursor(auditCursor, query.cursor) : LOG_START;
-  const { token: entity, type, actor, user, from, to } = query;
-  const filter = { types: type?.split(','), entity, actor, user, from: inUtc(from), to: inUtc(to) };
+  const { token: entity, type, from, to } = query;
+  const filter = {
+    types: type?.split(','),
+    entity,
+    actors: await findUsers(store.pool, 'actor', query.actor),
+    users: await findUsers(store.pool, 'user', query.user),
+    from,
+    to,
+  };
   const { events, places } = await readLog(store.pool, after, query.limit + 1, filter);
   const shown = events.slice(0, query.limit);
   return {
@@ -50,11 +59,6 @@ export async function auditLog(store: EventStore, query: AuditQuery): Promise<z.
     nextCursor: events.length > query.limit ? encodeCursor(places[query.limit - 1]) : null,
     total: await countLog(store.pool, filter),
   };
-}
-
-/** PostgreSQL knows fewer offsets than RFC 3339. */
-function inUtc(at: string | undefined): string | undefined {
-  return at && new Date(at).toISOString();
 }
 
 const CSV_COLUMNS = ['position', 'at', 'type', 'tokenId', 'sessionId', 'by', 'byId', 'from', 'changes', 'id'] as const;

@@ -240,7 +240,7 @@ describe('caching guards', () => {
     );
   });
 
-  it('S34 report a use from what is no address without one', async () => {
+  it('S34 report a use from what is no address as one without an address', async () => {
     const guard = await startGuard();
     const { tokenId, secret } = await issue();
     await warm(guard, secret);

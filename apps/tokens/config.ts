@@ -35,8 +35,10 @@ export interface Config {
   readonly policy: Policy;
   /** The variables that the environment set, of those that make the policy. */
   readonly policySet: ReadonlySet<string>;
-  /** The first is used for new hashes; the others are still accepted. */
+  /** The first is used for new hashes once every running service has it; the others are still accepted. */
   readonly peppers: readonly [Pepper, ...Pepper[]];
+  /** Whether to start although live secrets are under a key that is missing. */
+  readonly acceptMissingPeppers: boolean;
   readonly sessionLifetimeHours: number;
   /** How many days before its expiry a token is warned of (S41). */
   readonly expiryWarningDays: readonly number[];
@@ -65,6 +67,7 @@ export function readTokensConfig(env: NodeJS.ProcessEnv = process.env): Config {
       TOKENS_PORT: portVariable(3002),
       TOKEN_PEPPER: pepper,
       TOKEN_PEPPERS_RETIRED: retiredPeppers.default([]),
+      TOKEN_PEPPERS_MISSING: z.enum(['stop', 'accept']).default('stop'),
       ACCESS_KEYS_FILE: z.string().optional(),
       ACCESS_KEYS_SCOPES: listVariable.pipe(z.array(scope)).default(['rest']),
       EXPIRY_WARNING_DAYS: thresholdsVariable,
@@ -88,6 +91,7 @@ export function readTokensConfig(env: NodeJS.ProcessEnv = process.env): Config {
     policy,
     policySet: new Set(Object.keys(policyVariables).filter((name) => env[name])),
     peppers: peppersOf(variables.TOKEN_PEPPER, variables.TOKEN_PEPPERS_RETIRED, env),
+    acceptMissingPeppers: variables.TOKEN_PEPPERS_MISSING === 'accept',
     sessionLifetimeHours: variables.SESSION_LIFETIME_HOURS,
     expiryWarningDays: variables.EXPIRY_WARNING_DAYS,
     servers: variables.SERVERS,

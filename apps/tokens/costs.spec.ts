@@ -1,21 +1,37 @@
 import { jetstreamManager } from '@nats-io/jetstream';
+import type { IdentityEvent } from '@tokenlog/contracts/identity/identity-events.js';
 import type { VerifyRequest } from '@tokenlog/contracts/tokens/verify.js';
+import { subscriptionBehind } from '@tokenlog/event-store/behind.js';
 import type { RecordedEvent } from '@tokenlog/event-store/event.js';
 import { connectNats } from '@tokenlog/platform/nats.js';
 import { v7 } from 'uuid';
 import { eventually } from '../../test/support/eventually.js';
 import { type Statement, statementsDuring } from '../../test/support/statements.js';
+import { CONFIG, type Config } from './config.js';
 import { CreateToken } from './create-token.js';
+import { react } from './reaction.js';
 import { RevokeToken } from './revoke-token.js';
 import { call } from './testing/http.js';
 import { startTokenService, type TestTokenService, type TestUser } from './testing/token-service.js';
 import { tokenTable } from './token-table.js';
 import { Verifier } from './verifier.js';
 
-/** What the service does by itself at any time: publishing, and looking after keys, partitions and expiries. */
+/** What the service does by itself at any time: publishing, and looking after keys, partitions, expiries and the clock. */
 const READING = /^SELECT shown.* FROM events WHERE transaction_id >= .* LIMIT/s;
 const CHECKPOINT = /checkpoints/;
-const BACKGROUND = [READING, CHECKPOINT, /static_keys/, /ensure_periods/, /expiries/, /^(BEGIN|COMMIT)/];
+const BACKGROUND = [
+  READING,
+  CHECKPOINT,
+  /static_keys/,
+  /pepper_holders/,
+  /pg_stat_activity/,
+  /ensure_periods/,
+  /expiries/,
+  /AS now$/,
+  /AS unread$/,
+  /FROM checkpoints/,
+  /^(BEGIN|COMMIT)/,
+];
 
 describe('by the count of PostgreSQL', () => {
   let service: TestTokenService;
@@ -31,24 +47,25 @@ describe('by the count of PostgreSQL', () => {
     service.commands.execute(
       new CreateToken(service.caller(ada), { userId: ada.id, description: 'export', scopes: ['rest'] }, 'right'),
     );
-  const requestsFor = (count: number) =>
-    Promise.all(
-      Array.from({ length: count }, async (): Promise<VerifyRequest> => {
-        return { credential: (await issue()).secret, scopes: ['rest'], service: 'reports', ip: '192.0.2.7' };
-      }),
-    );
+  const requestsFor = async (count: number) => {
+    const requests: VerifyRequest[] = [];
+    // No more at once than the pool has connections for: the rest would wait for one, and not for ever.
+    while (requests.length < count) {
+      const secrets = await Promise.all(Array.from({ length: Math.min(10, count - requests.length) }, issue));
+      for (const { secret } of secrets) {
+        requests.push({ credential: secret, scopes: ['rest'], service: 'reports', ip: '192.0.2.7' });
+      }
+    }
+    return requests;
+  };
   /** As requests that come with one read of the socket. */
   const verifyTogether = (requests: readonly VerifyRequest[]) => {
     const verifier = service.app.get(Verifier, { strict: false });
     return Promise.all(requests.map((request) => verifier.verify(request)));
   };
+  /** By its place, a snapshot: what committed late is behind it too, wherever it stands. */
   const published = () =>
-    eventually(async () => {
-      const { rowCount } = await service.store.pool.query(
-        'SELECT FROM events, checkpoints AS c WHERE (events.transaction_id, events.position) > (c.transaction_id, c.position)',
-      );
-      return rowCount === 0;
-    });
+    eventually(async () => (await subscriptionBehind(service.store.pool, 'publisher')).events === 0);
   /** Between two moments at which everything is published. */
   const during = async (work: () => Promise<unknown>) => {
     await published();
@@ -109,6 +126,48 @@ describe('by the count of PostgreSQL', () => {
       'SELECT guard_leases': 1,
     });
     expect(callsOf(statements, /^COMMIT/) - callsOf(statements, /^INSERT INTO checkpoints/)).toBe(1);
+  });
+
+  it('hundreds of events of identity are applied by a few statements, whatever follows from them', async () => {
+    const facts = { ...ada.facts, roles: [] };
+    const users: TestUser[] = Array.from({ length: 100 }, (_, n) => ({
+      id: v7(),
+      version: 0,
+      facts: { ...facts, username: `user-${n}` },
+    }));
+    const event = (
+      user: TestUser,
+      type: 'user-registered' | 'user-changed' | 'password-changed' | 'user-deleted',
+      more: object,
+    ) => ({ epoch: 0, event: { ...service.base(user), type, ...more } as IdentityEvent });
+    const registered = users.map((user) => event(user, 'user-registered', { user: user.facts }));
+    await service.store.transact((work) => react(work, registered, service.app.get<Config>(CONFIG).policy));
+    const tokens = new Map<string, string>();
+    for (const user of users.slice(0, 9)) {
+      const token = { userId: user.id, description: 'export', scopes: ['rest'] };
+      const { tokenId, secret } = await service.commands.execute(new CreateToken(service.caller(user), token, 'right'));
+      await call(service, 'POST', '/sessions', { as: secret });
+      tokens.set(user.id, tokenId);
+    }
+    const events = users.map((user, n) => {
+      if (n % 3 === 0) return event(user, 'user-changed', { user: { ...user.facts, disabled: true } });
+      if (n % 3 === 1) return event(user, 'user-deleted', { username: user.facts.username });
+      return event(user, 'password-changed', { user: user.facts, tokens: 'revoke', exceptSessionId: null });
+    });
+    const statements = await during(() =>
+      service.store.transact((work) => react(work, events, service.app.get<Config>(CONFIG).policy)),
+    );
+    const calls = ofTheWork(statements).reduce((sum, one) => sum + one.calls, 0);
+    expect({ calls, few: calls <= 24 }).toEqual({ calls, few: true });
+    const { rows } = await service.store.pool.query<{ id: string; status: string; ended: boolean }>(
+      `SELECT tokens.user_id AS id, status, ended_at IS NOT NULL AS ended FROM tokens JOIN sessions ON token_id = tokens.id
+       WHERE tokens.user_id = ANY($1)`,
+      [[...tokens.keys()]],
+    );
+    const expected = users
+      .slice(0, 9)
+      .map(({ id }, n) => ({ id, status: ['active', 'invalid', 'revoked'][n % 3], ended: true }));
+    expect(new Map(rows.map((row) => [row.id, row]))).toEqual(new Map(expected.map((row) => [row.id, row])));
   });
 
   it('any number of uses of a few tokens is projected by one statement', async () => {

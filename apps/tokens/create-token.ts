@@ -1,13 +1,14 @@
 import { Inject } from '@nestjs/common';
 import { Command, CommandHandler, type ICommandHandler } from '@nestjs/cqrs';
 import { EventStore } from '@tokenlog/event-store/event-store.js';
+import { DatabaseClock } from '@tokenlog/platform/clock.js';
 import { Problem } from '@tokenlog/platform/problem.js';
-import { v7 } from 'uuid';
 import { type Caller, metadataOf } from './caller.js';
 import { CONFIG, type Config } from './config.js';
 import { IdentityStanding } from './identity-standing.js';
 import { issuingFacts } from './issuing-facts.js';
 import { assertNoMoreThan, type IssuingFacts, issue } from './issuing-rules.js';
+import { Peppers } from './peppers.js';
 import { ReenteredPassword } from './reentered-password.js';
 import { issueSecret } from './secrets.js';
 import { Token, type TokenEvent } from './token.js';
@@ -53,19 +54,21 @@ export class CreateTokenHandler implements ICommandHandler<CreateToken> {
     private readonly store: EventStore,
     private readonly password: ReenteredPassword,
     private readonly standing: IdentityStanding,
+    private readonly clock: DatabaseClock,
+    private readonly peppers: Peppers,
     @Inject(CONFIG) private readonly config: Config,
   ) {}
 
   async execute(command: CreateToken): Promise<TokenWithSecret> {
     await this.password.require('create', command.caller, command.password);
     await this.standing.meet(command.token.userId);
-    const { peppers, policy } = this.config;
+    const { policy } = this.config;
     return this.store.transact(async (work) => {
-      const tokenId = v7();
+      const tokenId = this.clock.newId();
       const facts = await issuingFacts(work.sql, command.token.userId, null, policy);
       await work.load(Token, tokenId);
       work.append(Token, tokenId, createToken(command, facts), metadataOf(command.caller));
-      return { tokenId, secret: await issueSecret(work.sql, peppers[0], 'tkl', tokenId, 1) };
+      return { tokenId, secret: await issueSecret(work.sql, this.peppers.current, 'tkl', tokenId, 1) };
     });
   }
 }

@@ -61,6 +61,7 @@ export async function endSessionsOfReplacedSecrets(
 
 /** Which sessions of a user end, and why. */
 export interface SessionsEnd {
+  readonly userId: string;
   readonly reason: SessionEndReason;
   readonly metadata: Metadata;
   /** The one that goes on. */
@@ -69,16 +70,24 @@ export interface SessionsEnd {
   readonly before?: { readonly epoch: number; readonly version: number };
 }
 
-/** Ends sessions of a user, those of its tokens too. */
-export function endSessionsOfUser(work: Work, userId: string, { reason, metadata, except, before }: SessionsEnd) {
-  return endSessions(
-    work,
-    `user_id = $1 AND id IS DISTINCT FROM $2::uuid
-     AND ($3::bigint IS NULL OR user_version IS NULL OR (user_epoch, user_version) < ($3, $4::int))`,
-    [userId, except ?? null, before?.epoch ?? null, before?.version ?? null],
-    reason,
-    metadata,
+/** Ends sessions of users, those of their tokens too. */
+export async function endSessionsOfUsers(work: Work, ends: readonly SessionsEnd[]): Promise<void> {
+  if (ends.length === 0) return;
+  const { rows } = await work.sql.query<{ id: string; n: number }>(
+    `SELECT sessions.id, ending.n::int AS n
+     FROM unnest($1::uuid[], $2::uuid[], $3::bigint[], $4::int[]) WITH ORDINALITY AS ending(user_id, except_id, epoch, version, n)
+     JOIN sessions ON sessions.user_id = ending.user_id
+     WHERE ended_at IS NULL AND expires_at >= now() AND sessions.id IS DISTINCT FROM ending.except_id
+       AND (ending.epoch IS NULL OR user_version IS NULL OR (user_epoch, user_version) < (ending.epoch, ending.version))`,
+    [
+      ends.map(({ userId }) => userId),
+      ends.map(({ except }) => except ?? null),
+      ends.map(({ before }) => before?.epoch ?? null),
+      ends.map(({ before }) => before?.version ?? null),
+    ],
   );
+  const endOf = new Map(rows.map(({ id, n }) => [id, ends[n - 1] as SessionsEnd]));
+  await appendEnds(work, [...endOf.keys()], (id) => endOf.get(id) as SessionsEnd);
 }
 
 async function endSessions(
@@ -92,12 +101,19 @@ async function endSessions(
     `SELECT id FROM sessions WHERE ended_at IS NULL AND expires_at >= now() AND ${condition}`,
     values,
   );
-  const sessions = await work.loadAll(
-    Session,
-    rows.map(({ id }) => id),
-  );
-  for (const [id, state] of sessions) {
+  const ids = rows.map(({ id }) => id);
+  await appendEnds(work, ids, () => ({ reason, metadata }));
+}
+
+async function appendEnds(
+  work: Work,
+  ids: readonly string[],
+  endOf: (id: string) => Pick<SessionsEnd, 'reason' | 'metadata'>,
+): Promise<void> {
+  if (ids.length === 0) return;
+  for (const [id, state] of await work.loadAll(Session, ids)) {
     if (state.status !== 'active') continue;
+    const { reason, metadata } = endOf(id);
     work.append(Session, id, endSession(state, reason), metadata, entityOfSession(id, state.tokenId));
   }
 }

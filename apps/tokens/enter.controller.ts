@@ -10,8 +10,7 @@ import { z } from 'zod';
 import { askGuard, requestAs } from './ask-guard.js';
 import { StartSession } from './start-session.js';
 
-// Not strict: the message about a field that is too many would name it, and somebody may have put the token there.
-const enterQuery = z.object({
+const enterQuery = z.strictObject({
   access_token: z.string().describe('the token; a session credential is none'),
   next: nextPath.default('/').describe('where to go: a path of this origin'),
 });

@@ -2,7 +2,9 @@ import { Inject, Injectable, Logger, type OnModuleDestroy } from '@nestjs/common
 import { CommandBus } from '@nestjs/cqrs';
 import { EventStore } from '@tokenlog/event-store/event-store.js';
 import { asOneProcess } from '@tokenlog/event-store/one-process.js';
+import { Outage } from '@tokenlog/event-store/outage.js';
 import type { Sql } from '@tokenlog/event-store/sql.js';
+import { DatabaseClock } from '@tokenlog/platform/clock.js';
 import { CONFIG, type Config } from './config.js';
 import { DUE_EXPIRIES } from './expiry-thresholds.js';
 import { WarnOfExpiry } from './warn-of-expiry.js';
@@ -16,7 +18,9 @@ const BATCH = 500;
  */
 @Injectable()
 export class ExpirySweep implements OnModuleDestroy {
-  private readonly logger = new Logger(ExpirySweep.name);
+  private readonly outage = new Outage('expiry sweep', new Logger(ExpirySweep.name), 'expiries are not warned of', {
+    steadyMs: 0,
+  });
   private stopping = false;
   private timer: NodeJS.Timeout | undefined;
   private running: Promise<void> = Promise.resolve();
@@ -24,15 +28,16 @@ export class ExpirySweep implements OnModuleDestroy {
   constructor(
     private readonly store: EventStore,
     private readonly commands: CommandBus,
+    private readonly clock: DatabaseClock,
     @Inject(CONFIG) private readonly config: Config,
   ) {}
 
   /** Starts in the background; every command must have its handler by then. */
   start(): void {
     if (this.config.expiryWarningDays.length === 0) return;
-    this.running = this.sweep(new Date()).then(
+    this.running = this.sweep(this.clock.now()).then(
       () => undefined,
-      (error: Error) => this.logger.error(`${error.message}; it is tried again`),
+      (error: Error) => void this.outage.failed(error),
     );
     void this.running.then(() => {
       if (!this.stopping) this.timer = setTimeout(() => this.start(), EVERY_MS);
@@ -51,6 +56,7 @@ export class ExpirySweep implements OnModuleDestroy {
   }
 
   private async warn(sql: Sql, now: Date): Promise<void> {
+    let failed = false;
     let after = '00000000-0000-0000-0000-000000000000';
     while (!this.stopping) {
       const { rows } = await sql.query<{ id: string }>(
@@ -60,12 +66,14 @@ export class ExpirySweep implements OnModuleDestroy {
       for (const { id } of rows) {
         if (this.stopping) return;
         // One that fails is due again at the next sweep; the others do not wait for it.
-        await this.commands
-          .execute(new WarnOfExpiry(id, now))
-          .catch((error: Error) => this.logger.error(`token ${id}: ${error.message}; it is tried again`));
+        await this.commands.execute(new WarnOfExpiry(id, now)).catch((error: Error) => {
+          failed = true;
+          this.outage.failed(new Error(`token ${id}: ${error.message}`));
+        });
         after = id;
       }
-      if (rows.length < BATCH) return;
+      if (rows.length < BATCH) break;
     }
+    if (!failed) this.outage.worked();
   }
 }

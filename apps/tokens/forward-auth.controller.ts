@@ -5,6 +5,7 @@ import { role, scope } from '@tokenlog/contracts/message.js';
 import type { Request, Response } from 'express';
 import { z } from 'zod';
 import { askGuard, requestAs } from './ask-guard.js';
+import { comingBy } from './verification-metrics.js';
 
 const listOf = (name: z.ZodType<string, string>) =>
   z
@@ -12,6 +13,12 @@ const listOf = (name: z.ZodType<string, string>) =>
     .transform((text) => text.split(','))
     .pipe(z.array(name).max(64))
     .optional();
+
+/**
+ * The bytes of each of the two lists in an answer: with all else that stands there it stays below 4,096, which is what nginx reads
+ * of headers by default before it answers 500.
+ */
+const LONGEST_LIST = 1400;
 
 /** Strict, and no list may be empty: a typing error in a proxy's configuration must not open what stands behind it. */
 const verifyQuery = z.strictObject({
@@ -30,7 +37,8 @@ export class ForwardAuthController {
     summary: 'Whether a proxy may let a request through: the credential in its headers or its cookie is looked at.',
     description:
       'Answers with `X-Auth-User` (what is not printable ASCII, and `%`, is percent-encoded), `X-Auth-Roles`, ' +
-      '`X-Auth-Scopes` (both separated by commas) and `X-Auth-Token-Id`, which a password’s session has not.',
+      '`X-Auth-Scopes` (both separated by commas) and `X-Auth-Token-Id`, which a password’s session has not. What ' +
+      `does not fit into ${LONGEST_LIST} characters of a list is left out, those last that were asked for; \`X-Auth-Truncated\` names the list.`,
   })
   @ApiNoContentResponse({ description: 'Let it through.' })
   @Header('Cache-Control', 'no-store')
@@ -41,14 +49,34 @@ export class ForwardAuthController {
     @Req() request: Request,
     @Res({ passthrough: true }) response: Response,
   ): Promise<void> {
-    const { user, token, scopes } = await askGuard(this.guard, originalOf(request), response, asked);
+    const { user, token, scopes } = await comingBy('forward-auth', () =>
+      askGuard(this.guard, originalOf(request), response, asked),
+    );
+    const lists = { roles: listOfThose(user.roles, asked.roles), scopes: listOfThose(scopes, asked.scopes) };
+    const truncated = Object.entries(lists).flatMap(([name, { isWhole }]) => (isWhole ? [] : [name]));
     response.set({
       'X-Auth-User': headerValue(user.username),
-      'X-Auth-Roles': user.roles.join(','),
-      'X-Auth-Scopes': scopes.join(','),
+      'X-Auth-Roles': lists.roles.text,
+      'X-Auth-Scopes': lists.scopes.text,
+      ...(truncated.length > 0 && { 'X-Auth-Truncated': truncated.join(',') }),
       ...(token && { 'X-Auth-Token-Id': token.id }),
     });
   }
+}
+
+/** Names as a header tells them: all that fit, in their order, and rather those that were asked for. */
+function listOfThose(names: readonly string[], asked: readonly string[] = []): { text: string; isWhole: boolean } {
+  const text = names.join(',');
+  if (text.length <= LONGEST_LIST) return { text, isWhole: true };
+  let room = LONGEST_LIST + 1;
+  const isFitting = (name: string) => {
+    const fits = name.length < room;
+    if (fits) room -= name.length + 1;
+    return fits;
+  };
+  const kept = new Set(names.filter((name) => asked.includes(name)).filter(isFitting));
+  for (const name of names) if (!kept.has(name) && isFitting(name)) kept.add(name);
+  return { text: names.filter((name) => kept.has(name)).join(','), isWhole: false };
 }
 
 /**

@@ -58,6 +58,33 @@ describe('forward authentication for proxies', () => {
     expect(headers.has('x-auth-token-id')).toBe(false);
   });
 
+  it('however many roles and scopes there are, the headers are what nginx reads by default, and what was asked for is in them', async () => {
+    const name = (n: number) => `${'x'.repeat(58)}-${String(n).padStart(3, '0')}`;
+    const roles = Array.from({ length: 256 }, (_, n) => name(n));
+    const scopes = Array.from({ length: 64 }, (_, n) => name(n));
+    const { secret } = await issue(scopes, await service.register('many', { roles }));
+    const asked = `?roles=other,${name(200)}&scopes=${name(63)}`;
+    const answer = await verify(bearer(secret), asked);
+    const size = [...answer.headers].reduce((sum, [header, value]) => sum + header.length + value.length + 4, 0);
+    expect(size).toBeLessThan(4096 - 200);
+    for (const [header, last, all] of [
+      ['x-auth-roles', name(200), roles],
+      ['x-auth-scopes', name(63), scopes],
+    ] as const) {
+      const told = answer.headers.get(header)?.split(',') ?? [];
+      expect(told).toEqual(all.filter((one) => told.includes(one)));
+      expect(told).toEqual(expect.arrayContaining([name(0), name(15), last]));
+    }
+    expect(answer.headers.get('x-auth-truncated')).toBe('roles,scopes');
+    const refused = await verify(
+      bearer(secret),
+      `?scopes=${Array.from({ length: 64 }, (_, n) => name(n + 500)).join(',')}`,
+    );
+    expect(refused.status).toBe(403);
+    expect(refused.headers.get('www-authenticate')?.length).toBeLessThan(1000);
+    expect((await verify(bearer())).headers.has('x-auth-truncated')).toBe(false);
+  });
+
   it('a user without roles has an empty header, which takes the place of one from outside', async () => {
     const plain = await issue([], await service.register('plain'));
     const { headers } = await verify({ ...bearer(plain.secret), 'x-auth-roles': 'admin', 'x-auth-scopes': 'admin' });

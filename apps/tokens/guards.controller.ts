@@ -1,20 +1,29 @@
 import { Controller, Get, Inject } from '@nestjs/common';
-import { MessagePattern, Payload } from '@nestjs/microservices';
+import { Ctx, MessagePattern, type NatsContext, Payload } from '@nestjs/microservices';
 import { ApiOkResponse, ApiOperation, ApiTags } from '@nestjs/swagger';
 import { RequireRoles, RequireScopes } from '@tokenlog/auth';
+import { guardNameIn, subjectsOfGuards } from '@tokenlog/contracts/guard/guard-name.js';
 import { heartbeat } from '@tokenlog/contracts/guard/heartbeat.js';
 import { instant } from '@tokenlog/contracts/message.js';
 import { POOL } from '@tokenlog/platform/database.module.js';
 import { answer } from '@tokenlog/platform/nats-transport.js';
 import type { Pool } from 'pg';
 import { z } from 'zod';
-import { grantLease, listGuards } from './guard-leases.js';
+import { CachingGuards } from './caching-guards.js';
+import { grantLease, type LeaseHolder, type LeaseOffice, listGuards } from './guard-leases.js';
 import { iso } from './token-view.js';
+import { Turns } from './turns.js';
+
+/** First heartbeats of one name that wait, and how long. With what comes before, a guard waits for a second. */
+const MOST_WAITING = 200;
+const LONGEST_WAIT_MS = 1000;
 
 const guardList = z.object({
   items: z.array(
     z.object({
       guard: z.uuid(),
+      /** Of its NATS user; null: it shares one. */
+      name: z.string().nullable(),
       service: z.string(),
       version: z.string(),
       live: z.boolean(),
@@ -31,14 +40,26 @@ const guardList = z.object({
 @ApiTags('admin: guards')
 @Controller('admin/guards')
 export class GuardsController {
-  constructor(@Inject(POOL) private readonly pool: Pool) {}
+  private readonly office: LeaseOffice;
 
-  @MessagePattern(heartbeat.subject)
-  heartbeat(@Payload() payload: unknown) {
-    return answer(heartbeat, payload, async (beat) => ({ granted: await grantLease(this.pool, beat) }));
+  constructor(
+    @Inject(POOL) private readonly pool: Pool,
+    guards: CachingGuards,
+  ) {
+    const acknowledges = (holder: LeaseHolder) => guards.acknowledges(holder);
+    this.office = { pool, turns: new Turns(MOST_WAITING, LONGEST_WAIT_MS), acknowledges };
   }
 
-  @ApiOperation({ summary: 'Caching guards of the last hour: service, version, lease, entries, hit rate.' })
+  @MessagePattern([heartbeat.subject, subjectsOfGuards(heartbeat.subject)])
+  heartbeat(@Payload() payload: unknown, @Ctx() context: NatsContext) {
+    const name = guardNameIn(context.getSubject());
+    return answer(heartbeat, payload, async (beat) => {
+      const refused = await grantLease(this.office, beat, name);
+      return refused === null ? { granted: true } : { granted: false, refused };
+    });
+  }
+
+  @ApiOperation({ summary: 'Caching guards of the last hour: name, service, version, lease, entries, hit rate.' })
   @ApiOkResponse({ standardSchema: guardList })
   @RequireScopes('admin')
   @RequireRoles('admin')

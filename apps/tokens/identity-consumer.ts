@@ -9,6 +9,7 @@ import {
 } from '@tokenlog/contracts/identity/identity-events.js';
 import { EVENTS_PER_REQUEST, heldEvents } from '@tokenlog/contracts/internal/held-events.js';
 import { identityEventApplied } from '@tokenlog/contracts/internal/identity-event-applied.js';
+import { Outage } from '@tokenlog/event-store/outage.js';
 import { POOL } from '@tokenlog/platform/database.module.js';
 import { Presence } from '@tokenlog/platform/deployment.js';
 import { plainId } from '@tokenlog/platform/log-headers.js';
@@ -21,10 +22,10 @@ import {
   StreamReader,
 } from '@tokenlog/platform/stream-reader.js';
 import type { Pool } from 'pg';
-import { ApplyIdentityEvents, type EventOfEpoch } from './apply-identity-events.js';
+import { ApplyIdentityEvents } from './apply-identity-events.js';
 import { CachingGuards } from './caching-guards.js';
 import { IdentityStanding } from './identity-standing.js';
-import { touchesTokens } from './reaction.js';
+import { type EventOfEpoch, touchesTokens } from './reaction.js';
 
 /** The name of the durable consumer of versions that left it to NATS how far they had come. */
 const FORMER_CONSUMER = 'tokens-reactions';
@@ -43,6 +44,12 @@ type Due = EventOfEpoch & { readonly sequence: number };
 @Injectable()
 export class IdentityConsumer extends StreamReader<IdentityEvent> implements OnModuleDestroy {
   private readonly log = new Logger(IdentityConsumer.name);
+  private readonly asking = new Outage('held events', this.log, 'events from before are not held against identity', {
+    steadyMs: 0,
+  });
+  private readonly telling = new Outage('guards and identity', this.log, 'applied events are not told of', {
+    steadyMs: 0,
+  });
   private unansweredSince: number | null = null;
 
   constructor(
@@ -73,7 +80,10 @@ export class IdentityConsumer extends StreamReader<IdentityEvent> implements OnM
     let place = from;
     for (const part of partsOf(await this.ofThisHistory(messages))) {
       place = await this.applyPart(part, place);
-      this.tell(part.map(({ event }) => event)).catch((error: Error) => this.log.error(error.message));
+      this.tell(part.map(({ event }) => event)).then(
+        () => this.telling.worked(),
+        (error) => this.telling.failed(error),
+      );
     }
     return place;
   }
@@ -126,13 +136,12 @@ export class IdentityConsumer extends StreamReader<IdentityEvent> implements OnM
         for (const id of (await request(this.connection, heldEvents, asked)).held) held.add(id);
       }
       this.unansweredSince = null;
+      this.asking.worked();
       return held;
     } catch (error) {
       this.unansweredSince ??= performance.now();
       if (performance.now() - this.unansweredSince < ASK_FOR_MS) throw error;
-      this.log.warn(
-        'identity does not say which events its log has; those of the epoch that is known here are applied',
-      );
+      this.asking.failed(new Error('it does not answer; those of the epoch that is known here are applied'));
       return new Set(messages.filter(({ provenance: { epoch } }) => epoch === known).map(({ message: { id } }) => id));
     }
   }

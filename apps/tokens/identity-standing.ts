@@ -1,14 +1,14 @@
 import type { NatsConnection } from '@nats-io/transport-node';
 import { Inject, Injectable, Logger } from '@nestjs/common';
 import { beginEpoch } from '@tokenlog/contracts/internal/begin-epoch.js';
-import { USERS_PER_REPLY, type UserStanding, usersStanding } from '@tokenlog/contracts/internal/users-standing.js';
+import { USERS_PER_QUESTION, type UserStanding, usersStanding } from '@tokenlog/contracts/internal/users-standing.js';
 import { EventStore } from '@tokenlog/event-store/event-store.js';
 import type { Sql } from '@tokenlog/event-store/sql.js';
 import { NATS } from '@tokenlog/platform/nats.js';
 import { request } from '@tokenlog/platform/nats-request.js';
 import { CachingGuards } from './caching-guards.js';
 import { invalidateTokensWhenUserDeleted } from './invalidate-tokens-when-user-deleted.js';
-import { learnUser } from './users.js';
+import { learnUsers } from './users.js';
 
 const bySystem = { by: { kind: 'system' as const } };
 const FIRST_ID = '00000000-0000-0000-0000-000000000000';
@@ -122,8 +122,8 @@ export class IdentityStanding {
     const ids = [...first.missing, ...first.later].map(({ id }) => id);
     if (ids.length === 0) return first;
     const again: UserStanding[] = [];
-    for (let from = 0; from < ids.length; from += USERS_PER_REPLY) {
-      const reply = await this.ask({ ids: ids.slice(from, from + USERS_PER_REPLY) });
+    for (let from = 0; from < ids.length; from += USERS_PER_QUESTION) {
+      const reply = await this.ask({ ids: ids.slice(from, from + USERS_PER_QUESTION) });
       if (!reply) return null;
       again.push(...reply.users);
     }
@@ -142,11 +142,14 @@ export class IdentityStanding {
   /** @returns how many of them were news */
   private async take(users: readonly UserStanding[], epoch: number): Promise<number> {
     const news = await this.store.transact(async (work) => {
-      const learnt: string[] = [];
-      for (const { id: userId, version, facts } of users) {
-        if (await learnUser(work, { userId, epoch, version, facts }, bySystem)) learnt.push(userId);
-      }
-      return learnt;
+      const told = users.map(({ id: userId, version, facts }) => ({
+        userId,
+        epoch,
+        version,
+        facts,
+        metadata: bySystem,
+      }));
+      return (await learnUsers(work, told)).map(({ userId }) => userId);
     });
     if (news.length > 0) await this.guards.forget({ users: news });
     return news.length;
@@ -157,8 +160,13 @@ export class IdentityStanding {
     epoch: number,
   ): Promise<boolean> {
     // Later than all that is known, in the same history too: that it is gone was not to be heard.
-    const gone = { userId, username, epoch: Math.max(epoch, known), version: version + 1 };
-    const isNews = await this.store.transact((work) => invalidateTokensWhenUserDeleted(work, gone, bySystem));
+    const place = { epoch: Math.max(epoch, known), version: version + 1 };
+    const gone = { userId, deletedUsername: username, ...place, metadata: bySystem };
+    const isNews = await this.store.transact(async (work) => {
+      const news = await learnUsers(work, [gone]);
+      await invalidateTokensWhenUserDeleted(work, news);
+      return news.length > 0;
+    });
     if (isNews) {
       this.logger.warn(`user ${userId} is not known to identity: its tokens are invalid, its sessions have ended`);
       await this.guards.forget({ users: [userId] });

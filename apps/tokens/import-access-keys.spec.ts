@@ -1,6 +1,6 @@
 import { jest } from '@jest/globals';
 import { proofOf } from '@tokenlog/contracts/credential.js';
-import { readAccessKeys } from './access-keys-file.js';
+import { readAccessKeys, textOfAccessKeys } from './access-keys-file.js';
 import { ImportAtStart } from './import-at-start.js';
 import { RefreshToken } from './refresh-token.js';
 import { call, sessionOf } from './testing/http.js';
@@ -45,6 +45,17 @@ describe('S37 a file of static keys', () => {
     ]);
     expect(refused.map(({ line }) => line)).toEqual([8, 9, 10, 12, 13, 14, 15]);
     expect(JSON.stringify(refused)).not.toMatch(/0123456789|ada|grace/);
+  });
+
+  it('in another encoding is refused with its line: a key read wrongly would be another key', () => {
+    const text = 'reports-0123456789abcdef = ada\r\nschlüssel-0123456789abcdef = ada\n';
+    for (const bytes of [Buffer.from(text), Buffer.from(`\ufeff${text}`), Buffer.from(`\ufeff${text}`, 'utf16le')]) {
+      expect(readAccessKeys(textOfAccessKeys(bytes)).keys.map(({ key }) => key)).toContain(
+        'schlüssel-0123456789abcdef',
+      );
+    }
+    expect(() => textOfAccessKeys(Buffer.from(text, 'latin1'))).toThrow(/^line 2 is not UTF-8/);
+    expect(() => textOfAccessKeys(Buffer.from(text, 'utf16le'))).toThrow(/^line 1 is not UTF-8/);
   });
 
   it('is imported once: twice changes nothing, and two at once do not either', async () => {

@@ -2,6 +2,7 @@ import { Body, Controller, HttpCode, Post, UseFilters, UseGuards } from '@nestjs
 import { ApiConsumes, ApiOkResponse, ApiOperation, ApiTags } from '@nestjs/swagger';
 import { type Authentication, CurrentAuthentication, Public } from '@tokenlog/auth';
 import type { ActiveReply } from '@tokenlog/contracts/tokens/verify.js';
+import { IgnoreUnknownFields } from '@tokenlog/platform/unknown-fields.js';
 import { z } from 'zod';
 import { OAuthClientGuard } from './oauth-client.guard.js';
 import { OAuthErrorFilter } from './oauth-error.filter.js';
@@ -38,6 +39,7 @@ const LONGEST_SERVICE = 128;
 @Public()
 @UseGuards(OAuthClientGuard)
 @UseFilters(OAuthErrorFilter)
+@IgnoreUnknownFields()
 @Controller('oauth2/introspect')
 export class IntrospectController {
   constructor(private readonly verifier: Verifier) {}
@@ -56,7 +58,7 @@ export class IntrospectController {
   ): Promise<Introspection> {
     // No address: the one that this request comes from is the resource server's, not its caller's.
     const service = (caller.token?.description ?? caller.user.username).slice(0, LONGEST_SERVICE);
-    const reply = await this.verifier.verify({ credential: token, service });
+    const reply = await this.verifier.verify({ credential: token, service }, 'introspection');
     // Such a session may do nothing but change its password (S12), which is not the resource server's to do.
     if (!reply.active || reply.session?.mustChangePassword) return { active: false };
     return introspectionOf(reply);

@@ -28,6 +28,6 @@ export async function issuingFacts(
          AND id IS DISTINCT FROM $2::uuid) AS live`,
     [owner.id, tokenId],
   );
-  const [{ now, live } = { now: new Date(), live: 0 }] = rows;
+  const [{ now, live }] = rows as [(typeof rows)[number]];
   return { owner, liveTokens: live, policy, now: new Date(now) };
 }

@@ -1,6 +1,8 @@
-import { instant, text } from '@tokenlog/contracts/message.js';
+import { instant } from '@tokenlog/contracts/message.js';
 import type { Sql } from '@tokenlog/event-store/sql.js';
+import { userReference } from '@tokenlog/platform/user-reference.js';
 import { z } from 'zod';
+import { findUsers } from './find-users.js';
 import { decodeCursor, encodeCursor, pageOf, pageQuery } from './page.js';
 import { iso } from './token-view.js';
 
@@ -17,7 +19,7 @@ export const sessionView = z.object({
 
 export const sessionListQuery = z.strictObject({
   ...pageQuery,
-  user: text.max(128).optional().describe('account name or id'),
+  user: userReference.optional(),
   token: z.uuid().optional(),
 });
 export const sessionPage = pageOf(sessionView);
@@ -39,11 +41,12 @@ export async function listSessions(
   owner: string | 'anyone',
 ): Promise<z.output<typeof sessionPage>> {
   const before = query.cursor ? decodeCursor(z.uuid(), query.cursor) : null;
+  const users = await findUsers(sql, 'user', query.user);
   const filter = `
     FROM sessions s JOIN users u ON u.id = s.user_id LEFT JOIN tokens t ON t.id = s.token_id
     WHERE s.ended_at IS NULL AND least(s.expires_at, t.expires_at) >= now() AND ($1::uuid IS NULL OR s.user_id = $1)
-      AND ($2::text IS NULL OR u.username = $2 OR u.id::text = $2) AND ($3::uuid IS NULL OR s.token_id = $3)`;
-  const values = [owner === 'anyone' ? null : owner, query.user ?? null, query.token ?? null];
+      AND ($2::uuid[] IS NULL OR u.id = ANY ($2)) AND ($3::uuid IS NULL OR s.token_id = $3)`;
+  const values = [owner === 'anyone' ? null : owner, users, query.token ?? null];
   // Ids are UUIDv7: their order is that of the starts.
   const { rows } = await sql.query<SessionRow>(
     `SELECT s.id, s.user_id AS "userId", u.username AS user, s.token_id AS "tokenId", s.started_at AS "startedAt",

@@ -1,24 +1,31 @@
 import { type IQueryHandler, Query, QueryHandler } from '@nestjs/cqrs';
 import { instant, text } from '@tokenlog/contracts/message.js';
 import { EventStore } from '@tokenlog/event-store/event-store.js';
+import { foldedParameter, foldedSql } from '@tokenlog/event-store/folded.sql.js';
 import type { Sql } from '@tokenlog/event-store/sql.js';
 import { patiently } from '@tokenlog/platform/bounded-client.js';
+import { DatabaseClock } from '@tokenlog/platform/clock.js';
 import { Problem } from '@tokenlog/platform/problem.js';
+import { userReference } from '@tokenlog/platform/user-reference.js';
 import { z } from 'zod';
+import { findUsers } from './find-users.js';
 import { decodeCursor, encodeCursor, pageOf, pageQuery } from './page.js';
 import { withTableAsOf } from './table-as-of.js';
 import { TOKEN_ROWS, type TokenRow, tokenState, tokenView, viewOf } from './token-view.js';
 
+/** Names and other texts are sorted by so many of their characters: a cursor holds these, and no more. */
+const SORTED_CHARACTERS = 128;
+
 /** What each sort key compares. A missing instant sorts as the far end that its meaning has: no expiry is last. */
 const SORT_KEYS = {
-  user: { expression: 'r.user', type: 'text' },
-  description: { expression: 'r.description', type: 'text' },
-  state: { expression: 'r.state', type: 'text' },
+  user: textKey('r.user'),
+  description: textKey('r.description'),
+  state: textKey('r.state'),
   expiresAt: { expression: `coalesce(r.expires_at, 'infinity')`, type: 'timestamptz' },
   createdAt: { expression: 'r.created_at', type: 'timestamptz' },
-  createdBy: { expression: 'r.created_by', type: 'text' },
+  createdBy: textKey('r.created_by'),
   updatedAt: { expression: 'r.updated_at', type: 'timestamptz' },
-  updatedBy: { expression: 'r.updated_by', type: 'text' },
+  updatedBy: textKey('r.updated_by'),
   lastUsedAt: { expression: `coalesce(r.last_used_at, '-infinity')`, type: 'timestamptz' },
   useCount: { expression: 'r.use_count', type: 'bigint' },
   activeSessions: { expression: 'r.active_sessions', type: 'bigint' },
@@ -32,10 +39,23 @@ const SORT_VALUES = {
 } as const;
 const sortWords = Object.keys(SORT_KEYS).flatMap((key) => [key, `-${key}`]);
 
+function textKey(column: string) {
+  return { expression: firstOf(foldedSql(column)), type: 'text' } as const;
+}
+
+function firstOf(folded: string): string {
+  return `left(${folded}, ${SORTED_CHARACTERS})`;
+}
+
+/** `$6`, the sort key in a cursor. Those of versions before this hold texts whole, and as they were written. */
+function parameterOf(type: keyof typeof SORT_VALUES): string {
+  return type === 'text' ? firstOf(foldedParameter('$6')) : `$6::${type}`;
+}
+
 /** The query of the admin table. */
 export const tokenListQuery = z.strictObject({
   ...pageQuery,
-  user: text.max(128).optional().describe('account name or id of the owner'),
+  user: userReference.optional(),
   state: tokenState.optional(),
   q: text.max(200).optional().describe('a part of the description, the user or the id'),
   sort: z
@@ -61,11 +81,14 @@ export class ListTokens extends Query<TokenPage> {
 
 @QueryHandler(ListTokens)
 export class ListTokensHandler implements IQueryHandler<ListTokens> {
-  constructor(private readonly store: EventStore) {}
+  constructor(
+    private readonly store: EventStore,
+    private readonly clock: DatabaseClock,
+  ) {}
 
   execute({ query, owner }: ListTokens): Promise<TokenPage> {
-    const now = query.asOf ? new Date(query.asOf) : new Date();
-    if (now.getTime() > Date.now() + 1000) {
+    const now = query.asOf ? new Date(query.asOf) : this.clock.now();
+    if (now.getTime() > this.clock.nowMs() + 1000) {
       throw new Problem(400, 'invalid-request', 'asOf: must not lie in the future.', {
         errors: [{ field: 'asOf', detail: 'must not lie in the future' }],
       });
@@ -84,17 +107,19 @@ async function listTokens(sql: Sql, query: TokenListQuery, owner: string | 'anyo
   const { expression, type } = SORT_KEYS[query.sort.replace('-', '') as SortKey];
   const place = z.tuple([z.literal(query.sort), SORT_VALUES[type], z.uuid()]);
   const after = query.cursor ? decodeCursor<z.infer<typeof place>>(place, query.cursor) : null;
+  const users = await findUsers(sql, 'user', query.user);
   const filter = `
-    FROM (${TOKEN_ROWS}) AS r
+    FROM (${TOKEN_ROWS}) AS r, (SELECT ${foldedParameter('$5')} AS q) AS sought
     WHERE ($2::uuid IS NULL OR r.user_id = $2)
       AND ($3::text IS NULL OR r.state = $3) AND ($3 IS NOT NULL OR r.state <> 'deleted')
-      AND ($4::text IS NULL OR r.user = $4 OR r.user_id::text = $4)
-      AND ($5::text IS NULL OR strpos(lower(r.description || ' ' || r.user || ' ' || r.id), lower($5)) > 0)`;
-  const values = [now, owner === 'anyone' ? null : owner, query.state ?? null, query.user ?? null, query.q ?? null];
+      AND ($4::uuid[] IS NULL OR r.user_id = ANY ($4))
+      AND ($5::text IS NULL OR strpos(${foldedSql('r.description')}, sought.q) > 0
+        OR strpos(${foldedSql('r.user')}, sought.q) > 0 OR strpos(r.id::text COLLATE "C", sought.q) > 0)`;
+  const values = [now, owner === 'anyone' ? null : owner, query.state ?? null, users, query.q ?? null];
   const direction = descending ? 'DESC' : 'ASC';
   const page = await sql.query<TokenRow & { sort_value: string }>(
     `SELECT r.*, to_jsonb(${expression}) #>> '{}' AS sort_value ${filter}
-       AND ($6::text IS NULL OR (${expression}, r.id) ${descending ? '<' : '>'} ($6::${type}, $7::uuid))
+       AND ($6::text IS NULL OR (${expression}, r.id) ${descending ? '<' : '>'} (${parameterOf(type)}, $7::uuid))
      ORDER BY ${expression} ${direction}, r.id ${direction} LIMIT $8`,
     [...values, after?.[1] ?? null, after?.[2] ?? null, query.limit + 1],
   );

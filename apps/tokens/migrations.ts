@@ -1,8 +1,14 @@
+import { foldedSql } from '@tokenlog/event-store/folded.sql.js';
 import { createLog, numbersInLog, placesInLog } from '@tokenlog/event-store/log.sql.js';
 import type { DatabasePart, MigrationStep } from '@tokenlog/platform/database.js';
 import { streamPlaces } from '@tokenlog/platform/stream-reader.js';
 
-export const TOKENS_DATABASE: DatabasePart = { schema: 'tokens', role: 'tokenlog_tokens' };
+/** Its connections have another name than those of versions whose services do not say which keys of the hashes they have. */
+export const TOKENS_DATABASE: DatabasePart = {
+  schema: 'tokens',
+  role: 'tokenlog_tokens',
+  applicationName: 'tokenlog-token-service',
+};
 
 const { role } = TOKENS_DATABASE;
 
@@ -186,4 +192,57 @@ export const migrations: readonly MigrationStep[] = [
     ],
   },
   { name: '2026-11-26-numbers', statements: numbersInLog('tokens', role) },
+  {
+    name: '2026-11-26-guard-names',
+    statements: [
+      // Null: of a guard that shares its NATS user.
+      'ALTER TABLE guard_leases ADD COLUMN name text',
+      // It has shown that it acknowledges; asked for where another one of its name did not.
+      'ALTER TABLE guard_leases ADD COLUMN proven boolean NOT NULL DEFAULT false',
+      // Of a name, or of all guards that have none ('').
+      `CREATE TABLE guard_standing (
+        name text PRIMARY KEY,
+        faults integer NOT NULL,
+        barred_until timestamptz NOT NULL
+      )`,
+      // Which tokens a guard with a name was told are good: it reports uses of no others.
+      `CREATE TABLE guard_answers (
+        name text NOT NULL,
+        token_id uuid NOT NULL,
+        first_at timestamptz NOT NULL,
+        last_at timestamptz NOT NULL,
+        PRIMARY KEY (name, token_id)
+      )`,
+      `GRANT SELECT, INSERT, UPDATE, DELETE ON guard_standing, guard_answers TO ${role}`,
+    ],
+  },
+  {
+    name: '2026-11-26-pepper-holders',
+    statements: [
+      // The token services that run, and the names of the keys of the stored hashes that each of them has.
+      `CREATE TABLE pepper_holders (
+        instance uuid PRIMARY KEY,
+        peppers text[] NOT NULL,
+        renewed_at timestamptz NOT NULL
+      )`,
+      `GRANT SELECT, INSERT, UPDATE, DELETE ON pepper_holders TO ${role}`,
+    ],
+  },
+  {
+    name: '2026-11-26-static-key-fingerprints',
+    statements: [
+      // Null: imported before this column, and not met since under a pepper that was known.
+      'ALTER TABLE static_keys ADD COLUMN fingerprint bytea',
+      'CREATE UNIQUE INDEX static_keys_fingerprint ON static_keys (fingerprint)',
+      `GRANT UPDATE (fingerprint) ON static_keys TO ${role}`,
+      // 122 random bits, made once.
+      'CREATE TABLE static_key_salt (salt bytea NOT NULL)',
+      'INSERT INTO static_key_salt VALUES (uuid_send(gen_random_uuid()))',
+      `GRANT SELECT ON static_key_salt TO ${role}`,
+    ],
+  },
+  {
+    name: '2026-11-27-folded-usernames',
+    statements: [`CREATE INDEX users_folded_username ON users (${foldedSql('username')})`],
+  },
 ];

@@ -1,5 +1,5 @@
-import { type ArgumentsHost, Catch, type ExceptionFilter, HttpException } from '@nestjs/common';
-import { Problem, type ProblemBody } from '@tokenlog/platform/problem.js';
+import { type ArgumentsHost, Catch, type ExceptionFilter } from '@nestjs/common';
+import { describeError, type ProblemBody } from '@tokenlog/platform/problem.js';
 import type { Request, Response } from 'express';
 
 const PROBLEM = 'application/problem+json';
@@ -8,12 +8,12 @@ const PROBLEM = 'application/problem+json';
  * Errors that OAuth clients and everybody else can read: a problem (RFC 9457) which is an OAuth error too (RFC 6749, 5.2:
  * `error`, `error_description`). A client that asks for `application/json`, as that RFC's do, gets this type; it reads no other.
  */
-@Catch(HttpException)
-export class OAuthErrorFilter implements ExceptionFilter<HttpException> {
-  catch(error: HttpException, host: ArgumentsHost): void {
+@Catch()
+export class OAuthErrorFilter implements ExceptionFilter {
+  catch(error: unknown, host: ArgumentsHost): void {
     const request = host.switchToHttp().getRequest<Request>();
     const response = host.switchToHttp().getResponse<Response>();
-    const problem = error.getResponse() as ProblemBody;
+    const { body: problem, headers } = describeError(error);
     const basic = /^basic\b/i.test(request.headers.authorization ?? '');
     if (problem.status === 401 && basic) {
       // RFC 6749, 5.2: the challenge names the scheme that the client used.
@@ -24,7 +24,7 @@ export class OAuthErrorFilter implements ExceptionFilter<HttpException> {
     const body = { ...problem, error: errorOf(problem, basic), error_description: printable(problem.detail) };
     response
       .status(problem.status)
-      .set(error instanceof Problem ? (error.extra.headers ?? {}) : {})
+      .set(headers)
       .type(request.accepts(PROBLEM, 'application/json') || PROBLEM)
       .send(JSON.stringify(body));
   }

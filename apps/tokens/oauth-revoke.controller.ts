@@ -1,16 +1,17 @@
-import { Body, Controller, HttpCode, Inject, Post, UseFilters, UseGuards } from '@nestjs/common';
+import { Body, Controller, HttpCode, Post, UseFilters, UseGuards } from '@nestjs/common';
 import { CommandBus } from '@nestjs/cqrs';
 import { ApiConsumes, ApiOkResponse, ApiOperation, ApiTags } from '@nestjs/swagger';
 import { Public } from '@tokenlog/auth';
 import { EventStore } from '@tokenlog/event-store/event-store.js';
 import { Problem } from '@tokenlog/platform/problem.js';
+import { IgnoreUnknownFields } from '@tokenlog/platform/unknown-fields.js';
 import type { z } from 'zod';
 import { type Caller, CurrentCaller, metadataOf } from './caller.js';
-import { CONFIG, type Config } from './config.js';
 import { EndSession } from './end-session.js';
 import { presentedForm } from './introspect.controller.js';
 import { OAuthClientGuard } from './oauth-client.guard.js';
 import { OAuthErrorFilter } from './oauth-error.filter.js';
+import { Peppers } from './peppers.js';
 import { provedSecret } from './proved-secret.js';
 import { RevokeToken } from './revoke-token.js';
 import { StaticKeys } from './static-keys.js';
@@ -23,13 +24,14 @@ const REASON = 'presented for revocation (RFC 7009)';
 @Public()
 @UseGuards(OAuthClientGuard)
 @UseFilters(OAuthErrorFilter)
+@IgnoreUnknownFields()
 @Controller('oauth2/revoke')
 export class OAuthRevokeController {
   constructor(
     private readonly commands: CommandBus,
     private readonly store: EventStore,
     private readonly staticKeys: StaticKeys,
-    @Inject(CONFIG) private readonly config: Config,
+    private readonly peppers: Peppers,
   ) {}
 
   @ApiOperation({
@@ -44,7 +46,7 @@ export class OAuthRevokeController {
     @CurrentCaller() caller: Caller,
     @Body({ schema: presentedForm }) { token }: z.output<typeof presentedForm>,
   ): Promise<void> {
-    const proved = await provedSecret(this.store.pool, this.config.peppers, this.staticKeys, token);
+    const proved = await provedSecret(this.store.pool, this.peppers, this.staticKeys, token);
     if (proved?.kind === 'session') {
       await this.commands.execute(new EndSession(proved.id, 'anyone', 'ended', metadataOf(caller)));
     }

@@ -16,6 +16,7 @@ import {
   createBody,
   deleteBody,
   editBody,
+  editsIn,
   historyQuery,
   refreshBody,
   revokeBody,
@@ -69,8 +70,10 @@ export class OwnTokensController {
     @Param('id', { schema: tokenId }) id: string,
     @Body({ schema: editBody }) body: z.output<typeof editBody>,
   ) {
-    await this.commands.execute(new EditToken(caller, id, caller.id, body));
-    return { token: await findToken(this.store.pool, id, caller.id) };
+    const view = () => findToken(this.store.pool, id, caller.id);
+    const changes = editsIn(body, await view());
+    if (Object.keys(changes).length > 0) await this.commands.execute(new EditToken(caller, id, caller.id, changes));
+    return { token: await view() };
   }
 
   @ApiOperation({ summary: 'A new secret on the same token; the old one is dead at once, or after a grace period.' })

@@ -74,8 +74,8 @@ describe('own tokens', () => {
     ['scopes that are names', { scopes: ['Not a scope'] }, 'scopes.0'],
     ['an instant as expiry', { expiresAt: 'tomorrow' }, 'expiresAt'],
     ['S9 an expiry in the future', { expiresAt: '2001-01-01T00:00:00Z' }, 'expiresAt'],
-    ['S6 no value of its maker’s own', { secret: 'chosen-by-hand' }, ''],
-    ['S6 no value of its maker’s own', { value: 'chosen-by-hand' }, ''],
+    ['S6 no value of its maker’s own', { secret: 'chosen-by-hand' }, 'secret'],
+    ['S6 no value of its maker’s own', { value: 'chosen-by-hand' }, 'value'],
   ])('a creation needs %s; else it is a 400 that names the field, and nothing is appended', async (_, body, field) => {
     const count = async () =>
       (await service.store.pool.query(`SELECT count(*) FROM events WHERE type = 'token-created'`)).rows[0].count;
@@ -83,7 +83,6 @@ describe('own tokens', () => {
     const answer = await create(body);
     expect(answer.status).toBe(400);
     expect(answer.body.errors[0].field).toBe(field);
-    if (field === '') expect(answer.body.detail).toContain(Object.keys(body)[0]);
     expect(await count()).toBe(before);
   });
 

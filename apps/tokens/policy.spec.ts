@@ -216,7 +216,7 @@ describe('the policy', () => {
     ['TOKEN_PEPPER', 'short'],
     ['TOKENS_PORT', 'http'],
     ['DATABASE_URL', 'mysql://localhost'],
-    ['NATS_URL', 'localhost'],
+    ['NATS_URL', 'http://localhost'],
   ])('%s=%s stops the start with a message that names it', (variable, value) => {
     const start = () => readTokensConfig({ ...ENVIRONMENT, [variable]: value });
     expect(start).toThrow(ConfigError);

@@ -9,6 +9,7 @@ import { endSessionsOfToken } from './end-session.js';
 import { IdentityStanding } from './identity-standing.js';
 import { issuingFacts } from './issuing-facts.js';
 import { type IssuingFacts, issue } from './issuing-rules.js';
+import { Peppers } from './peppers.js';
 import { ReenteredPassword } from './reentered-password.js';
 import { assertNotReplaced, secretWhenAsked } from './replaced-meanwhile.js';
 import { issueSecret } from './secrets.js';
@@ -54,6 +55,7 @@ export class ReassignTokenHandler implements ICommandHandler<ReassignToken> {
     private readonly store: EventStore,
     private readonly standing: IdentityStanding,
     private readonly password: ReenteredPassword,
+    private readonly peppers: Peppers,
     @Inject(CONFIG) private readonly config: Config,
   ) {}
 
@@ -61,7 +63,7 @@ export class ReassignTokenHandler implements ICommandHandler<ReassignToken> {
     const asked = await secretWhenAsked(this.store.pool, tokenId);
     await this.password.require('refresh', caller, password);
     await this.standing.meet(userId);
-    const { peppers, policy } = this.config;
+    const { policy } = this.config;
     return this.store.transact(async (work) => {
       const token = existing(await work.load(Token, tokenId));
       const facts = await issuingFacts(work.sql, userId, tokenId, policy);
@@ -69,7 +71,10 @@ export class ReassignTokenHandler implements ICommandHandler<ReassignToken> {
       await assertNotReplaced(work.sql, tokenId, { asked, now: token.secretGeneration }, caller);
       work.append(Token, tokenId, events, metadataOf(caller));
       await endSessionsOfToken(work, tokenId, 'token', metadataOf(caller));
-      return { tokenId, secret: await issueSecret(work.sql, peppers[0], 'tkl', tokenId, token.secretGeneration + 1) };
+      return {
+        tokenId,
+        secret: await issueSecret(work.sql, this.peppers.current, 'tkl', tokenId, token.secretGeneration + 1),
+      };
     });
   }
 }

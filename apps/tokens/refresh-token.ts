@@ -8,6 +8,7 @@ import type { TokenWithSecret } from './create-token.js';
 import { endSessionsOfReplacedSecrets } from './end-session.js';
 import { issuingFacts } from './issuing-facts.js';
 import { assertNoLonger, type IssuingFacts, issue } from './issuing-rules.js';
+import { Peppers } from './peppers.js';
 import { ReenteredPassword } from './reentered-password.js';
 import { assertNotReplaced, secretWhenAsked } from './replaced-meanwhile.js';
 import { issueSecret } from './secrets.js';
@@ -62,6 +63,7 @@ export class RefreshTokenHandler implements ICommandHandler<RefreshToken> {
   constructor(
     private readonly store: EventStore,
     private readonly password: ReenteredPassword,
+    private readonly peppers: Peppers,
     @Inject(CONFIG) private readonly config: Config,
   ) {}
 
@@ -69,7 +71,7 @@ export class RefreshTokenHandler implements ICommandHandler<RefreshToken> {
     const { caller, tokenId, wishes } = command;
     const asked = await secretWhenAsked(this.store.pool, tokenId);
     if (!wishes.selfService) await this.password.require('refresh', caller, wishes.password);
-    const { peppers, policy } = this.config;
+    const { policy } = this.config;
     return this.store.transact(async (work) => {
       const token = ownedBy(existing(await work.load(Token, tokenId)), command.owner);
       if (token.status === 'invalid') throw tokenIs('invalid');
@@ -78,7 +80,10 @@ export class RefreshTokenHandler implements ICommandHandler<RefreshToken> {
       await assertNotReplaced(work.sql, tokenId, { asked, now: token.secretGeneration }, caller);
       work.append(Token, tokenId, events, metadataOf(caller));
       await endSessionsOfReplacedSecrets(work, tokenId, wishes, metadataOf(caller));
-      return { tokenId, secret: await issueSecret(work.sql, peppers[0], 'tkl', tokenId, token.secretGeneration + 1) };
+      return {
+        tokenId,
+        secret: await issueSecret(work.sql, this.peppers.current, 'tkl', tokenId, token.secretGeneration + 1),
+      };
     });
   }
 }

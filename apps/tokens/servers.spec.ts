@@ -36,7 +36,7 @@ describe('S38 the state of the servers', () => {
     const names = { up: up.url, unready: unready.url, hanging: hanging.url, leading: leading.url };
     const servers = Object.entries({ ...names, gone: 'http://127.0.0.1:1' }).map(([name, url]) => ({ name, url }));
     const at = expect.stringMatching(/^\d{4}-.*Z$/);
-    expect(await askAll('here', servers, 300)).toEqual([
+    expect(await askAll('here', servers, 300, () => new Date())).toEqual([
       { name: 'here', url: null, self: true, state: 'up', checkedAt: at },
       { name: 'up', url: up.url, self: false, state: 'up', checkedAt: at },
       { name: 'unready', url: unready.url, self: false, state: 'down', checkedAt: at },
@@ -58,7 +58,12 @@ describe('S38 the state of the servers', () => {
     const servers = await Promise.all(
       ['a', 'b', 'c'].map(async (name) => ({ name, url: (await deployment(together)).url })),
     );
-    expect((await askAll('here', servers, 5000)).map(({ state }) => state)).toEqual(['up', 'up', 'up', 'up']);
+    expect((await askAll('here', servers, 5000, () => new Date())).map(({ state }) => state)).toEqual([
+      'up',
+      'up',
+      'up',
+      'up',
+    ]);
   });
 
   it('is asked below a path, and this server’s own address may stand in the list', async () => {
@@ -67,7 +72,7 @@ describe('S38 the state of the servers', () => {
       { name: 'here', url: 'https://here.example.org' },
       { name: 'there', url: `${up.url}/api` },
     ];
-    expect(await askAll('here', servers, 1000)).toMatchObject([
+    expect(await askAll('here', servers, 1000, () => new Date())).toMatchObject([
       { name: 'here', url: 'https://here.example.org', self: true, state: 'up' },
       { name: 'there', self: false, state: 'up' },
     ]);
@@ -76,7 +81,10 @@ describe('S38 the state of the servers', () => {
 
   it('is asked once for all who want to know at the time', async () => {
     const up = await deployment(ready);
-    const servers = new Servers({ serverName: 'here', servers: [{ name: 'there', url: up.url }] } as never);
+    const servers = new Servers(
+      { serverName: 'here', servers: [{ name: 'there', url: up.url }] } as never,
+      { now: () => new Date() } as never,
+    );
     const lists = await Promise.all([servers.list(), servers.list(), servers.list()]);
     await servers.list();
     expect(new Set(lists).size).toBe(1);

@@ -1,5 +1,6 @@
 import { Inject, Injectable } from '@nestjs/common';
 import { instant } from '@tokenlog/contracts/message.js';
+import { DatabaseClock } from '@tokenlog/platform/clock.js';
 import { z } from 'zod';
 import { CONFIG, type Config } from './config.js';
 import type { NamedServer } from './servers-variable.js';
@@ -22,26 +23,34 @@ export class Servers {
   private listed: Promise<ServerView[]> | undefined;
   private listedAt = 0;
 
-  constructor(@Inject(CONFIG) private readonly config: Config) {}
+  constructor(
+    @Inject(CONFIG) private readonly config: Config,
+    private readonly clock: DatabaseClock,
+  ) {}
 
   /** This one first, the others as they are configured. They are asked once for all who want to know. */
   list(): Promise<ServerView[]> {
     if (!this.listed || performance.now() - this.listedAt > FRESH_MS) {
       this.listedAt = performance.now();
-      this.listed = askAll(this.config.serverName, this.config.servers, TIMEOUT_MS);
+      this.listed = askAll(this.config.serverName, this.config.servers, TIMEOUT_MS, () => this.clock.now());
     }
     return this.listed;
   }
 }
 
 /** Asks each of the others, all at once. The list may name this one too, and then says its address. */
-export async function askAll(own: string, servers: readonly NamedServer[], timeoutMs: number): Promise<ServerView[]> {
+export async function askAll(
+  own: string,
+  servers: readonly NamedServer[],
+  timeoutMs: number,
+  now: () => Date,
+): Promise<ServerView[]> {
   const url = servers.find(({ name }) => name === own)?.url ?? null;
-  const self: ServerView = { name: own, url, self: true, state: 'up', checkedAt: new Date().toISOString() };
+  const self: ServerView = { name: own, url, self: true, state: 'up', checkedAt: now().toISOString() };
   const others = servers.filter(({ name }) => name !== own);
   const asked = others.map(async ({ name, url }): Promise<ServerView> => {
     const state = (await isReady(url, timeoutMs)) ? 'up' : 'down';
-    return { name, url, self: false, state, checkedAt: new Date().toISOString() };
+    return { name, url, self: false, state, checkedAt: now().toISOString() };
   });
   return [self, ...(await Promise.all(asked))];
 }

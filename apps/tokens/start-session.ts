@@ -3,9 +3,10 @@ import { Command, CommandHandler, type ICommandHandler } from '@nestjs/cqrs';
 import type { UserFacts } from '@tokenlog/contracts/identity/user-facts.js';
 import type { Metadata } from '@tokenlog/event-store/event.js';
 import { EventStore } from '@tokenlog/event-store/event-store.js';
+import { DatabaseClock } from '@tokenlog/platform/clock.js';
 import { Problem } from '@tokenlog/platform/problem.js';
-import { v7 } from 'uuid';
 import { CONFIG, type Config } from './config.js';
+import { Peppers } from './peppers.js';
 import { issueSecret } from './secrets.js';
 import { entityOfSession, Session } from './session.js';
 import { type KnownUser, learnUser, waitForUser } from './users.js';
@@ -42,6 +43,8 @@ export class StartSession extends Command<StartedSession> {
 export class StartSessionHandler implements ICommandHandler<StartSession> {
   constructor(
     private readonly store: EventStore,
+    private readonly clock: DatabaseClock,
+    private readonly peppers: Peppers,
     @Inject(CONFIG) private readonly config: Config,
   ) {}
 
@@ -55,7 +58,7 @@ export class StartSessionHandler implements ICommandHandler<StartSession> {
         const by = { kind: 'user' as const, id: userId, username: facts.username };
         await learnUser(work, { userId, epoch, version, facts }, { by, ip });
       }
-      const sessionId = v7();
+      const sessionId = this.clock.newId();
       const { rows } = await work.sql.query<KnownUser & { tokenExpiresAt: string | Date | null }>(
         basis.with === 'password'
           ? 'SELECT id, username, disabled, NULL AS "tokenExpiresAt" FROM users WHERE id = $1 AND NOT deleted FOR SHARE'
@@ -69,7 +72,7 @@ export class StartSessionHandler implements ICommandHandler<StartSession> {
       const user = rows[0];
       if (!user) throw new Problem(409, 'not-active', 'What the session would stand on has just ended.');
       if (user.disabled) throw new Problem(409, 'user-disabled', 'The user has just been disabled.');
-      const end = Date.now() + this.config.sessionLifetimeHours * 3_600_000;
+      const end = this.clock.nowMs() + this.config.sessionLifetimeHours * 3_600_000;
       const limit = user.tokenExpiresAt ? new Date(user.tokenExpiresAt).getTime() : Number.POSITIVE_INFINITY;
       const expiresAt = new Date(Math.min(end, limit)).toISOString();
       const tokenId = basis.with === 'token' ? basis.tokenId : null;
@@ -89,7 +92,7 @@ export class StartSessionHandler implements ICommandHandler<StartSession> {
         metadata,
         entityOfSession(sessionId, tokenId),
       );
-      const credential = await issueSecret(work.sql, this.config.peppers[0], 'tks', sessionId, 1);
+      const credential = await issueSecret(work.sql, this.peppers.current, 'tks', sessionId, 1);
       return { sessionId, userId: user.id, credential, expiresAt };
     });
   }

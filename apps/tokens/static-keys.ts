@@ -1,7 +1,8 @@
-import { Inject, Injectable, Logger, type OnApplicationBootstrap, type OnApplicationShutdown } from '@nestjs/common';
+import { Injectable, Logger, type OnApplicationBootstrap, type OnApplicationShutdown } from '@nestjs/common';
 import type { Proof } from '@tokenlog/contracts/credential.js';
 import { EventStore } from '@tokenlog/event-store/event-store.js';
-import { CONFIG, type Config } from './config.js';
+import { Outage } from '@tokenlog/event-store/outage.js';
+import { Peppers } from './peppers.js';
 import { keyedHash } from './secrets.js';
 
 /** How long a key that another replica imported may be unknown here. */
@@ -13,25 +14,39 @@ const RELOAD_MS = 5000;
  */
 @Injectable()
 export class StaticKeys implements OnApplicationBootstrap, OnApplicationShutdown {
-  private readonly logger = new Logger(StaticKeys.name);
+  private readonly outage = new Outage('imported keys', new Logger(StaticKeys.name), 'imported keys are not read', {
+    steadyMs: 0,
+  });
   private owners = new Map<string, string>();
+  private hidden: readonly string[] = [];
   private timer: NodeJS.Timeout | undefined;
 
   constructor(
     private readonly store: EventStore,
-    @Inject(CONFIG) private readonly config: Config,
+    private readonly peppers: Peppers,
   ) {}
 
   async onApplicationBootstrap(): Promise<void> {
     await this.reload();
     this.timer = setInterval(
-      () => void this.reload().catch((error: Error) => this.logger.warn(`imported keys not read: ${error.message}`)),
+      () =>
+        void this.reload().then(
+          () => this.outage.worked(),
+          (error) => this.outage.failed(error),
+        ),
       RELOAD_MS,
     );
   }
 
   onApplicationShutdown(): void {
     clearInterval(this.timer);
+  }
+
+  /**
+   * The names of the peppers that are not known here and that live keys are under: whatever has no id may be one of these keys.
+   */
+  get hiddenPeppers(): readonly string[] {
+    return this.hidden;
   }
 
   /** What is proved, with the id of whose it is: told, or that of the imported key which this is. `null`: of none. */
@@ -44,7 +59,7 @@ export class StaticKeys implements OnApplicationBootstrap, OnApplicationShutdown
   /** The token of the imported key that this proves, or `null`. */
   private idOf(proof: string): string | null {
     if (this.owners.size === 0) return null;
-    for (const pepper of this.config.peppers) {
+    for (const pepper of this.peppers.all) {
       const owner = this.owners.get(keyedHash(pepper, proof).toString('base64'));
       if (owner) return owner;
     }
@@ -53,9 +68,15 @@ export class StaticKeys implements OnApplicationBootstrap, OnApplicationShutdown
 
   /** Reads the hashes from the database. A key's first secret stays its own: refreshed, the token has an ordinary one. */
   async reload(): Promise<void> {
-    const { rows } = await this.store.pool.query<{ owner: string; hash: Buffer }>(
-      'SELECT owner, hash FROM secrets WHERE generation = 1 AND owner IN (SELECT token_id FROM static_keys)',
+    const { rows } = await this.store.pool.query<{ owner: string; hash: Buffer; pepper: string; isLive: boolean }>(
+      `SELECT owner, hash, pepper, status = 'active' AND (expires_at < statement_timestamp()) IS NOT TRUE
+         AND (secret_generation = 1 OR EXISTS (SELECT FROM secret_graces
+           WHERE secret_graces.token_id = owner AND generation = 1 AND statement_timestamp() <= ends_at)) AS "isLive"
+       FROM static_keys JOIN secrets ON owner = token_id AND generation = 1 JOIN tokens ON id = owner`,
     );
+    const { ids } = this.peppers;
     this.owners = new Map(rows.map(({ owner, hash }) => [hash.toString('base64'), owner]));
+    const hidden = rows.filter(({ pepper, isLive }) => isLive && !ids.includes(pepper)).map(({ pepper }) => pepper);
+    this.hidden = [...new Set(hidden)];
   }
 }

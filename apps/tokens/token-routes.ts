@@ -1,7 +1,8 @@
 import { instant, scope, text } from '@tokenlog/contracts/message.js';
+import { changesIn } from '@tokenlog/platform/sent-back.js';
 import { z } from 'zod';
 import { pageQuery } from './page.js';
-import { tokenView } from './token-view.js';
+import { type TokenView, tokenView } from './token-view.js';
 
 const description = text.trim().min(1).max(255).describe('what the token is for: the application');
 const scopes = z.array(scope).max(64);
@@ -14,11 +15,25 @@ export const createBody = z.strictObject({
   expiresAt: instant.nullable().optional(),
   password,
 });
-export const editBody = z.strictObject({
+const editable = {
   description: description.optional(),
   scopes: scopes.optional(),
   expiresAt: instant.nullable().optional(),
-});
+};
+const sentBack = { ...tokenView.partial().shape, ...editable };
+/** A token may be sent back as it was read: by itself, as lists have it, or as `{token}`. */
+export const editBody = z.strictObject({ ...sentBack, token: z.strictObject(sentBack).optional() });
+
+/**
+ * What of a token is to be other than it is shown; all else that was sent must be as it is. A token that is sent back as it was read
+ * changes nothing, and no rule is asked whether what it has would be given today.
+ */
+export function editsIn({ token, ...fields }: z.output<typeof editBody>, shown: TokenView) {
+  return changesIn<TokenView, 'description' | 'scopes' | 'expiresAt'>({ ...token, ...fields }, shown, {
+    writable: ['description', 'scopes', 'expiresAt'],
+    moving: ['secondsTilExpiry', 'updatedAt', 'updatedBy', 'lastUsedAt', 'useCount', 'activeSessions'],
+  });
+}
 const gracePeriodSeconds = z
   .int()
   .min(0)

@@ -25,14 +25,14 @@ export const tokenView = z.object({
 });
 export type TokenView = z.infer<typeof tokenView>;
 
-/** The table's rows; a token whose time has run out is still there, and says so (S24). `$1` is the time to judge by. */
+/** The table's rows; a token whose time has run out is still there, and says so (S24). `$1` is the time to judge by; null: now. */
 export const TOKEN_ROWS = `
 SELECT t.id, t.user_id, coalesce(u.username, '') AS user, t.description, t.scopes,
-  CASE WHEN t.status = 'active' AND t.expires_at < $1::timestamptz THEN 'expired' ELSE t.status END AS state,
+  CASE WHEN t.status = 'active' AND t.expires_at < coalesce($1::timestamptz, statement_timestamp()) THEN 'expired' ELSE t.status END AS state,
   t.expires_at, t.created_at, t.created_by, t.updated_at, t.updated_by,
   usage.last_used_at, coalesce(usage.use_count, 0) AS use_count,
   (SELECT count(*) FROM sessions s
-    WHERE s.token_id = t.id AND s.ended_at IS NULL AND least(s.expires_at, t.expires_at) >= $1::timestamptz
+    WHERE s.token_id = t.id AND s.ended_at IS NULL AND least(s.expires_at, t.expires_at) >= coalesce($1::timestamptz, statement_timestamp())
   ) AS active_sessions
 FROM tokens t
 LEFT JOIN token_usage usage ON usage.token_id = t.id
@@ -85,11 +85,13 @@ export function viewOf(row: TokenRow, now: Date): TokenView {
  * @throws Problem 404 `token-not-found`
  */
 export async function findToken(sql: Sql, id: string, owner: string | 'anyone'): Promise<TokenView> {
-  const now = new Date();
-  const { rows } = await sql.query<TokenRow>(`SELECT * FROM (${TOKEN_ROWS}) AS r WHERE id = $2`, [now, id]);
+  const { rows } = await sql.query<TokenRow & { now: string | Date }>(
+    `SELECT *, statement_timestamp() AS now FROM (${TOKEN_ROWS}) AS r WHERE id = $2`,
+    [null, id],
+  );
   const row = rows[0];
   if (!row || (owner !== 'anyone' && (row.user_id !== owner || row.state === 'deleted'))) throw tokenNotFound();
-  return viewOf(row, now);
+  return viewOf(row, new Date(row.now));
 }
 
 /** An instant of the database as RFC 3339. */

@@ -10,15 +10,18 @@ import {
 import { APP_GUARD } from '@nestjs/core';
 import { CqrsModule } from '@nestjs/cqrs';
 import { AuthModule, TokenGuard } from '@tokenlog/auth';
+import { TOKENS_STREAM } from '@tokenlog/contracts/tokens/token-events.js';
 import type { VerifyRequest } from '@tokenlog/contracts/tokens/verify.js';
 import { EventStore, type Projection } from '@tokenlog/event-store/event-store.js';
 import { Subscription } from '@tokenlog/event-store/subscription.js';
+import { checkDatabase, checkStream } from '@tokenlog/platform/checks.js';
 import { DatabaseModule, POOL } from '@tokenlog/platform/database.module.js';
 import { Presence, readDeployment } from '@tokenlog/platform/deployment.js';
 import { HealthModule } from '@tokenlog/platform/health.js';
 import { MetricsModule } from '@tokenlog/platform/metrics.js';
-import { NATS } from '@tokenlog/platform/nats.js';
+import { askNats, NATS } from '@tokenlog/platform/nats.js';
 import { NatsModule } from '@tokenlog/platform/nats.module.js';
+import { CHECK_MS } from '@tokenlog/platform/readiness.js';
 import type { ServiceDefinition } from '@tokenlog/platform/service.js';
 import type { Pool } from 'pg';
 import { AdminTokensController } from './admin-tokens.controller.js';
@@ -35,6 +38,7 @@ import { EnterController } from './enter.controller.js';
 import { ExpirySweep } from './expiry-sweep.js';
 import { expiryTable } from './expiry-table.js';
 import { ForwardAuthController } from './forward-auth.controller.js';
+import { GuardAnswers } from './guard-answers.js';
 import { GuardUsesConsumer } from './guard-uses-consumer.js';
 import { GuardsController } from './guards.controller.js';
 import { IdentityConsumer } from './identity-consumer.js';
@@ -46,6 +50,7 @@ import { IntrospectController } from './introspect.controller.js';
 import { ListTokensHandler } from './list-tokens.js';
 import { OAuthRevokeController } from './oauth-revoke.controller.js';
 import { OwnTokensController } from './own-tokens.controller.js';
+import { Peppers } from './peppers.js';
 import { PolicyController } from './policy.controller.js';
 import { publishTokenEvents } from './publish-token-events.js';
 import { ReassignTokenHandler } from './reassign-token.js';
@@ -54,6 +59,7 @@ import { RefreshTokenHandler } from './refresh-token.js';
 import { RevokeTokenHandler } from './revoke-token.js';
 import { ServersController } from './servers.controller.js';
 import { Servers } from './servers.js';
+import { ServiceMetrics } from './service-metrics.js';
 import { sessionTable } from './session-table.js';
 import { SessionsController } from './sessions.controller.js';
 import { StartSessionHandler } from './start-session.js';
@@ -61,6 +67,7 @@ import { StaticKeys } from './static-keys.js';
 import { TokenSelfController } from './token-self.controller.js';
 import { tokenTable } from './token-table.js';
 import { UserImpactQuery } from './user-impact.js';
+import { ownWay } from './verification-metrics.js';
 import { Verifier } from './verifier.js';
 import { VerifyController } from './verify.controller.js';
 import { WarnOfExpiryHandler } from './warn-of-expiry.js';
@@ -132,14 +139,15 @@ export class TokensModule implements OnApplicationBootstrap, BeforeApplicationSh
             nats,
             service: 'tokens',
             natsUser: 'tokens',
-            verify: (request: VerifyRequest) => verifier.verify(request),
+            verify: (request: VerifyRequest) => verifier.verify(request, ownWay()),
           }),
         }),
         HealthModule.forRootAsync({
           inject: [EventStore, NATS],
           useFactory: (store: EventStore, nats: NatsConnection) => ({
-            database: () => store.pool.query('SELECT 1 FROM events LIMIT 1'),
-            nats: () => nats.flush(),
+            database: () => checkDatabase(store.pool),
+            nats: () => askNats(nats, CHECK_MS),
+            streams: { check: () => checkStream(nats, TOKENS_STREAM), optional: true },
           }),
         }),
         MetricsModule,
@@ -155,6 +163,7 @@ export class TokensModule implements OnApplicationBootstrap, BeforeApplicationSh
             new EventStore(pool, inlineProjections, (touched) => guards.forget(forgottenWith(touched))),
         },
         CachingGuards,
+        GuardAnswers,
         GuardUsesConsumer,
         {
           provide: PUBLISHER,
@@ -168,6 +177,7 @@ export class TokensModule implements OnApplicationBootstrap, BeforeApplicationSh
           useFactory: async (pool: Pool, nats: NatsConnection) =>
             Presence.join(nats, await readDeployment(pool, config.serverName)),
         },
+        Peppers,
         Verifier,
         StaticKeys,
         ImportAtStart,
@@ -177,6 +187,7 @@ export class TokensModule implements OnApplicationBootstrap, BeforeApplicationSh
         IdentityConsumer,
         ExpirySweep,
         Servers,
+        ServiceMetrics,
         ...commandHandlers,
         ...reactions,
         ...queryHandlers,

@@ -16,7 +16,7 @@ export class UserImpactQuery {
   async of(userId: string): Promise<UserImpact> {
     const { rows: tokens } = await this.store.pool.query<TokenRow>(
       `SELECT * FROM (${TOKEN_ROWS}) AS r WHERE r.user_id = $2 AND r.state IN ('active', 'expired') ORDER BY r.id`,
-      [new Date(), userId],
+      [null, userId],
     );
     const { rows: sessions } = await this.store.pool.query<{ count: number }>(
       'SELECT count(*)::int AS count FROM sessions WHERE user_id = $1 AND ended_at IS NULL AND expires_at >= now()',

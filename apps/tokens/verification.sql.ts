@@ -1,3 +1,5 @@
+import { foldedSql } from '@tokenlog/event-store/folded.sql.js';
+
 const HASH_BYTES = 32;
 
 /**
@@ -15,7 +17,11 @@ export const VERIFIER_SETTINGS = { plan_cache_mode: 'force_generic_plan', enable
  * arrived first and last (RFC 3339, as the event has it), $8 how often, $9 the keyed hashes that its secret would have under each pepper, one behind
  * the other, $10 the account name that was presented with it (null: none). Then the policy: $11 owner roles (null: any), $12
  * whether admins may hold tokens, $13 scopes that may be given (null: any). Then $14 the roles asked for, as the scopes in $3; and
- * $15 the stream of uses, $16 its version so far, $17 its period.
+ * $15 the names of the peppers that are known here; and $16 the stream of uses, $17 its version so far, $18 its period. Then $19 until
+ * when to decide, by the database's clock: what comes later, held up on its way, is `late`, and counts nothing.
+ *
+ * A live secret under a pepper that is not known here can be neither proved nor refused: `pepper-unknown`, whatever was presented. Which
+ * secrets are live, `live-secrets.ts` says too.
  *
  * The order of the reasons is from what the holder should learn first. Without a hash that matches it is `unknown`,
  * whatever else is true; the work is the same for an id that does not exist. Every row is found by a primary key, which each `LIMIT` sees to
@@ -26,7 +32,8 @@ export const VERIFY_BATCH = `
 WITH facts AS (
   SELECT asked.n, string_to_array(asked.scopes, ',') AS scopes,
     string_to_array(asked.roles, ',') AS wanted_roles, asked.service, asked.ip, asked.first_at, asked.last_at, asked.count,
-    lower(asked.presented_as) AS presented_as, proved.generation AS proved_generation, proved.pepper,
+    ${foldedSql('asked.presented_as')} AS presented_as, proved.generation AS proved_generation, proved.pepper,
+    hidden.generations AS hidden_generations, hidden.peppers AS hidden_peppers,
     s.id AS session_id, s.token_id AS session_token, s.expires_at AS session_expires_at,
     s.ended_at IS NOT NULL OR s.expires_at < statement_timestamp() AS session_over,
     -- The secret of the token that this stands on: the one that was proved, or the one that started the session.
@@ -40,6 +47,10 @@ WITH facts AS (
     SELECT generation, pepper FROM secrets
     WHERE owner = asked.id AND position(hash IN asked.hashes) % ${HASH_BYTES} = 1 LIMIT 1
   ) AS proved ON true
+  LEFT JOIN LATERAL (
+    SELECT array_agg(generation) AS generations, array_agg(DISTINCT secrets.pepper) AS peppers FROM secrets
+    WHERE proved.generation IS NULL AND owner = asked.id AND secrets.pepper <> ALL ($15::text[])
+  ) AS hidden ON true
   LEFT JOIN LATERAL (SELECT * FROM sessions WHERE id = asked.id LIMIT 1) AS s ON true
   LEFT JOIN LATERAL (SELECT * FROM tokens WHERE id = coalesce(s.token_id, asked.id) LIMIT 1) AS t ON true
   LEFT JOIN LATERAL (SELECT * FROM users WHERE id = coalesce(t.user_id, s.user_id) LIMIT 1) AS u ON true
@@ -59,9 +70,18 @@ entitled AS (
 decided AS (
   SELECT entitled.*,
     CASE
+      WHEN clock_timestamp() > $19::timestamptz THEN 'late'
+      WHEN hidden_generations IS NOT NULL AND CASE
+        WHEN session_id IS NOT NULL THEN NOT session_over AND (token_id IS NULL OR status = 'active')
+        ELSE status = 'active' AND (expires_at < statement_timestamp()) IS NOT TRUE AND (
+          secret_generation = ANY (hidden_generations) OR EXISTS (
+            SELECT FROM secret_graces WHERE secret_graces.token_id = entitled.token_id
+              AND secret_graces.generation = ANY (hidden_generations) AND statement_timestamp() <= ends_at
+          ))
+        END THEN 'pepper-unknown'
       WHEN proved_generation IS NULL THEN 'unknown'
       WHEN token_id IS NULL AND session_id IS NULL THEN 'unknown'
-      WHEN presented_as <> lower(username) THEN 'unknown'
+      WHEN presented_as IS NOT NULL AND presented_as <> ${foldedSql('username')} THEN 'unknown'
       WHEN session_id IS NOT NULL AND session_over THEN 'session-ended'
       WHEN status = 'deleted' THEN 'deleted'
       WHEN generation <> secret_generation AND (statement_timestamp() <= grace_ends_at) IS NOT TRUE
@@ -97,12 +117,12 @@ counted AS (
 ),
 appended AS (
   INSERT INTO events (stream, version, type, entity, data, metadata, period)
-  SELECT $15::text, $16::int + 1 + n, 'token-used', token_id,
+  SELECT $16::text, $17::int + 1 + n, 'token-used', token_id,
     jsonb_build_object('count', count, 'firstAt', first_at, 'lastAt', last_at, 'breakdown', breakdown),
-    jsonb_build_object('by', jsonb_build_object('kind', 'user', 'id', user_id, 'username', username)), $17::date
+    jsonb_build_object('by', jsonb_build_object('kind', 'user', 'id', user_id, 'username', username)), $18::date
   FROM uses
 )
-SELECT n, reason, proved_generation AS generation, pepper, session_id AS "sessionId", session_token AS "sessionToken",
+SELECT n, reason, proved_generation AS generation, pepper, hidden_peppers AS "hiddenPeppers", session_id AS "sessionId", session_token AS "sessionToken",
   session_expires_at AS "sessionExpiresAt", token_id AS "tokenId", description, expires_at AS "expiresAt", granted,
   coalesce(generation, secret_generation) AS "secretGeneration",
   user_id AS "userId", username, roles, must_change_password AS "mustChangePassword",
@@ -139,6 +159,8 @@ export interface DecidedRow {
   readonly reason: string | null;
   readonly generation: number | null;
   readonly pepper: string | null;
+  /** Those of secrets of the same owner that are not known here, where none was proved. */
+  readonly hiddenPeppers: string[] | null;
   readonly sessionId: string | null;
   readonly sessionToken: string | null;
   readonly sessionExpiresAt: Date;

@@ -1,37 +1,40 @@
 import { randomUUID } from 'node:crypto';
 import { Inject, Injectable, Logger, type OnApplicationShutdown } from '@nestjs/common';
-import { prove } from '@tokenlog/contracts/credential.js';
-import type { RefusalReason, VerifyReply, VerifyRequest } from '@tokenlog/contracts/tokens/verify.js';
+import { type Proof, prove } from '@tokenlog/contracts/credential.js';
+import {
+  PEPPER_UNKNOWN,
+  type RefusalReason,
+  type VerifyReply,
+  type VerifyRequest,
+} from '@tokenlog/contracts/tokens/verify.js';
 import { EventStore } from '@tokenlog/event-store/event-store.js';
-import { bounded } from '@tokenlog/platform/bounded-client.js';
+import { answering, bounded, timeLeft } from '@tokenlog/platform/bounded-client.js';
+import { DatabaseClock } from '@tokenlog/platform/clock.js';
 import { databaseConnection } from '@tokenlog/platform/database-url.js';
-import { Problem } from '@tokenlog/platform/problem.js';
+import { Problem, unavailable } from '@tokenlog/platform/problem.js';
+import { type Cause, causeOf, databaseAway, noteRefused } from '@tokenlog/platform/unavailable.js';
 import { Pool } from 'pg';
 import { CONFIG, type Config } from './config.js';
+import { Peppers } from './peppers.js';
 import { keyedHash } from './secrets.js';
 import { StaticKeys } from './static-keys.js';
 import { type DecidedRow, NOTE_REFUSALS, VERIFIER_SETTINGS, VERIFY_BATCH } from './verification.sql.js';
+import { measured, type Way } from './verification-metrics.js';
+import { ANSWER_MS, type Question, refuse, VerificationQueue } from './verification-queue.js';
 
 /** The most questions that one statement takes; what waits beyond them goes with the next. */
 const MAX_BATCH = 512;
 /** Batches under way at once: while the database works on one, the next is hashed and sent. */
 const MAX_UNDER_WAY = 2;
-/** The most that wait: while the database stands still, whoever asked gives up after seconds, and memory would fill. */
-export const MOST_WAITING = 50_000;
+/** Where no batch has come back for so long, it is the database that is waited for, and not those who came before. */
+const STALL_MS = 1_000;
+const LATE = 'late';
+/** How often PostgreSQL looks whether a statement that takes long still has a client, in ms. */
+const CONNECTION_CHECK = { client_connection_check_interval: '200' };
 /** A version is a 32-bit integer; a stream of uses that comes near starts another. */
 const MAX_VERSION = 2_000_000_000;
 const RETRIED = new Set(['40001', '40P01']);
 const NO_PARTITION = '23514';
-
-/** One question, and everyone who has asked it since the last batch. */
-interface Question {
-  readonly id: string;
-  readonly proof: string;
-  readonly request: VerifyRequest;
-  readonly firstAt: string;
-  lastAt: string;
-  readonly waiting: { readonly resolve: (reply: VerifyReply) => void; readonly reject: (error: unknown) => void }[];
-}
 
 /**
  * Verifies credentials. Verifications that arrive together share one statement, and so one commit; each is answered after
@@ -41,24 +44,29 @@ interface Question {
 export class Verifier implements OnApplicationShutdown {
   private readonly logger = new Logger(Verifier.name);
   /** A pool of its own: no list or report keeps a verification waiting. Each of its statements is planned once. */
-  private readonly pool: Pool;
-  private readonly queue = new Map<string, Question>();
-  /** All who have asked and are in no batch yet. */
-  private waiting = 0;
+  readonly pool: Pool;
+  private readonly queue = new VerificationQueue((answers) => this.late(answers));
   private scheduled = false;
   private underWay = 0;
-  private uses = new UseStream(new Date());
+  private uses: UseStream;
+  /** When a batch came back last. */
+  private answeredAt = Number.NEGATIVE_INFINITY;
 
   constructor(
     @Inject(CONFIG) private readonly config: Config,
     private readonly store: EventStore,
     private readonly staticKeys: StaticKeys,
+    private readonly clock: DatabaseClock,
+    private readonly peppers: Peppers,
   ) {
+    this.uses = new UseStream(clock.now());
     const { role, schema } = config.databasePart;
-    const session = { role, search_path: schema, ...VERIFIER_SETTINGS };
+    const session = { role, search_path: schema, ...VERIFIER_SETTINGS, ...CONNECTION_CHECK };
     this.pool = new Pool({
       application_name: 'tokenlog-verifier',
       ...bounded(databaseConnection(config.databaseUrl, session)),
+      // What waits for a lock is not committed when nobody hears of it any more.
+      statement_timeout: ANSWER_MS,
       max: MAX_UNDER_WAY,
     });
     this.pool.on('error', (error) => this.logger.warn(`idle connection lost: ${error.message}`));
@@ -66,41 +74,37 @@ export class Verifier implements OnApplicationShutdown {
 
   /**
    * Decides one credential. An accepted one is a use, committed to the log before this resolves (S34).
-   * @throws Problem 503 `overloaded` when too many wait already
+   * Within 1.8 s, or what its caller waits if that is less: what is not decided by then is neither decided nor counted.
+   * @param via by which way it came in
+   * @throws Problem 503 `overloaded` when too many wait already, `database-unavailable`, `pepper-unknown` for what may
+   * be good under a key that is not here
    */
-  verify(request: VerifyRequest): Promise<VerifyReply> {
-    const proven = this.provenBy(request);
-    if (!proven) return Promise.resolve({ active: false, reason: 'malformed' });
-    if (this.waiting >= MOST_WAITING) return Promise.reject(overloaded());
-    const { id, proof } = proven;
-    const key = JSON.stringify([
-      id,
-      proof,
-      request.scopes,
-      request.roles,
-      request.service,
-      request.ip,
-      request.username,
-    ]);
-    return new Promise((resolve, reject) => {
-      const lastAt = new Date().toISOString();
-      const question = this.queue.get(key) ?? { id, proof, request, firstAt: lastAt, lastAt, waiting: [] };
-      question.lastAt = lastAt;
-      question.waiting.push({ resolve, reject });
-      this.waiting++;
-      this.queue.set(key, question);
-      this.schedule();
-    });
+  verify(request: VerifyRequest, via: Way = 'in-process'): Promise<VerifyReply> {
+    return measured(via, this.ask(request));
+  }
+
+  /** How many wait for their batch. */
+  get queueLength(): number {
+    return this.queue.length;
+  }
+
+  private ask(request: VerifyRequest): Promise<VerifyReply> {
+    const presented = presentedBy(request);
+    const proven = presented && this.staticKeys.owned(presented);
+    if (!proven) {
+      const hidden = presented ? this.staticKeys.hiddenPeppers : [];
+      if (hidden.length > 0) return Promise.reject(this.peppers.missing(hidden));
+      return Promise.resolve({ active: false, reason: 'malformed' });
+    }
+    if (this.queue.isFull) return Promise.reject(refusal(OVERLOADED, 'too many wait already', 1));
+    const answer = this.queue.add(proven, request, this.clock.now().toISOString(), timeLeft());
+    this.schedule();
+    return answer;
   }
 
   async onApplicationShutdown(): Promise<void> {
+    this.queue.stop();
     await this.pool.end();
-  }
-
-  /** What a request proves, or `null` for what is no credential: no I/O. */
-  private provenBy(request: VerifyRequest): { id: string; proof: string } | null {
-    const proven = 'credential' in request ? prove(request.credential) : request;
-    return proven && this.staticKeys.owned(proven);
   }
 
   /** Everything that came with the same read of the socket joins the same batch. */
@@ -109,43 +113,79 @@ export class Verifier implements OnApplicationShutdown {
     this.scheduled = true;
     setImmediate(() => {
       this.scheduled = false;
-      const batch = this.take();
+      const batch = this.queue.take(MAX_BATCH);
       if (batch.length > 0) void this.run(batch);
     });
   }
 
-  private take(): Question[] {
-    const batch: Question[] = [];
-    for (const [key, question] of this.queue) {
-      if (batch.length === MAX_BATCH) break;
-      batch.push(question);
-      this.queue.delete(key);
-      this.waiting -= question.waiting.length;
-    }
-    return batch;
+  private late(answers: number): Problem {
+    const isStall = performance.now() - this.answeredAt > STALL_MS;
+    return isStall ? stalled(answers) : refusal(OVERLOADED, 'they waited too long for those before them', answers);
   }
 
   private async run(batch: Question[]): Promise<void> {
     this.underWay++;
+    const left = Math.min(...batch.map(({ answerBy }) => answerBy)) - performance.now();
+    // A connection may be waited for as well, and a statement be given up only after a while.
+    const timer = setTimeout(() => refuse(batch, stalled), left);
     try {
-      const rows = await this.verifyBatch(batch);
-      const refused = rows.filter(isNoted);
-      for (const row of rows) if (!isNoted(row)) answer(batch, row);
-      if (refused.length > 0) await this.noteRefusals(batch, refused);
-      for (const row of refused) answer(batch, row);
-      if (refused.length > 0 || rows.some(isUse)) this.store.appended();
-      await this.rehash(batch, rows);
+      // A time of its own: what is done now may have been begun by another batch's end.
+      await answering(left, () => this.decide(batch));
+      this.answeredAt = performance.now();
     } catch (error) {
-      for (const { waiting } of batch) for (const { reject } of waiting) reject(error);
+      refuse(batch, (answers) => this.failure(error as Error, answers));
     } finally {
+      clearTimeout(timer);
       this.underWay--;
       this.schedule();
     }
   }
 
-  private verifyBatch(batch: Question[]): Promise<DecidedRow[]> {
-    const { peppers, policy } = this.config;
-    return this.execute<DecidedRow>('verify-batch', VERIFY_BATCH, batch.length, [
+  private failure(error: Error, answers: number): Problem {
+    const cause = causeOf(error);
+    if (cause) return refusal(cause, error.message, answers);
+    this.logger.error(`${answers} verifications failed: ${error.stack}`);
+    return new Problem(500, 'internal-error', 'The service failed to answer; the failure is in its log.');
+  }
+
+  private async decide(batch: Question[]): Promise<void> {
+    const decided = await this.verifyBatch(batch);
+    const late = decided.filter(({ reason }) => reason === LATE);
+    const rows = decided.filter(({ reason }) => reason !== LATE);
+    const refused = rows.filter(isNoted);
+    for (const row of rows) if (row.reason === PEPPER_UNKNOWN) this.rejectUnproved(batch, row);
+    for (const row of rows) if (row.reason !== PEPPER_UNKNOWN && !isNoted(row)) answer(batch, row);
+    const lateOnes = late.flatMap(({ n }) => batch[n] ?? []);
+    if (lateOnes.length > 0) await this.decideLate(lateOnes);
+    if (refused.length > 0) await this.noteRefusals(batch, refused);
+    for (const row of refused) answer(batch, row);
+    if (refused.length > 0 || rows.some(isUse)) this.store.appended();
+    await this.rehash(batch, rows);
+  }
+
+  /** What is not late by the monotonic clock was decided by what was known of the database's before that was set. */
+  private async decideLate(batch: Question[]): Promise<void> {
+    const now = performance.now();
+    const isLate = batch.some(({ decideBy }) => decideBy <= now);
+    if (isLate) refuse(batch, stalled);
+    else await this.decide(batch);
+  }
+
+  private rejectUnproved(batch: readonly Question[], { n, hiddenPeppers }: DecidedRow): void {
+    const problem = this.peppers.missing(hiddenPeppers ?? []);
+    for (const { reject } of batch[n]?.waiting.splice(0) ?? []) reject(problem);
+  }
+
+  private async verifyBatch(batch: Question[]): Promise<DecidedRow[]> {
+    const decideBy = this.clock.earliest(Math.min(...batch.map(({ decideBy }) => decideBy)));
+    const rows = await this.decidedRows(batch, decideBy);
+    if (rows.some(({ reason }) => reason === LATE)) await this.clock.measure();
+    return rows;
+  }
+
+  private decidedRows(batch: Question[], decideBy: Date): Promise<DecidedRow[]> {
+    const { policy } = this.config;
+    const values = [
       batch.map((_, n) => n),
       batch.map(({ id }) => id),
       batch.map(({ request }) => request.scopes?.join(',') ?? null),
@@ -154,13 +194,15 @@ export class Verifier implements OnApplicationShutdown {
       batch.map(({ firstAt }) => firstAt),
       batch.map(({ lastAt }) => lastAt),
       batch.map(({ waiting }) => waiting.length),
-      batch.map(({ proof }) => Buffer.concat(peppers.map((pepper) => keyedHash(pepper, proof)))),
+      batch.map(({ proof }) => Buffer.concat(this.peppers.all.map((pepper) => keyedHash(pepper, proof)))),
       batch.map(({ request }) => request.username ?? null),
       policy.ownerRoles,
       policy.allowAdminTokens,
       policy.scopes,
       batch.map(({ request }) => request.roles?.join(',') ?? null),
-    ]);
+      this.peppers.ids,
+    ];
+    return this.execute<DecidedRow>('verify-batch', VERIFY_BATCH, batch.length, values, [decideBy]);
   }
 
   private async noteRefusals(batch: Question[], rows: DecidedRow[]): Promise<void> {
@@ -174,17 +216,22 @@ export class Verifier implements OnApplicationShutdown {
     ]);
   }
 
-  /** Runs a statement that may append so many events to the stream of uses, whose place are its last parameters. */
+  /** Runs a statement that may append so many events to the stream of uses, whose place is parameters between `values` and `more`. */
   private async execute<Row extends object>(
     name: string,
     text: string,
     events: number,
     values: unknown[],
+    more: unknown[] = [],
   ): Promise<Row[]> {
     for (let attempt = 1; ; attempt++) {
-      const { stream, version, period } = this.uses.take(events);
+      const { stream, version, period } = this.uses.take(events, this.clock.now());
       try {
-        const { rows } = await this.pool.query<Row>({ name, text, values: [...values, stream, version, period] });
+        const { rows } = await this.pool.query<Row>({
+          name,
+          text,
+          values: [...values, stream, version, period, ...more],
+        });
         return rows;
       } catch (error) {
         const { code } = error as { code?: string };
@@ -195,10 +242,12 @@ export class Verifier implements OnApplicationShutdown {
     }
   }
 
-  /** Moves secrets that were proved under a retired pepper to the current one. */
+  /** Moves secrets that were proved under a retired pepper to the current one, once every running service has it. */
   private async rehash(batch: Question[], rows: DecidedRow[]): Promise<void> {
-    const [current] = this.config.peppers;
-    const old = rows.filter((row) => row.reason === null && row.pepper !== current.id);
+    const { current } = this.peppers;
+    const old = rows.filter(
+      ({ reason, pepper }) => reason === null && pepper !== null && this.peppers.isToMove(pepper),
+    );
     if (old.length === 0) return;
     const owners = old.map(({ n }) => batch[n] as Question);
     await this.pool
@@ -217,6 +266,11 @@ export class Verifier implements OnApplicationShutdown {
   }
 }
 
+/** What a request presents, or `null` for what is no credential. */
+function presentedBy(request: VerifyRequest): Proof | null {
+  return 'credential' in request ? prove(request.credential) : request;
+}
+
 /** The stream that this process writes its uses to: no other writes it, so replicas never contend for a version. */
 class UseStream {
   private readonly instance = randomUUID();
@@ -228,9 +282,9 @@ class UseStream {
   }
 
   /** Reserves versions for so many events. A batch that fails leaves a gap. */
-  take(events: number): { stream: string; version: number; period: string } {
-    if (this.month !== monthOf(new Date()) || this.version > MAX_VERSION) {
-      Object.assign(this, new UseStream(new Date()));
+  take(events: number, now: Date): { stream: string; version: number; period: string } {
+    if (this.month !== monthOf(now) || this.version > MAX_VERSION) {
+      Object.assign(this, new UseStream(now));
     }
     const { version } = this;
     this.version += events;
@@ -244,22 +298,28 @@ function monthOf(now: Date): string {
 
 /** Whether the history of a token tells of it: a token of which some secret was proved was refused. */
 function isNoted({ reason, tokenId, sessionId }: DecidedRow): boolean {
-  return reason !== null && reason !== 'unknown' && tokenId !== null && sessionId === null;
+  return reason !== null && reason !== 'unknown' && reason !== PEPPER_UNKNOWN && tokenId !== null && sessionId === null;
 }
 
 function isUse({ reason, sessionId }: DecidedRow): boolean {
   return reason === null && sessionId === null;
 }
 
-function overloaded(): Problem {
-  return new Problem(503, 'overloaded', 'Too many verifications wait for the database; try again.', {
-    headers: { 'Retry-After': '1' },
-  });
+const OVERLOADED: Cause = { code: 'overloaded', detail: 'Too many verifications wait for the database; try again.' };
+
+function stalled(answers: number): Problem {
+  return refusal(databaseAway('does not answer'), 'PostgreSQL did not answer verifications in time', answers);
+}
+
+/** One for all who are answered with it, and noted as so many. */
+function refusal(cause: Cause, why: string, answers: number): Problem {
+  if (answers > 0) noteRefused(cause, why, answers);
+  return unavailable(cause);
 }
 
 function answer(batch: readonly Question[], row: DecidedRow): void {
   const reply = replyOf(row);
-  for (const { resolve } of batch[row.n]?.waiting ?? []) resolve(reply);
+  for (const { resolve } of batch[row.n]?.waiting.splice(0) ?? []) resolve(reply);
 }
 
 function replyOf(row: DecidedRow): VerifyReply {

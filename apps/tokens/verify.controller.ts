@@ -1,7 +1,9 @@
 import { Controller } from '@nestjs/common';
-import { MessagePattern, Payload } from '@nestjs/microservices';
-import { verify } from '@tokenlog/contracts/tokens/verify.js';
+import { Ctx, MessagePattern, type NatsContext, Payload } from '@nestjs/microservices';
+import { guardNameIn, subjectsOfGuards } from '@tokenlog/contracts/guard/guard-name.js';
+import { type VerifyReply, type VerifyRequest, verify } from '@tokenlog/contracts/tokens/verify.js';
 import { answer } from '@tokenlog/platform/nats-transport.js';
+import { GuardAnswers } from './guard-answers.js';
 import { Verifier } from './verifier.js';
 
 /**
@@ -10,10 +12,27 @@ import { Verifier } from './verifier.js';
  */
 @Controller()
 export class VerifyController {
-  constructor(private readonly verifier: Verifier) {}
+  constructor(
+    private readonly verifier: Verifier,
+    private readonly answers: GuardAnswers,
+  ) {}
 
   @MessagePattern(verify.subject)
   verify(@Payload() payload: unknown) {
-    return answer(verify, payload, (request) => this.verifier.verify(request));
+    return answer(verify, payload, (request) => this.verifier.verify(request, 'nats'));
+  }
+
+  /** `tokens.verify.<name>`: only the guard of this name may ask there, and its uses are counted under it. */
+  @MessagePattern(subjectsOfGuards(verify.subject))
+  verifyForGuard(@Payload() payload: unknown, @Ctx() context: NatsContext) {
+    const name = guardNameIn(context.getSubject());
+    return answer(verify, payload, (request) => this.verifyAs(name, request));
+  }
+
+  private async verifyAs(name: string | null, request: VerifyRequest): Promise<VerifyReply> {
+    if (name === null) return this.verifier.verify(request);
+    const reply = await this.verifier.verify({ ...request, service: name });
+    await this.answers.note(name, reply);
+    return reply;
   }
 }

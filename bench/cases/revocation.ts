@@ -16,8 +16,8 @@ import { type SeededToken, textOf } from '../seed-tokens.js';
 import type { Stage } from '../stage.js';
 import { percentile } from '../statistics.js';
 
-/** The server lets the clients' user ask below this, and the token service's user answer. */
-const NATS_ECHO = 'tokens.guard.bench-nats-echo';
+/** The server lets identity's user, as which the clients ask, ask below this, and the token service's answer. */
+const NATS_ECHO = 'internal.tokens.bench-nats-echo';
 const LEVELS = [1, 50];
 const GUARDS = 50;
 const EVICTION = 'commit to last eviction';

@@ -9,7 +9,7 @@ const { natsUrl } = givenArguments<{ natsUrl: string }>();
 const TIMEOUT_MS = 10_000;
 
 // Without traces: they would cost the client as much as the request itself.
-const nats = await connect({ ...natsOptions(natsUrl, 'guard', 'bench'), noAsyncTraces: true });
+const nats = await connect({ ...natsOptions(natsUrl, 'identity', 'bench'), noAsyncTraces: true });
 const payloads = new Map<string, Uint8Array[]>();
 
 const expected: Record<LoadTask['expect'], (reply: Msg) => boolean> = {

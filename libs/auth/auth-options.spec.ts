@@ -7,6 +7,7 @@ test('what is left out has its default', () => {
   expect(resolveAuthOptions(good)).toEqual({
     ...good,
     natsUser: 'guard',
+    guardName: null,
     cache: null,
     urlParameter: true,
     expiresHeader: false,

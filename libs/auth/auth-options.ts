@@ -1,4 +1,5 @@
 import type { NatsConnection } from '@nats-io/transport-node';
+import { guardNameOf } from '@tokenlog/contracts/guard/guard-name.js';
 import type { VerifyReply, VerifyRequest } from '@tokenlog/contracts/tokens/verify.js';
 import { z } from 'zod';
 
@@ -11,7 +12,10 @@ export interface AuthOptions {
   readonly nats: string | NatsConnection;
   /** This application's name: in each token's history, and the realm of `WWW-Authenticate`. */
   readonly service: string;
-  /** The NATS user that the URL logs in as; inboxes are `_INBOX_<user>`. Default `guard`. */
+  /**
+   * The NATS user that `nats` logs in as; inboxes are `_INBOX_<user>`. A user `guard-<name>` is a guard of its own: it asks,
+   * holds its lease and reports under that name. Default: the URL's user where it is such a one, else `guard`.
+   */
   readonly natsUser?: string;
   /** Whether `auth_token` is taken from the URL of a POST (S3). URLs end up in proxies' logs. Default true. */
   readonly urlParameter?: boolean;
@@ -33,10 +37,14 @@ export interface AuthOptions {
 
 /** Options with their defaults in place. */
 export type ResolvedAuthOptions = Required<Omit<AuthOptions, 'cache' | 'verify'>> & {
+  /** Of a guard with a NATS user of its own; `null`: it shares one. */
+  readonly guardName: string | null;
   readonly verify?: AuthOptions['verify'];
   readonly cache: { readonly maxEntries: number } | null;
 };
 
+/** The NATS user of all guards that have none of their own. */
+const SHARED_USER = 'guard';
 /** Entries of a caching guard where nothing else is said. */
 const MAX_ENTRIES = 100_000;
 
@@ -52,7 +60,7 @@ const schema = z.strictObject({
   natsUser: z
     .string()
     .regex(/^[A-Za-z0-9_-]+$/, 'must be letters, digits, - and _')
-    .default('guard'),
+    .optional(),
   urlParameter: z.boolean().default(true),
   expiresHeader: z.boolean().default(false),
   cache: z
@@ -71,13 +79,23 @@ const schema = z.strictObject({
  */
 export function resolveAuthOptions(options: AuthOptions): ResolvedAuthOptions {
   const result = schema.safeParse(options);
-  if (result.success) return result.data;
+  if (result.success) {
+    const { nats, natsUser = ownUserIn(nats) ?? SHARED_USER } = result.data;
+    return { ...result.data, natsUser, guardName: guardNameOf(natsUser) };
+  }
   const lines = result.error.issues.flatMap((issue) =>
     issue.code === 'unrecognized_keys'
       ? issue.keys.map((key) => `AuthModule: there is no option "${key}"`)
       : [`AuthModule: option "${issue.path.join('.')}": ${issue.message}`],
   );
   throw new Error(lines.join('\n'));
+}
+
+/** The user of a URL, if it is that of one guard. */
+function ownUserIn(nats: string | NatsConnection): string | undefined {
+  if (typeof nats !== 'string') return undefined;
+  const user = decodeURIComponent(new URL(nats.split(',')[0] ?? '').username);
+  return guardNameOf(user) === null ? undefined : user;
 }
 
 function isNatsUrl(text: string): boolean {

@@ -28,6 +28,9 @@ export class AuthProblem extends HttpException {
   }
 }
 
+/** Of the `scope` in a challenge, which may be left out (RFC 6750, 3): nginx reads 4,096 bytes of all headers by default. */
+const LONGEST_SCOPE = 1400;
+
 /** Who refuses, and whether HTTP Basic is offered too: programs such as `wget` send it only when it is. */
 export interface Challenger {
   readonly realm: string;
@@ -50,7 +53,8 @@ export function credentialRefused(
   const { realm } = challenger;
   const detail = details[reason];
   if (reason === 'scope') {
-    const scope = scopes.length > 0 ? `, scope="${scopes.join(' ')}"` : '';
+    const wanted = scopes.join(' ');
+    const scope = wanted !== '' && wanted.length <= LONGEST_SCOPE ? `, scope="${wanted}"` : '';
     return new AuthProblem(403, reason, detail, {
       'WWW-Authenticate': `Bearer realm="${realm}", error="insufficient_scope", error_description="${detail}"${scope}`,
     });
@@ -87,11 +91,13 @@ export function crossOrigin(): AuthProblem {
   );
 }
 
-/** Nobody could say whether the credential is good: refused, never accepted. */
-export function verificationUnavailable(): AuthProblem {
-  return new AuthProblem(503, 'verification-unavailable', 'The token could not be verified; try again.', {
-    'Retry-After': '1',
-  });
+/** Nobody could say whether the credential is good: refused, never accepted. @param said why, by the token service */
+export function verificationUnavailable(said?: { readonly code: string; readonly detail: string }): AuthProblem {
+  const { code, detail } = said ?? {
+    code: 'verification-unavailable',
+    detail: 'The token could not be verified; try again.',
+  };
+  return new AuthProblem(503, code, detail, { 'Retry-After': '1' });
 }
 
 /** Without quotes and backslashes: they stand in `error_description` (RFC 6750, 3). */

@@ -3,11 +3,12 @@ import { setTimeout as delay } from 'node:timers/promises';
 import type { NatsConnection, Subscription } from '@nats-io/transport-node';
 import { Logger } from '@nestjs/common';
 import { acknowledged } from '@tokenlog/contracts/guard/acknowledged.js';
+import { subjectOfGuard } from '@tokenlog/contracts/guard/guard-name.js';
 import { heartbeat, LEASE_MS } from '@tokenlog/contracts/guard/heartbeat.js';
 import { type Invalidate, invalidate } from '@tokenlog/contracts/guard/invalidate.js';
 import { parseMessage } from '@tokenlog/contracts/parse-message.js';
 import type { ActiveReply } from '@tokenlog/contracts/tokens/verify.js';
-import { UseReports } from './use-reports.js';
+import { type GuardIdentity, UseReports } from './use-reports.js';
 import { concerns, type Entry, replyOf, VerificationCache } from './verification-cache.js';
 
 const HEARTBEAT_EVERY_MS = 500;
@@ -48,14 +49,15 @@ export class GuardMemory {
   private misses = 0;
   private listeningOn: NatsConnection | undefined;
   private subscription: Subscription | undefined;
+  private lastRefusal = '';
 
   constructor(
-    private readonly service: string,
+    private readonly as: GuardIdentity,
     maxEntries: number,
     private readonly connection: () => NatsConnection | undefined,
   ) {
     this.cache = new VerificationCache(maxEntries);
-    this.reports = new UseReports(service, connection);
+    this.reports = new UseReports(as, connection);
   }
 
   start(): void {
@@ -113,11 +115,13 @@ export class GuardMemory {
    * while it was under way. Its end is reckoned from when the question was sent: early rather than late.
    */
   install(ticket: Ticket, text: string, scopes: readonly string[] | undefined, reply: ActiveReply): void {
+    const checkedAt = Date.parse(reply.checkedAt);
+    this.reports.clock = checkedAt - (ticket.sentAt + performance.now()) / 2;
     if (!this.isLive || ticket.epoch !== this.epoch) return;
     const since = this.invalidations - ticket.invalidations;
     if (since > this.remembered.length) return;
     if (this.remembered.slice(this.remembered.length - since).some((each) => concerns(each, reply))) return;
-    const ends = reply.validUntil === null ? MAX_AGE_MS : Date.parse(reply.validUntil) - Date.parse(reply.checkedAt);
+    const ends = reply.validUntil === null ? MAX_AGE_MS : Date.parse(reply.validUntil) - checkedAt;
     this.cache.install(text, reply, ticket.sentAt + Math.min(ends, MAX_AGE_MS) * CLOCK_RATES, scopes);
   }
 
@@ -133,11 +137,16 @@ export class GuardMemory {
     if (!nats) return this.lapse();
     try {
       await this.listen(nats);
-      const { guard, service, cache, hits, misses } = this;
+      const { guard, cache, hits, misses } = this;
+      const { service, name } = this.as;
       const request = { guard, service, version: VERSION, entries: cache.size, hits, misses, leaving };
       const sentAt = performance.now();
-      const reply = await nats.request(heartbeat.subject, JSON.stringify(request), { timeout: HEARTBEAT_TIMEOUT_MS });
-      if (!leaving) this.renew(sentAt, heartbeat.reply.parse(reply.json()).granted);
+      const subject = subjectOfGuard(heartbeat.subject, name);
+      const reply = await nats.request(subject, JSON.stringify(request), { timeout: HEARTBEAT_TIMEOUT_MS });
+      if (leaving) return;
+      const { granted, refused } = heartbeat.reply.parse(reply.json());
+      this.tellOfRefusal(granted ? '' : (refused ?? 'fenced'));
+      this.renew(sentAt, granted);
     } catch (error) {
       // Without an answer the lease just runs out, and the guard asks.
       this.logger.debug(`no lease: ${(error as Error).message}`);
@@ -153,6 +162,14 @@ export class GuardMemory {
     }
     if (!this.isLive) this.lapse();
     this.leaseEndsAt = Math.max(this.leaseEndsAt, sentAt + LEASE_MS);
+  }
+
+  /** Once, until it is another one: without a lease everything still works, but is asked. */
+  private tellOfRefusal(refused: string): void {
+    if (refused !== '' && refused !== this.lastRefusal) {
+      this.logger.warn(`The token service gives no lease (${refused}): nothing is answered from memory until it does.`);
+    }
+    this.lastRefusal = refused;
   }
 
   private lapse(): void {
@@ -180,7 +197,10 @@ export class GuardMemory {
     this.invalidations++;
     this.remembered.push(message);
     if (this.remembered.length > REMEMBERED) this.remembered.shift();
-    nats.publish(acknowledged.subject, JSON.stringify({ invalidation: message.id, guard: this.guard }));
+    nats.publish(
+      subjectOfGuard(acknowledged.subject, this.as.name),
+      JSON.stringify({ invalidation: message.id, guard: this.guard }),
+    );
   }
 }
 

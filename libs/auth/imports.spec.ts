@@ -51,11 +51,15 @@ test('of the contracts it needs what a verification is and what a guard says, an
   expect(contracts.sort()).toEqual([
     'contracts/address.ts',
     'contracts/credential.ts',
+    'contracts/folded-name.ts',
     'contracts/guard/acknowledged.ts',
+    'contracts/guard/guard-name.ts',
     'contracts/guard/heartbeat.ts',
     'contracts/guard/invalidate.ts',
     'contracts/guard/uses.ts',
+    'contracts/instant.ts',
     'contracts/message.ts',
+    'contracts/nats-url.ts',
     'contracts/parse-message.ts',
     'contracts/tokens/verify.ts',
   ]);

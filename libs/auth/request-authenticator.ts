@@ -88,7 +88,7 @@ export class RequestAuthenticator {
     challenger: Challenger,
   ): Promise<Authentication> {
     const reply = await this.verifier.ask(question).catch((error: unknown) => {
-      throw error instanceof VerifierUnavailableError ? verificationUnavailable() : error;
+      throw error instanceof VerifierUnavailableError ? verificationUnavailable(error.said) : error;
     });
     if (!reply.active && reply.missing === 'role') throw roleMissing(requirements.roles ?? []);
     if (!reply.active) throw credentialRefused(challenger, reply.reason, requirements.scopes);

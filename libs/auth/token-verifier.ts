@@ -1,9 +1,13 @@
-import { type BeforeApplicationShutdown, Logger, type OnModuleInit } from '@nestjs/common';
+import { randomBytes, randomUUID } from 'node:crypto';
+import { headers } from '@nats-io/transport-node';
+import { type BeforeApplicationShutdown, HttpException, Logger, type OnModuleInit } from '@nestjs/common';
 import { readAddress } from '@tokenlog/contracts/address.js';
 import { presentedText, prove } from '@tokenlog/contracts/credential.js';
-import { requestError } from '@tokenlog/contracts/message.js';
+import { subjectOfGuard } from '@tokenlog/contracts/guard/guard-name.js';
+import { PATIENCE_HEADER, requestError } from '@tokenlog/contracts/message.js';
 import {
   type ActiveReply,
+  PEPPER_UNKNOWN,
   presentedName,
   type VerifyReply,
   type VerifyRequest,
@@ -16,6 +20,8 @@ import type { NatsLink } from './nats-link.js';
 
 /** How long a token service that knows no roles in a question is not told them; the guard then looks at them itself. */
 const UNTOLD_MS = 60_000;
+/** The token service takes this for what a question waits that does not say, in ms. */
+const UNTOLD_PATIENCE_MS = 2_000;
 
 /** A credential's text, or its id and the proof that stands for its secret: base64url(SHA-256(secret)). */
 export type VerifyQuestion = ({ readonly credential: string } | { readonly id: string; readonly proof: string }) & {
@@ -29,26 +35,38 @@ export type VerifyQuestion = ({ readonly credential: string } | { readonly id: s
   readonly ip?: string;
 };
 
-/** The token service could not be asked, or its answer was none: the credential is neither good nor bad. */
+/** The token service could not be asked, or could not tell: the credential is neither good nor bad. */
 export class VerifierUnavailableError extends Error {
   override name = 'VerifierUnavailableError';
+
+  constructor(
+    message: string,
+    /** What the token service said is away, where it said so. */
+    readonly said?: { readonly code: string; readonly detail: string },
+  ) {
+    super(message);
+  }
 }
 
 /** Asks the token service about credentials. Each accepted verification is one use of the token (S34). */
 export class TokenVerifier implements OnModuleInit, BeforeApplicationShutdown {
   private readonly logger = new Logger('AuthModule');
   private lastFailure = '';
+  private saidPepperUnknown = false;
   /** On the monotonic clock. Until then the token service is taken to be from before the question could name roles. */
   private rolesUntoldUntil = Number.NEGATIVE_INFINITY;
 
   private readonly memory: GuardMemory | null;
+  /** Where it asks. */
+  private readonly subject: string;
 
   constructor(
     private readonly options: ResolvedAuthOptions,
     private readonly link: NatsLink,
   ) {
-    const { cache, service } = options;
-    this.memory = cache && new GuardMemory(service, cache.maxEntries, () => link.connection);
+    const { cache, service, guardName } = options;
+    this.subject = subjectOfGuard(verify.subject, guardName);
+    this.memory = cache && new GuardMemory({ service, name: guardName }, cache.maxEntries, () => link.connection);
   }
 
   onModuleInit(): void {
@@ -62,6 +80,18 @@ export class TokenVerifier implements OnModuleInit, BeforeApplicationShutdown {
   /** Whether the connection to NATS stands. */
   get connected(): boolean {
     return this.link.connection !== undefined;
+  }
+
+  /**
+   * Whether credentials can be verified: asks about one that nobody has. For a readiness probe.
+   * @throws VerifierUnavailableError after `requestTimeoutMs` at the latest
+   */
+  async check(): Promise<void> {
+    await this.request({
+      id: randomUUID(),
+      proof: randomBytes(32).toString('base64url'),
+      service: this.options.service,
+    });
   }
 
   /**
@@ -126,7 +156,10 @@ export class TokenVerifier implements OnModuleInit, BeforeApplicationShutdown {
     try {
       return await inTime(answer(request), requestTimeoutMs);
     } catch (error) {
-      throw this.unavailable((error as Error).message);
+      const said = saidBy(error);
+      // The verifier has logged it.
+      if (said?.code === PEPPER_UNKNOWN) throw new VerifierUnavailableError(said.detail, said);
+      throw this.unavailable((error as Error).message, said);
     }
   }
 
@@ -135,29 +168,43 @@ export class TokenVerifier implements OnModuleInit, BeforeApplicationShutdown {
     if (!connection) throw this.unavailable('not connected to NATS');
     let body: unknown;
     try {
-      const reply = await connection.request(verify.subject, JSON.stringify(request), {
-        timeout: this.options.requestTimeoutMs,
+      const { requestTimeoutMs: timeout } = this.options;
+      const patience = timeout < UNTOLD_PATIENCE_MS && headers();
+      if (patience) patience.set(PATIENCE_HEADER, String(timeout));
+      const reply = await connection.request(this.subject, JSON.stringify(request), {
+        timeout,
+        ...(patience && { headers: patience }),
       });
       body = reply.json();
     } catch (error) {
-      throw this.unavailable(`no answer to ${verify.subject}: ${(error as Error).message}`);
+      throw this.unavailable(`no answer to ${this.subject}: ${(error as Error).message}`);
     }
-    if (request.roles && requestError.safeParse(body).data?.error.code === 'invalid-request') {
+    const failure = requestError.safeParse(body).data?.error;
+    if (failure?.code === PEPPER_UNKNOWN) throw this.pepperUnknown(failure.detail);
+    if (request.roles && failure?.code === 'invalid-request') {
       const { roles: _, ...rest } = request;
       const answered = await this.requestOverNats(rest);
       this.rolesUntoldUntil = performance.now() + UNTOLD_MS;
       return answered;
     }
     const reply = verify.reply.safeParse(body);
-    if (!reply.success) throw this.unavailable(`not an answer to ${verify.subject}: ${describe(body, reply.error)}`);
+    if (failure?.retryAfterSeconds !== undefined) throw this.unavailable(`${failure.code}: ${failure.detail}`, failure);
+    if (!reply.success) throw this.unavailable(`not an answer to ${this.subject}: ${describe(body, reply.error)}`);
     return reply.data;
   }
 
+  /** Logged once: others are verified meanwhile. */
+  private pepperUnknown(detail: string): VerifierUnavailableError {
+    if (!this.saidPepperUnknown) this.logger.warn(`Refusing with 503 ${PEPPER_UNKNOWN} what is told so: ${detail}`);
+    this.saidPepperUnknown = true;
+    return new VerifierUnavailableError(detail, { code: PEPPER_UNKNOWN, detail });
+  }
+
   /** Logged when it begins and when its cause changes: an outage is one line, not one for each request. */
-  private unavailable(message: string): VerifierUnavailableError {
+  private unavailable(message: string, said?: VerifierUnavailableError['said']): VerifierUnavailableError {
     if (message !== this.lastFailure) this.logger.warn(`Refusing with 503: ${message}`);
     this.lastFailure = message;
-    return new VerifierUnavailableError(message);
+    return new VerifierUnavailableError(message, said);
   }
 }
 
@@ -166,6 +213,13 @@ function inTime<Answer>(answer: Promise<Answer>, milliseconds: number): Promise<
     const timer = setTimeout(() => reject(new Error(`no answer within ${milliseconds} ms`)), milliseconds);
     answer.then(resolve, reject).finally(() => clearTimeout(timer));
   });
+}
+
+/** Of an error of this process' own token service: a problem that is to be asked again for. */
+function saidBy(error: unknown): VerifierUnavailableError['said'] {
+  const { code } = error as { code?: unknown };
+  if (!(error instanceof HttpException) || error.getStatus() !== 503 || typeof code !== 'string') return undefined;
+  return { code, detail: error.message };
 }
 
 /** What the token service says went wrong, or else what is wrong with its answer. */

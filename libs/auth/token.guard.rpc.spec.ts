@@ -29,7 +29,7 @@ import { TestTokenService } from './testing/token-service.js';
 @UseGuards(TokenGuard)
 @RequireScopes('rest')
 class MessageController {
-  @MessagePattern('tokens.example.whoami')
+  @MessagePattern('tokens.example-whoami')
   whoami(
     @Payload() payload: unknown,
     @CurrentUser() user: AuthenticatedUser,
@@ -39,19 +39,19 @@ class MessageController {
   }
 
   @RequireRoles('admin')
-  @MessagePattern('tokens.example.admin')
+  @MessagePattern('tokens.example-admin')
   admin() {
     return {};
   }
 
   @RequireScopes('archive')
-  @MessagePattern('tokens.example.archive')
+  @MessagePattern('tokens.example-archive')
   archive() {
     return {};
   }
 
   @Public()
-  @MessagePattern('tokens.example.open')
+  @MessagePattern('tokens.example-open')
   open(@CurrentUser() user: AuthenticatedUser | undefined) {
     return { user: user ?? null };
   }
@@ -92,7 +92,7 @@ afterAll(async () => {
   await nats.stop();
 });
 
-const send = (pattern: string, message: unknown) => firstValueFrom(client.send(`tokens.example.${pattern}`, message));
+const send = (pattern: string, message: unknown) => firstValueFrom(client.send(`tokens.example-${pattern}`, message));
 
 function withHeader(name: string, value: string, payload: unknown = { a: 1 }) {
   const messageHeaders = headers();

@@ -1,11 +1,26 @@
 import { randomUUID } from 'node:crypto';
 import { setTimeout as delay } from 'node:timers/promises';
 import { headers, type NatsConnection } from '@nats-io/transport-node';
-import { ADDRESSES_PER_TOKEN, type GuardUses, guardUses, USES_PER_REPORT } from '@tokenlog/contracts/guard/uses.js';
+import { subjectOfGuard } from '@tokenlog/contracts/guard/guard-name.js';
+import {
+  ADDRESSES_PER_TOKEN,
+  type GuardUses,
+  guardUses,
+  USES_PER_PART,
+  USES_PER_REPORT,
+} from '@tokenlog/contracts/guard/uses.js';
 
 /** A use is reported at most this long after it was made, while NATS is there. */
 const REPORT_EVERY_MS = 500;
 const ACK_TIMEOUT_MS = 2000;
+
+/** What a guard calls itself. */
+export interface GuardIdentity {
+  /** The application's name. */
+  readonly service: string;
+  /** Of its NATS user; `null`: it shares one. */
+  readonly name: string | null;
+}
 
 /**
  * The uses of one token that are not reported yet. Times are of the monotonic clock, in whole milliseconds: a number with a
@@ -36,13 +51,13 @@ export class Uses {
 
   /** `timeOfDay`: of a time on the monotonic clock. */
   toReport(timeOfDay: (at: number) => string): GuardUses['uses'][number] {
-    const breakdown = [{ ip: this.ip ?? null, count: this.count }];
-    for (const [ip, count] of this.others ?? []) breakdown.push({ ip: ip ?? null, count });
+    const breakdown = partsOf(this.ip, this.count);
+    for (const [ip, count] of this.others ?? []) breakdown.push(...partsOf(ip, count));
     return {
       tokenId: this.tokenId,
       firstAt: timeOfDay(this.firstAt),
       lastAt: timeOfDay(this.lastAt),
-      breakdown,
+      breakdown: breakdown.slice(0, ADDRESSES_PER_TOKEN + 1),
     };
   }
 
@@ -58,11 +73,20 @@ export class Uses {
   }
 }
 
+/** One part, unless this process was too busy to report for long. */
+function partsOf(ip: string | undefined, count: number): { ip: string | null; count: number }[] {
+  const parts = [];
+  for (let rest = count; rest > 0; rest -= USES_PER_PART) {
+    parts.push({ ip: ip ?? null, count: Math.min(rest, USES_PER_PART) });
+  }
+  return parts;
+}
+
 /** A part of a period's uses. Made into the same message each time that it is sent. */
 interface Report {
   readonly number: number;
   readonly uses: readonly Uses[];
-  /** How far the time of day was ahead of the monotonic clock. */
+  /** How far the token service's time was ahead of the monotonic clock. */
   readonly clock: number;
 }
 
@@ -72,6 +96,8 @@ interface Report {
  */
 export class UseReports {
   private readonly guard = randomUUID();
+  /** How far the token service's time is ahead of the monotonic clock, by its last answer: this machine's may be wrong. In ms. */
+  clock = Date.now() - performance.now();
   private period = 0;
   private open = new Map<string, Uses>();
   private readonly unsent: Report[] = [];
@@ -80,7 +106,7 @@ export class UseReports {
   private running: Promise<void> = Promise.resolve();
 
   constructor(
-    private readonly service: string,
+    private readonly as: GuardIdentity,
     private readonly connection: () => NatsConnection | undefined,
   ) {}
 
@@ -122,7 +148,7 @@ export class UseReports {
     const uses = [...this.open.values()];
     this.open = new Map();
     this.period++;
-    const clock = Date.now() - performance.now();
+    const { clock } = this;
     for (let at = 0; at < uses.length; at += USES_PER_REPORT) {
       this.unsent.push({ number: ++this.reports, uses: uses.slice(at, at + USES_PER_REPORT), clock });
     }
@@ -135,14 +161,19 @@ export class UseReports {
 
   /** Resolves to whether JetStream has it. */
   private async publish({ number, uses, clock }: Report): Promise<boolean> {
-    const { guard, service } = this;
+    const { guard } = this;
+    const { service, name } = this.as;
     const timeOfDay = timesOfDay(clock);
     const report: GuardUses = { guard, report: number, service, uses: uses.map((each) => each.toReport(timeOfDay)) };
     const messageId = headers();
     messageId.set('Nats-Msg-Id', `${guard}-${number}`);
     const options = { timeout: ACK_TIMEOUT_MS, headers: messageId };
     try {
-      const reply = await this.connection()?.request(guardUses.subject, JSON.stringify(report), options);
+      const reply = await this.connection()?.request(
+        subjectOfGuard(guardUses.subject, name),
+        JSON.stringify(report),
+        options,
+      );
       return reply !== undefined && !('error' in reply.json<object>());
     } catch {
       // Not acknowledged: it stays the next one to be sent.

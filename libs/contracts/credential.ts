@@ -1,5 +1,6 @@
 import { createHash, randomBytes } from 'node:crypto';
 import { crc32 } from 'node:zlib';
+import { foldedName } from './folded-name.js';
 
 const ALPHABET = '0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz';
 const SECRET_BYTES = 32;
@@ -96,7 +97,7 @@ const PLACEHOLDERS = new Set(
  * No account is given such a name; one that had it before keeps it, and its tokens.
  */
 export function isPlaceholder(name: string): boolean {
-  return PLACEHOLDERS.has(name.toLowerCase());
+  return PLACEHOLDERS.has(foldedName(name));
 }
 
 /** A text from bytes, of a file, of stdin, or of a header: in the encoding that its byte order mark tells, else UTF-8, else Latin-1. */

@@ -1,5 +1,14 @@
 import { z } from 'zod';
 import { readAddress } from './address.js';
+import { instant } from './instant.js';
+
+export { instant };
+
+/**
+ * The header of a request over NATS that says how long whoever asks waits for the answer, in milliseconds from when it is
+ * sent: what comes later is neither done nor answered. Left out: two seconds.
+ */
+export const PATIENCE_HEADER = 'Tokenlog-Patience';
 
 /** An event as it leaves a service: its JetStream subject, its schema and an example that the schema accepts. */
 export interface EventContract<Schema extends z.ZodType = z.ZodType> {
@@ -28,8 +37,13 @@ export function defineRequest<Request extends z.ZodType, Reply extends z.ZodType
   return contract;
 }
 
-/** The answer to a request that does not parse, or that failed: never silence. */
-export const requestError = z.object({ error: z.object({ code: z.string(), detail: z.string() }) });
+/**
+ * The answer to a request that does not parse, or that failed: never silence. With `retryAfterSeconds` the same request may be
+ * answered then: something that the service stands on is away, which `code` names.
+ */
+export const requestError = z.object({
+  error: z.object({ code: z.string(), detail: z.string(), retryAfterSeconds: z.number().optional() }),
+});
 export type RequestError = z.infer<typeof requestError>;
 
 /** Text that can be kept: PostgreSQL takes neither NUL nor, in JSON, half of a surrogate pair. */
@@ -39,15 +53,6 @@ export const text = z
 
 /** An address, in one spelling. A text that is none is `null`: whom a proxy names wrongly must not be refused for it. */
 export const address = z.string().transform(readAddress);
-
-const YEAR_1 = Date.parse('0001-01-01T00:00:00Z');
-const YEAR_10000 = Date.parse('+010000-01-01T00:00:00Z');
-
-/** An instant: RFC 3339 in UTC, as JSON carries it. An offset must not carry it out of the years that four digits name. */
-export const instant = z.iso.datetime({ offset: true }).refine((value) => {
-  const time = Date.parse(value);
-  return time >= YEAR_1 && time < YEAR_10000;
-}, 'must lie in the years 0001 to 9999');
 
 /** The name of a scope (what a guarded service asks for). */
 export const scope = z

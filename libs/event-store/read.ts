@@ -33,10 +33,10 @@ export async function load<State, Event extends NewEvent>(
 export interface LogFilter {
   readonly types?: readonly string[] | undefined;
   readonly entity?: string | undefined;
-  /** Account name or id of who did it. */
-  readonly actor?: string | undefined;
-  /** Account name or id of the user that the event's thing belongs to, by any event of that thing. */
-  readonly user?: string | undefined;
+  /** Ids of who did it, one of these. */
+  readonly actors?: readonly string[] | null | undefined;
+  /** Ids of the users, any one of whom the event's thing belongs to, by any event of that thing. */
+  readonly users?: readonly string[] | null | undefined;
   readonly from?: string | undefined;
   readonly to?: string | undefined;
 }
@@ -136,18 +136,18 @@ export async function countLog(sql: Sql, filter: LogFilter): Promise<number> {
 }
 
 /** A filter as SQL; its values are added to the statement's. */
-function conditions(filter: LogFilter, values: unknown[]): string {
+export function conditions(filter: LogFilter, values: unknown[]): string {
   const all: string[] = [];
   const where = (value: unknown, condition: (parameter: string) => string) => {
-    if (value !== undefined) all.push(`AND ${condition(`$${values.push(value)}`)}`);
+    if (value !== undefined && value !== null) all.push(`AND ${condition(`$${values.push(value)}`)}`);
   };
   where(filter.types, (types) => `type = ANY(${types}::text[])`);
   where(filter.entity, (entity) => `entity = ${entity}::uuid`);
-  where(filter.actor, (actor) => `${actor}::text IN (metadata->'by'->>'username', metadata->'by'->>'id')`);
+  where(filter.actors, (actors) => `metadata->'by'->>'id' = ANY(${actors}::text[])`);
   where(
-    filter.user,
-    (user) => `entity IN (SELECT entity FROM events WHERE period = '-infinity'
-      AND ${user}::text IN (data->>'username', data->>'userId', data->>'previousUserId'))`,
+    filter.users,
+    (users) => `entity IN (SELECT entity FROM events WHERE period = '-infinity'
+      AND ARRAY[data->>'userId', data->>'previousUserId'] && ${users}::text[])`,
   );
   where(filter.from, (from) => `recorded_at >= ${from}::timestamptz`);
   where(filter.to, (to) => `recorded_at <= ${to}::timestamptz`);

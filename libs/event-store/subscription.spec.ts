@@ -1,4 +1,6 @@
 import { randomUUID } from 'node:crypto';
+import { jest } from '@jest/globals';
+import { Logger } from '@nestjs/common';
 import { eventually } from '../../test/support/eventually.js';
 import { append } from './append.js';
 import type { RecordedEvent } from './event.js';
@@ -90,6 +92,39 @@ describe('a subscription', () => {
     const id = randomUUID();
     for (let index = 0; index < 5; index++) await count(id);
     await eventually(() => expect(delivered.map(({ version }) => version)).toEqual([1, 2, 3, 4, 5]));
+  });
+
+  it('says once that its delivery fails, however often it is tried and whatever is appended meanwhile', async () => {
+    const errors = jest.spyOn(Logger.prototype, 'error').mockReturnValue();
+    try {
+      let tries = 0;
+      start({
+        name: 'told-once',
+        deliver: async () => {
+          throw new Error(`the other side is away, request ${++tries}`);
+        },
+      });
+      await eventually(async () => {
+        await count();
+        expect(tries).toBeGreaterThan(2);
+      });
+      expect(errors.mock.calls.map(([line]) => line)).toEqual([expect.stringMatching(/away, request 1\b/)]);
+    } finally {
+      errors.mockRestore();
+    }
+  });
+
+  it('waits for its turn without asking all the time, whatever this process appends meanwhile', async () => {
+    start({ name: 'turn', deliver: async () => undefined });
+    const connect = jest.spyOn(log.pool, 'connect');
+    start({ name: 'turn', deliver: async () => undefined });
+    for (let index = 0; index < 5; index++) await count();
+    connect.mockClear();
+    const began = performance.now();
+    for (let index = 0; index < 30; index++) await count();
+    // The appends', and a look every half second.
+    expect(connect.mock.calls.length).toBeLessThanOrEqual(30 + 2 + Math.ceil((performance.now() - began) / 500));
+    connect.mockRestore();
   });
 
   it('goes on with what comes next, once each, in a log whose dump was restored into a cluster that has counted less far', async () => {

@@ -5,6 +5,7 @@ import { COLUMNS, type RecordedRow, toRecorded } from './append.js';
 import type { LogCursor, RecordedEvent } from './event.js';
 import type { EventStore } from './event-store.js';
 import { asOneProcess } from './one-process.js';
+import { Outage } from './outage.js';
 import { LOG_START, type Place, placeBehind } from './place.js';
 import { readLog } from './read.js';
 import type { Sql } from './sql.js';
@@ -31,7 +32,7 @@ const GATHER_MS = 20;
 /** How long an append of another process may go unnoticed. */
 const POLL_MS = 100;
 const CHECK_MS = 1000;
-/** How long a failed delivery, or a process that waits for the lock of another, waits before it tries again. */
+/** How long a process that waits for the lock of another waits before it tries again. */
 const RETRY_MS = 500;
 
 /**
@@ -41,7 +42,8 @@ const RETRY_MS = 500;
 export class Subscription {
   private readonly logger: Logger;
   private running: Promise<void> = Promise.resolve();
-  private stopping = false;
+  private ending = new AbortController();
+  private readonly outage: Outage;
   private woken = false;
   private wakeUp: () => void = () => {};
   private unlisten: () => void = () => {};
@@ -52,18 +54,19 @@ export class Subscription {
     private readonly subscriber: Subscriber,
   ) {
     this.logger = new Logger(`Subscription ${subscriber.name}`);
+    this.outage = new Outage(`subscription ${subscriber.name}`, this.logger, 'the log is not followed');
   }
 
   /** Starts in the background. */
   start(): void {
-    this.stopping = false;
+    this.ending = new AbortController();
     this.unlisten = this.store.onAppended(() => this.wake());
     this.running = this.run();
   }
 
   /** Stops after the batch under way. */
   async stop(): Promise<void> {
-    this.stopping = true;
+    this.ending.abort();
     this.unlisten();
     this.wake();
     await this.running;
@@ -75,13 +78,19 @@ export class Subscription {
   }
 
   private async run(): Promise<void> {
-    while (!this.stopping) {
+    const { signal } = this.ending;
+    while (!signal.aborted) {
+      let wait = RETRY_MS;
       try {
-        await asOneProcess(this.store.pool, this.subscriber.name, (client) => this.follow(client));
+        // Where another process is at it, it works.
+        if (!(await asOneProcess(this.store.pool, this.subscriber.name, (client) => this.follow(client)))) {
+          this.outage.worked();
+        }
       } catch (error) {
-        if (!this.stopping) this.logger.error((error as Error).message);
+        if (!signal.aborted) wait = this.outage.failed(error);
       }
-      if (!this.stopping) await this.pause(RETRY_MS);
+      // Whatever is appended meanwhile: it would be tried without a pause.
+      await delay(wait, undefined, { signal }).catch(() => undefined);
     }
   }
 
@@ -93,7 +102,7 @@ export class Subscription {
     let place = this.subscriber.resume ? await this.subscriber.resume(checkpoint, client) : checkpoint;
     await this.takeUpLeftEvents(client, place);
     let checked = performance.now();
-    while (!this.stopping) {
+    while (!this.ending.signal.aborted) {
       this.woken = false;
       const page = await readLog(client, place, BATCH);
       if (page.events.length === 0) {
@@ -103,6 +112,7 @@ export class Subscription {
           await this.subscriber.check();
           checked = performance.now();
         }
+        this.outage.worked();
         await this.pause(POLL_MS);
         continue;
       }
@@ -117,6 +127,7 @@ export class Subscription {
         for (const event of page.events) if (!this.knows(event)) await this.leave(client, event);
       });
       place = page.place;
+      this.outage.worked();
       if (page.events.length < BATCH) await delay(GATHER_MS);
     }
   }

@@ -1,50 +1,11 @@
-import { createServer, connect as dial, type Server, type Socket } from 'node:net';
 import { MikroORM } from '@mikro-orm/postgresql';
 import { Pool } from 'pg';
 import { type TestDatabase, testDatabase } from '../../test/support/database.js';
-import { boundedPool, patiently } from './bounded-client.js';
+import { Way } from '../../test/support/way.js';
+import { answering, boundedPool, patiently } from './bounded-client.js';
 import { databaseOptions, migrateDatabase, poolOf } from './database.js';
 
 const PART = { schema: 'bounded', role: 'tokenlog_bounded_test' };
-
-/** A way to the database that can be held up, as a server that stands still holds it up: taken, and never answered. */
-class Way {
-  private readonly sockets = new Set<Socket>();
-  private constructor(
-    private readonly server: Server,
-    readonly url: string,
-    private held = false,
-  ) {}
-
-  static async to(url: string): Promise<Way> {
-    const target = new URL(url);
-    let way: Way;
-    const server = createServer((near) => {
-      const far = dial(Number(target.port), target.hostname);
-      for (const socket of [near, far]) {
-        way.sockets.add(socket);
-        socket.on('error', () => undefined);
-        socket.on('close', () => near.destroy() && far.destroy());
-      }
-      near.pipe(far);
-      far.on('data', (chunk) => way.held || near.write(chunk));
-    });
-    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-    const near = new URL(url);
-    near.port = String((server.address() as { port: number }).port);
-    way = new Way(server, near.href);
-    return way;
-  }
-
-  hold(held: boolean): void {
-    this.held = held;
-  }
-
-  async close(): Promise<void> {
-    for (const socket of this.sockets) socket.destroy();
-    await new Promise((resolve) => this.server.close(resolve));
-  }
-}
 
 describe('a PostgreSQL that takes what it is asked and does not answer', () => {
   let database: TestDatabase;
@@ -59,7 +20,7 @@ describe('a PostgreSQL that takes what it is asked and does not answer', () => {
     orm = await MikroORM.init(databaseOptions(way.url, PART));
     pool = await poolOf(orm);
   });
-  beforeEach(() => way.hold(false));
+  beforeEach(() => way.release());
   afterAll(async () => {
     await orm?.close();
     if (!pool.ending) await pool.end();
@@ -79,19 +40,19 @@ describe('a PostgreSQL that takes what it is asked and does not answer', () => {
   it('fails a statement within the limit, throws the connection away, and serves again when it answers', async () => {
     const client = await pool.connect();
     await client.query('BEGIN');
-    way.hold(true);
+    way.hold('answers');
     const { error, tookLong } = await twoSeconds(() => client.query('SELECT 1'));
     expect([error?.code, tookLong]).toEqual(['ETIMEDOUT', false]);
     const rollback = await twoSeconds(() => client.query('ROLLBACK'));
     expect([rollback.error?.message, rollback.tookLong]).toEqual([expect.any(String), false]);
     client.release();
-    way.hold(false);
+    way.release();
     expect((await pool.query('SELECT 1 AS one')).rows).toEqual([{ one: 1 }]);
   });
 
   it('fails MikroORM’s statements and the wait for a new connection as well', async () => {
     await pool.query('SELECT 1');
-    way.hold(true);
+    way.hold('answers');
     const statement = await twoSeconds(() => orm.em.getConnection().execute('SELECT 1'));
     expect([statement.error?.message, statement.tookLong]).toEqual([expect.stringContaining('did not answer'), false]);
     const connection = await twoSeconds(() => pool.query('SELECT 1'));
@@ -101,6 +62,14 @@ describe('a PostgreSQL that takes what it is asked and does not answer', () => {
   it('gives a statement of a request less time than one that nobody waits for', async () => {
     await expect(pool.query('SELECT pg_sleep(2.5)')).rejects.toMatchObject({ code: 'ETIMEDOUT' });
     await expect(patiently(() => pool.query('SELECT pg_sleep(2.5)'))).resolves.toBeDefined();
+  });
+
+  it('gives all statements of an answer no more than what its caller still waits', async () => {
+    const answer = answering(400, async () => {
+      await pool.query('SELECT pg_sleep(0.3)');
+      await pool.query('SELECT pg_sleep(1.5)');
+    });
+    await expect(answer).rejects.toMatchObject({ code: 'ETIMEDOUT' });
   });
 });
 

@@ -14,14 +14,41 @@ const LOCK_MS = 1_600;
 const IDLE_IN_TRANSACTION_MS = 30_000;
 const KEEP_ALIVE_AFTER_MS = 10_000;
 
-const patience = new AsyncLocalStorage<true>();
+/** What is left of an answer's time is enough to roll back with, and to keep a connection that is well. In ms. */
+const LEAST_MS = 200;
+
+interface Wait {
+  /** For one statement, in ms. */
+  readonly statement: number;
+  /** Of all of them, on the monotonic clock. */
+  readonly end: number;
+}
+
+const OF_A_REQUEST: Wait = { statement: STATEMENT_MS, end: Number.POSITIVE_INFINITY };
+const waits = new AsyncLocalStorage<Wait>();
 
 /**
  * Runs work that no caller waits for, a consumer or a sweep for instance: each of its statements may take a minute, where
  * one of a request may take 1.8 s. What the work starts is as patient as it is.
  */
 export function patiently<Result>(work: () => Result): Result {
-  return patience.run(true, work);
+  return waits.run({ statement: PATIENT_MS, end: Number.POSITIVE_INFINITY }, work);
+}
+
+/** Runs work whose caller waits for so many milliseconds: its statements end within them, together. */
+export function answering<Result>(milliseconds: number, work: () => Result): Result {
+  return waits.run({ statement: STATEMENT_MS, end: performance.now() + milliseconds }, work);
+}
+
+/** Whether what is done now is done `patiently`. */
+export function isPatient(): boolean {
+  return waits.getStore()?.statement === PATIENT_MS;
+}
+
+/** How long the caller that is being answered still waits, in ms, where that is known. */
+export function timeLeft(): number | undefined {
+  const end = waits.getStore()?.end ?? Number.POSITIVE_INFINITY;
+  return end === Number.POSITIVE_INFINITY ? undefined : end - performance.now();
 }
 
 /**
@@ -38,7 +65,8 @@ export class BoundedClient extends pg.Client {
   override query(...args: never[]): never {
     // A cursor reads for as long as its reader likes.
     if (isSubmittable(args[0])) return super.query(...(args as unknown as [string])) as never;
-    const limit = patience.getStore() ? PATIENT_MS : STATEMENT_MS;
+    const { statement, end } = waits.getStore() ?? OF_A_REQUEST;
+    const limit = Math.max(LEAST_MS, Math.min(statement, end - performance.now()));
     const timer = setTimeout(() => this.giveUp(limit), limit);
     const done = () => clearTimeout(timer);
     const callback: unknown = args.at(-1);
@@ -54,9 +82,12 @@ export class BoundedClient extends pg.Client {
   }
 
   private giveUp(limit: number): void {
-    const error = Object.assign(new Error(`PostgreSQL did not answer a statement within ${limit / 1000} s`), {
-      code: 'ETIMEDOUT',
-    });
+    const error = Object.assign(
+      new Error(`PostgreSQL did not answer a statement within ${(limit / 1000).toFixed(1)} s`),
+      {
+        code: 'ETIMEDOUT',
+      },
+    );
     // `end` would say goodbye and wait for the answer.
     (this as unknown as { connection: { stream: { destroy(error: Error): void } } }).connection.stream.destroy(error);
   }

@@ -1,12 +1,11 @@
 import { createRole } from '@tokenlog/event-store/log.sql.js';
 import type { ClientBase } from 'pg';
 import { ConfigError } from './config-error.js';
-import type { DatabasePart } from './database.js';
 
 const DENIED = '42501';
 
 /** The role that a part's service becomes. One that was made beforehand is used as it is. */
-export async function ensureRole(owner: ClientBase, { role }: DatabasePart): Promise<void> {
+export async function ensureRole(owner: ClientBase, { role }: { readonly role: string }): Promise<void> {
   const user = await userOf(owner);
   if (!(await exists(owner, 'SELECT FROM pg_roles WHERE rolname = $1', role))) {
     await owner
@@ -15,11 +14,11 @@ export async function ensureRole(owner: ClientBase, { role }: DatabasePart): Pro
   }
   const { rows } = await owner.query<{ may: boolean }>(`SELECT pg_has_role($1, 'SET') AS may`, [role]);
   if (rows[0]?.may) return;
-  const ofOne =
-    ', or, where another deployment of this cluster has that role, set DATABASE_ROLE_PREFIX to another name';
+  const ofAnother =
+    ' Or, where that role is another deployment’s of this cluster, set DATABASE_ROLE_PREFIX to a name of your own.';
   await owner
     .query(`GRANT ${role} TO CURRENT_USER`)
-    .catch(cure(`${user} may not become the role ${role}`, [granting(role, user)], ofOne));
+    .catch(cure(`${user} may not become the role ${role}`, [granting(role, user)], ofAnother));
 }
 
 /** A schema that was made beforehand is used as it is. */
@@ -35,7 +34,10 @@ export async function ensureSchema(owner: ClientBase, schema: string): Promise<v
 }
 
 /** @throws ConfigError where the part was made for a role of another name */
-export async function checkGrants(owner: ClientBase, { role, schema, writtenAs }: DatabasePart): Promise<void> {
+export async function checkGrants(
+  owner: ClientBase,
+  { role, schema, writtenAs }: { readonly role: string; readonly schema: string; readonly writtenAs?: string },
+): Promise<void> {
   if (writtenAs === undefined) return;
   const { rows } = await owner.query<{ may: boolean }>(`SELECT has_schema_privilege($1, $2, 'USAGE') AS may`, [
     role,

@@ -13,6 +13,8 @@ import { ParameterDriver } from './parameter-driver.js';
 export interface DatabasePart {
   readonly schema: string;
   readonly role: string;
+  /** What PostgreSQL calls the connections of its service; default: `tokenlog-` and the schema. */
+  readonly applicationName?: string;
   /** The role's name in the statements of the migrations, where it is another one here. */
   readonly writtenAs?: string;
 }
@@ -20,7 +22,7 @@ export interface DatabasePart {
 /** The part with a role of one's own name, `<prefix>_<schema>`: for deployments that share a cluster, where roles are of all. */
 export function withRolesOf(part: DatabasePart, prefix: string): DatabasePart {
   const { schema, writtenAs = part.role } = part;
-  return { schema, role: `${prefix}_${schema}`, writtenAs };
+  return { ...part, role: `${prefix}_${schema}`, writtenAs };
 }
 
 /**
@@ -35,7 +37,7 @@ export function databaseOptions(url: string, part: DatabasePart, entities: Optio
     entities,
     discovery: { warnWhenNoEntities: false },
     pool: { min: 0, max: 10 },
-    driverOptions: { application_name: `tokenlog-${part.schema}`, ...bounded(connection) },
+    driverOptions: { application_name: part.applicationName ?? `tokenlog-${part.schema}`, ...bounded(connection) },
     ensureDatabase: false,
   });
 }
@@ -49,7 +51,7 @@ export interface MigrationStep {
 /**
  * Brings a part of the database up to date, as its owner, and then does `atEachRun`. Runs one at a time, however many try.
  * @throws ConfigError that says what to run, where the owner may not make what is missing
- * @throws Error when the server is older than PostgreSQL 18
+ * @throws Error when the server is older than PostgreSQL 18, or the database not in UTF-8
  */
 export async function migrateDatabase(
   url: string,
@@ -80,8 +82,15 @@ export async function migrateDatabase(
     const lock = await pool.connect();
     try {
       await lock.query('SELECT pg_advisory_lock(hashtext($1))', ['tokenlog-migrations']);
-      const { rows } = await lock.query(`SELECT current_setting('server_version_num')::int AS version`);
+      const { rows } = await lock.query(
+        `SELECT current_setting('server_version_num')::int AS version, current_setting('server_encoding') AS encoding`,
+      );
       if (rows[0].version < 180000) throw new Error('DATABASE_URL: PostgreSQL 18 or newer is needed');
+      if (rows[0].encoding !== 'UTF8') {
+        throw new Error(
+          `DATABASE_URL: the database is in ${rows[0].encoding}; make one with ENCODING 'UTF8' TEMPLATE template0`,
+        );
+      }
       await ensureRole(lock, part);
       await ensureSchema(lock, part.schema);
       await ensureSchema(lock, 'tokenlog');

@@ -1,27 +1,34 @@
-import { Controller, type DynamicModule, Get, Inject, Module } from '@nestjs/common';
-import { ApiOperation, ApiTags } from '@nestjs/swagger';
+import { Controller, type DynamicModule, Get, Inject, Module, ServiceUnavailableException } from '@nestjs/common';
+import { ApiOkResponse, ApiOperation, ApiServiceUnavailableResponse, ApiTags } from '@nestjs/swagger';
 import {
+  type HealthCheckResult,
   HealthCheckService,
   type HealthIndicatorFunction,
   HealthIndicatorService,
   TerminusModule,
 } from '@nestjs/terminus';
 import { Public } from '@tokenlog/auth';
-
-/** What must answer before a service takes traffic: each rejects when it does not. */
-export type ReadinessChecks = Record<string, () => Promise<unknown>>;
+import { Problem } from './problem.js';
+import { Part, type ReadinessChecks } from './readiness.js';
+import { RETRY_AFTER_SECONDS } from './unavailable.js';
+import { IgnoreUnknownFields } from './unknown-fields.js';
 
 const CHECKS = Symbol('READINESS_CHECKS');
 
 @ApiTags('health')
 @Public()
+@IgnoreUnknownFields()
 @Controller('health')
 class HealthController {
+  private readonly parts: readonly Part[];
+
   constructor(
     private readonly health: HealthCheckService,
     private readonly indicators: HealthIndicatorService,
-    @Inject(CHECKS) private readonly checks: ReadinessChecks,
-  ) {}
+    @Inject(CHECKS) checks: ReadinessChecks,
+  ) {
+    this.parts = Object.entries(checks).map(([name, check]) => new Part(name, check));
+  }
 
   @ApiOperation({ summary: 'The process runs.' })
   @Get('live')
@@ -29,22 +36,41 @@ class HealthController {
     return this.health.check([]);
   }
 
-  @ApiOperation({ summary: 'The process and what it stands on answer: send it traffic.' })
+  @ApiOperation({
+    summary: 'The process and what it stands on do their work: send it traffic.',
+    description:
+      '`details` names each part with its `status` (`up`, `degraded`: the service works without it, or `down`), `since` when ' +
+      'and why. A part is looked at once a second at most, and waited for 1.5 s.',
+  })
+  @ApiOkResponse({ description: '`status` is `ok`, or `degraded`.' })
+  @ApiServiceUnavailableResponse({ description: 'A problem with the code `not-ready`, and the same `details`.' })
   @Get('ready')
-  ready() {
-    return this.health.check(
-      Object.entries(this.checks).map(
-        ([name, check]): HealthIndicatorFunction =>
-          async () => {
-            const indicator = this.indicators.check(name);
-            return check().then(
-              () => indicator.up(),
-              (error: Error) => indicator.down(error.message),
-            );
-          },
-      ),
-    );
+  async ready(): Promise<HealthCheckResult> {
+    const result = await this.health.check(this.parts.map((part) => this.indicatorOf(part))).catch(resultOf);
+    const down = Object.entries(result.error ?? {}).map(([name, part]) => `${name}: ${part?.message}`);
+    if (result.status === 'ok' || result.status === 'degraded') return result;
+    const detail = down.length > 0 ? down.join('; ') : 'The service stops.';
+    const { details, info, error } = result;
+    throw new Problem(503, 'not-ready', detail, {
+      headers: { 'Retry-After': String(RETRY_AFTER_SECONDS) },
+      members: { details, info, error },
+    });
   }
+
+  private indicatorOf(part: Part): HealthIndicatorFunction {
+    return async () => {
+      const { status, ...more } = await part.ask();
+      const indicator = this.indicators.check(part.name);
+      if (status === 'up') return indicator.up(more);
+      return status === 'down' ? indicator.down(more) : indicator.degraded(more);
+    };
+  }
+}
+
+/** Terminus throws what it has found where something is down. */
+function resultOf(error: unknown): HealthCheckResult {
+  if (!(error instanceof ServiceUnavailableException)) throw error;
+  return error.getResponse() as HealthCheckResult;
 }
 
 /** `GET /health/live` and `GET /health/ready`. */

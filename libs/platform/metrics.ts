@@ -3,6 +3,8 @@ import { ApiOperation, ApiTags } from '@nestjs/swagger';
 import { Public } from '@tokenlog/auth';
 import type { NextFunction, Request, Response } from 'express';
 import { collectDefaultMetrics, Histogram, register } from 'prom-client';
+import './service-metrics.js';
+import { IgnoreUnknownFields } from './unknown-fields.js';
 
 collectDefaultMetrics();
 
@@ -28,9 +30,10 @@ function timeRequest(request: Request, response: Response, next: NextFunction): 
 
 @ApiTags('metrics')
 @Public()
+@IgnoreUnknownFields()
 @Controller('metrics')
 class MetricsController {
-  @ApiOperation({ summary: 'Metrics in the Prometheus text format.' })
+  @ApiOperation({ summary: 'Metrics in the Prometheus text format: numbers, and nothing of any user or token.' })
   @Get()
   @Header('Content-Type', register.contentType)
   metrics(): Promise<string> {

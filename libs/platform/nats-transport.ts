@@ -2,11 +2,12 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { errors, type Msg, type NatsConnection, type Subscription } from '@nats-io/transport-node';
 import { Logger } from '@nestjs/common';
 import { type CustomTransportStrategy, type MessageHandler, NatsContext, Server } from '@nestjs/microservices';
-import type { RequestContract, RequestError } from '@tokenlog/contracts/message.js';
+import { PATIENCE_HEADER, type RequestContract, type RequestError } from '@tokenlog/contracts/message.js';
 import { isObservable, lastValueFrom } from 'rxjs';
 import type { z } from 'zod';
+import { answering } from './bounded-client.js';
 import { closeNats, connectNats, type NatsUser } from './nats.js';
-import { Problem } from './problem.js';
+import { problemOf } from './problem.js';
 
 /** How long a service that shuts down goes on answering, at most: by then whoever asked has given up. */
 const GRACE_MS = 3000;
@@ -15,6 +16,9 @@ const GRACE_MS = 3000;
 const LONGEST_DETAIL = 2000;
 const LONGEST_ID = 128;
 const RESUBSCRIBE_MS = 1000;
+/** Of what whoever asks waits, this is for the way there and back, in ms. */
+const WAY_MS = 100;
+const LONGEST_PATIENCE_MS = 60_000;
 
 /**
  * Where replies go, and nowhere else: whoever asks names the subject of the reply, and must not have this service publish to
@@ -119,19 +123,25 @@ export class NatsRequestServer extends Server implements CustomTransportStrategy
     this.underWay++;
     const body = parse(message);
     const envelope = isEnvelope(body) ? body : undefined;
-    let answered: Outcome;
-    try {
+    const patience = patienceOf(message);
+    const givenUpAt = patience === undefined ? Number.POSITIVE_INFINITY : performance.now() + patience;
+    const handle = async () => {
       const result = await handler(
         envelope ? envelope.data : body,
         new NatsContext([message.subject, message.headers]),
       );
-      answered = { response: isObservable(result) ? await lastValueFrom(result) : result };
+      return isObservable(result) ? lastValueFrom(result) : result;
+    };
+    let answered: Outcome;
+    try {
+      answered = { response: await (patience === undefined ? handle() : answering(patience - WAY_MS, handle)) };
     } catch (err) {
       answered = { err };
     }
     const reply = (outcome: Outcome) => message.respond(JSON.stringify(packed(outcome, envelope?.id)));
     try {
-      reply(answered);
+      // Nobody hears what comes too late.
+      if (performance.now() < givenUpAt) reply(answered);
     } catch (error) {
       this.logger.error(`${message.subject}: ${(error as Error).message}`);
       // Not to be written as JSON, or too large for a message. Without a connection nobody can be told.
@@ -167,10 +177,25 @@ export async function answer<Request extends z.ZodType, Reply extends z.ZodType>
   try {
     return await handle(request.data);
   } catch (error) {
-    if (error instanceof Problem) return { error: { code: error.code, detail: error.message } };
+    const problem = problemOf(error);
+    if (problem) {
+      const retryAfter = problem.getStatus() === 503 && problem.extra.headers?.['Retry-After'];
+      return {
+        error: {
+          code: problem.code,
+          detail: problem.message,
+          ...(retryAfter && { retryAfterSeconds: Number(retryAfter) }),
+        },
+      };
+    }
     new Logger('NatsTransport').error(`${contract.subject}: ${error instanceof Error ? error.stack : String(error)}`);
     return internalError;
   }
+}
+
+function patienceOf({ headers }: Msg): number | undefined {
+  const said = Number(headers?.get(PATIENCE_HEADER) || undefined);
+  return said > 0 && said < LONGEST_PATIENCE_MS ? said : undefined;
 }
 
 function parse(message: Msg): unknown {

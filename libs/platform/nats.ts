@@ -1,7 +1,8 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import { type ConnectionOptions, connect, type NatsConnection } from '@nats-io/transport-node';
+import { type ConnectionOptions, connect, errors, type NatsConnection } from '@nats-io/transport-node';
 import { Logger } from '@nestjs/common';
 import { parseNatsUrl } from '@tokenlog/contracts/nats-url.js';
+import { inTime } from './in-time.js';
 
 /** The users of `deploy/nats-server.conf`: each kind of client has its own, with its own permissions. */
 export type NatsUser = 'identity' | 'tokens' | 'guard' | 'observer';
@@ -62,6 +63,22 @@ export async function closeNats(connection: NatsConnection): Promise<void> {
   await connection.close();
 }
 
+const away = new WeakSet<NatsConnection>();
+
+/** Whether a connection of `connectNats` has no server at the moment: what is published meanwhile is sent when it has. */
+export function isAway(connection: NatsConnection): boolean {
+  return connection.isClosed() || away.has(connection);
+}
+
+/**
+ * Resolves when the server has answered on this connection.
+ * @throws Error when it has not in time, or is not there
+ */
+export async function askNats(connection: NatsConnection, withinMs: number): Promise<void> {
+  // A server that stands still keeps the connection, and says nothing.
+  await inTime(connection.rtt(), withinMs, () => new errors.TimeoutError());
+}
+
 async function watch(connection: NatsConnection): Promise<void> {
   const logger = new Logger('Nats');
   let refused = '';
@@ -73,11 +90,13 @@ async function watch(connection: NatsConnection): Promise<void> {
       refused = status.error.message;
       logger.error(`NATS refused: ${refused}. Check this user's password and permissions in nats-server.conf.`);
     } else if (status.type === 'disconnect' || status.type === 'reconnect') {
-      const away = status.type === 'disconnect';
-      if (!away) refused = '';
+      const isAway = status.type === 'disconnect';
+      if (isAway) away.add(connection);
+      else away.delete(connection);
+      if (!isAway) refused = '';
       // A refused password ends one connection after the other; and each is told of by a reconnect of its own.
-      if (away !== wasAway) logger.warn(`NATS ${status.type}: ${status.server}`);
-      wasAway = away;
+      if (isAway !== wasAway) logger.warn(`NATS ${status.type}: ${status.server}`);
+      wasAway = isAway;
     }
   }
 }

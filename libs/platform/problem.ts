@@ -9,6 +9,7 @@ import {
 } from '@nestjs/common';
 import type { Response } from 'express';
 import { requestId } from './request-id.js';
+import { type Cause, causeOf, noteRefused, RETRY_AFTER_SECONDS } from './unavailable.js';
 
 /** RFC 9457. `code` is stable: programs decide on it; `detail` is for people. */
 export interface ProblemBody {
@@ -34,11 +35,26 @@ export class Problem extends HttpException {
     status: number,
     readonly code: string,
     detail: string,
-    readonly extra: { errors?: FieldError[]; headers?: Record<string, string> } = {},
+    /** `members`: what the body says beside (RFC 9457, 3.2). */
+    readonly extra: { errors?: FieldError[]; headers?: Record<string, string>; members?: object } = {},
   ) {
-    super(problemBody(status, code, detail, extra.errors), status);
+    super({ ...problemBody(status, code, detail, extra.errors), ...extra.members }, status);
     this.message = detail;
   }
+}
+
+/** 503 with `Retry-After`. */
+export function unavailable({ code, detail }: Cause, members?: object): Problem {
+  return new Problem(503, code, detail, { headers: { 'Retry-After': String(RETRY_AFTER_SECONDS) }, members });
+}
+
+/** The problem that an error is, or, where the database, NATS or another service is away, the 503 that says so; or `null`. */
+export function problemOf(error: unknown): Problem | null {
+  if (error instanceof Problem) return error;
+  const cause = causeOf(error);
+  if (!cause) return null;
+  noteRefused(cause, (error as Error).message);
+  return unavailable(cause);
 }
 
 /** The body of a problem. */
@@ -53,23 +69,55 @@ export function problemBody(status: number, code: string, detail: string, errors
   };
 }
 
+/** The most fields that one answer names. */
+const MOST_NAMED = 20;
+/** What is named of what somebody sent: a credential or a password that was put there by mistake is longer, or has other characters. */
+const NAMEABLE = /^[A-Za-z_]{1,32}$/;
+
+/** 400: these fields are wrong. */
+export function invalidRequest(errors: readonly FieldError[]): Problem {
+  const named = errors.slice(0, MOST_NAMED);
+  const detail = named.map(({ field, detail }) => (field ? `${field}: ${detail}` : detail)).join('; ');
+  return new Problem(400, 'invalid-request', detail, { errors: named });
+}
+
+/** Fields that a request has and should not have. One that may be a secret in the wrong place is not named. */
+export function unknownFields(names: readonly string[], path: readonly string[] = []): FieldError[] {
+  return names.map((name) => {
+    if (NAMEABLE.test(name)) return { field: [...path, name].join('.'), detail: 'is not known here' };
+    return { field: path.join('.'), detail: 'has a field that is not known here' };
+  });
+}
+
+/** What a schema finds, by Standard Schema. */
+interface Issue {
+  readonly message: string;
+  readonly path?: readonly (PropertyKey | { readonly key: PropertyKey })[] | undefined;
+  /** Zod's, of fields that are too many. */
+  readonly code?: string;
+  readonly keys?: readonly string[];
+}
+
+/** Every field counts: Nest's own pipe would take `__proto__` and `constructor` away before it looks. */
+class ValidationPipe extends StandardSchemaValidationPipe {
+  protected override stripProtoKeys(): void {}
+}
+
 /** Checks parameters against the zod schemas in their decorators; each wrong field is named. */
-export const validationPipe = new StandardSchemaValidationPipe({
-  exceptionFactory: (issues) => {
-    const errors = issues.slice(0, 20).map((issue) => ({
-      field: (issue.path ?? []).map((part) => String(typeof part === 'object' ? part.key : part)).join('.'),
-      detail: issue.message,
-    }));
-    const detail = errors.map(({ field, detail }) => (field ? `${field}: ${detail}` : detail)).join('; ');
-    return new Problem(400, 'invalid-request', detail, { errors });
-  },
+export const validationPipe = new ValidationPipe({
+  exceptionFactory: (issues) =>
+    invalidRequest(
+      issues.slice(0, MOST_NAMED).flatMap((issue: Issue): FieldError[] => {
+        const path = (issue.path ?? []).map((part) => String(typeof part === 'object' ? part.key : part));
+        if (issue.code === 'unrecognized_keys' && issue.keys) return unknownFields(issue.keys, path);
+        return [{ field: path.join('.'), detail: issue.message }];
+      }),
+    ),
 });
 
 /** Every error leaves as a problem; what was not meant for the caller is logged and says nothing of itself. */
 @Catch()
 export class ProblemFilter implements ExceptionFilter {
-  private readonly logger = new Logger(ProblemFilter.name);
-
   catch(error: unknown, host: ArgumentsHost): void {
     if (host.getType() !== 'http') throw error;
     const response = host.switchToHttp().getResponse<Response>();
@@ -77,35 +125,47 @@ export class ProblemFilter implements ExceptionFilter {
       response.destroy();
       return;
     }
-    const { body, headers } = this.describe(error);
+    const { body, headers } = describeError(error);
     const id = requestId();
     const told = id === undefined ? body : { ...body, requestId: id };
     response.status(body.status).set(headers).type('application/problem+json').send(JSON.stringify(told));
   }
+}
 
-  private describe(error: unknown): { body: ProblemBody; headers: Record<string, string> } {
-    if (error instanceof Problem) {
-      return { body: error.getResponse() as ProblemBody, headers: error.extra.headers ?? {} };
-    }
-    if (error instanceof HttpException) {
-      const body = error.getResponse();
-      if (isProblemBody(body)) return { body, headers: {} };
-      return { body: problemBody(error.getStatus(), codeOf(error.getStatus()), error.message), headers: {} };
-    }
-    const status = (error as { status?: unknown })?.status;
-    if (typeof status === 'number' && status >= 400 && status < 500) {
-      // Express' own parsers: a body that is too large, cut off or not JSON.
-      // What they say of a body quotes it, and it may be a password.
-      const { type } = error as { type?: unknown };
-      const detail = type === 'entity.parse.failed' ? 'The body is not valid JSON.' : (error as Error).message;
-      return { body: problemBody(status, codeOf(status), detail), headers: {} };
-    }
-    this.logger.error(error instanceof Error ? (error.stack ?? error.message) : String(error));
-    return {
-      body: problemBody(500, 'internal-error', 'The server failed to answer; the failure is in its log.'),
-      headers: {},
-    };
+/** The body and headers that an error is answered with over HTTP. */
+export function describeError(error: unknown): { body: ProblemBody; headers: Record<string, string> } {
+  if (error instanceof Problem) return answerOf(error);
+  if (error instanceof HttpException) {
+    const body = error.getResponse();
+    if (isProblemBody(body)) return { body, headers: {} };
+    const status = error.getStatus();
+    // Nest's own words for this repeat the URL, and its query may hold a secret.
+    const detail = status === 404 ? 'There is nothing at this address, or not by this method.' : error.message;
+    return { body: problemBody(status, codeOf(status), detail), headers: {} };
   }
+  const status = (error as { status?: unknown })?.status;
+  if (typeof status === 'number' && status >= 400 && status < 500) {
+    // Express' own parsers: a body that is too large, cut off or not JSON.
+    return { body: problemBody(status, codeOf(status), wordsFor(error as Error)), headers: {} };
+  }
+  const away = problemOf(error);
+  if (away) return answerOf(away);
+  new Logger(ProblemFilter.name).error(error instanceof Error ? (error.stack ?? error.message) : String(error));
+  return {
+    body: problemBody(500, 'internal-error', 'The server failed to answer; the failure is in its log.'),
+    headers: {},
+  };
+}
+
+function answerOf(problem: Problem) {
+  return { body: problem.getResponse() as ProblemBody, headers: problem.extra.headers ?? {} };
+}
+
+/** What they say themselves of a body or a path quotes it, and it may be a password or a token. */
+function wordsFor(error: Error & { type?: unknown }): string {
+  if (error.type === 'entity.parse.failed') return 'The body is not valid JSON.';
+  if (error instanceof URIError) return 'The path is not percent-encoded UTF-8.';
+  return error.message;
 }
 
 function isProblemBody(body: unknown): body is ProblemBody {

@@ -14,6 +14,7 @@ import { NatsRequestServer } from './nats-transport.js';
 import { ProblemFilter, validationPipe } from './problem.js';
 import { identifyRequest } from './request-id.js';
 import type { Program, Start } from './run.js';
+import { refuseUnknownFields } from './unknown-fields.js';
 import { VERSION } from './version.js';
 import { waitForServers } from './wait-for-servers.js';
 
@@ -84,6 +85,7 @@ export async function createService(
   app.useBodyParser('json', { limit: BODY_LIMIT });
   app.useBodyParser('urlencoded', { limit: BODY_LIMIT, extended: false });
   app.useGlobalPipes(validationPipe);
+  refuseUnknownFields(app);
   app.connectMicroservice({ strategy: requests }, { inheritAppConfig: false });
   const document = SwaggerModule.createDocument(
     app,
@@ -98,11 +100,16 @@ export async function createService(
       .build(),
   );
   SwaggerModule.setup('docs', app, document, { jsonDocumentUrl: 'openapi.json' });
-  // What the service does by itself starts in these two, and nobody waits for it.
-  await patiently(() => app.init());
-  onCreated(app);
-  await app.startAllMicroservices();
-  await patiently(async () => service.start?.(app));
+  try {
+    // What the service does by itself starts in these two, and nobody waits for it.
+    await patiently(() => app.init());
+    onCreated(app);
+    await app.startAllMicroservices();
+    await patiently(async () => service.start?.(app));
+  } catch (error) {
+    await app.close();
+    throw error;
+  }
   return app;
 }
 

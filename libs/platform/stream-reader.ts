@@ -12,6 +12,7 @@ import type { NatsConnection } from '@nats-io/transport-node';
 import { Logger } from '@nestjs/common';
 import { ConcurrencyError } from '@tokenlog/event-store/event.js';
 import { asOneProcess } from '@tokenlog/event-store/one-process.js';
+import { Outage } from '@tokenlog/event-store/outage.js';
 import type { Sql } from '@tokenlog/event-store/sql.js';
 import type { Pool, PoolClient } from 'pg';
 import type { z } from 'zod';
@@ -57,6 +58,8 @@ const BATCH = 256;
 const AHEAD = 1024;
 const RETRY_MS = 500;
 const CHECK_MS = 1000;
+/** Whoever asks how far it is behind waits no longer. */
+const LOOK_MS = 1000;
 const CATCH_UP_MS = 10_000;
 const CATCH_UP_STEP_MS = 50;
 
@@ -69,6 +72,7 @@ export class StreamReader<Message> {
   private readonly logger: Logger;
   private readonly ending = new AbortController();
   private running: Promise<void> = Promise.resolve();
+  private readonly outage: Outage;
   private readonly toldTypes = new Set<string>();
 
   constructor(
@@ -77,6 +81,7 @@ export class StreamReader<Message> {
     private readonly options: StreamReaderOptions<Message>,
   ) {
     this.logger = new Logger(`Reader ${options.name}`);
+    this.outage = new Outage(`reader ${options.name}`, this.logger, `${options.stream} is not read`, { level: 'warn' });
   }
 
   /** Starts in the background. */
@@ -102,25 +107,37 @@ export class StreamReader<Message> {
     }
   }
 
-  private manager(): Promise<JetStreamManager> {
-    return jetstreamManager(this.nats, { checkAPI: false });
+  /** How many messages it has not handled, and when the first of them came. Whatever process reads. */
+  async behind(): Promise<{ events: number; since: Date | null }> {
+    const { stream, name } = this.options;
+    const { streams } = await this.manager(LOOK_MS);
+    const { created, state } = await streams.info(stream);
+    const place = await readStreamPlace(this.pool, name);
+    const from = place?.streamCreated === created ? place.sequence : 0;
+    const events = Math.max(0, Math.min(state.messages, state.last_seq - from));
+    if (events === 0) return { events, since: null };
+    const first = await streams.getMessage(stream, { seq: Math.max(from + 1, state.first_seq) });
+    return { events, since: first?.time ?? null };
+  }
+
+  private manager(timeout?: number): Promise<JetStreamManager> {
+    return jetstreamManager(this.nats, { checkAPI: false, timeout });
   }
 
   private async run(): Promise<void> {
-    let said = '';
-    while (!this.ending.signal.aborted) {
+    const { signal } = this.ending;
+    while (!signal.aborted) {
+      let wait = RETRY_MS;
       try {
-        await asOneProcess(this.pool, `reader ${this.options.name}`, (client) => this.follow(client));
-        said = '';
-      } catch (error) {
-        const { message } = error as Error;
-        // Its publisher makes the stream; until that has been up once there is none to read.
-        if (message !== said && !this.ending.signal.aborted) {
-          this.logger.warn(`${this.options.stream} is not read: ${message}; it is tried again`);
+        // Where another process is at it, it works.
+        if (!(await asOneProcess(this.pool, `reader ${this.options.name}`, (client) => this.follow(client)))) {
+          this.outage.worked();
         }
-        said = message;
+      } catch (error) {
+        // Its publisher makes the stream; until that has been up once there is none to read.
+        if (!signal.aborted) wait = this.outage.failed(error);
       }
-      await delay(RETRY_MS, undefined, { signal: this.ending.signal }).catch(() => undefined);
+      await delay(wait, undefined, { signal }).catch(() => undefined);
     }
   }
 
@@ -273,6 +290,7 @@ export class StreamReader<Message> {
         behind = { sequence, times: stands ? behind.times + 1 : 0 };
         if (behind.times > STANDS_AFTER) throw new Error('nothing comes any more, though there is something to come');
         await this.options.meanwhile?.();
+        this.outage.worked();
       }
     };
     look().catch((error: Error) => {

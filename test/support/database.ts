@@ -7,12 +7,18 @@ export type TestDatabase = {
   drop(): Promise<void>;
 };
 
-/** A new, empty database on the PostgreSQL of this test run. */
-export async function testDatabase(): Promise<TestDatabase> {
+/**
+ * A new, empty database on the PostgreSQL of this test run.
+ * @param locale in whose words the database speaks of upper and lower case and of order, such as `tr-TR`
+ */
+export async function testDatabase(locale?: string): Promise<TestDatabase> {
   const server = process.env.TEST_DATABASE_URL;
   if (!server) throw new Error('TEST_DATABASE_URL is not set: run the tests with `npm test`.');
   const name = `test_${randomBytes(8).toString('hex')}`;
-  await execute(server, `CREATE DATABASE ${name}`);
+  await execute(
+    server,
+    `CREATE DATABASE ${name} ${locale ? `LOCALE_PROVIDER icu ICU_LOCALE '${locale}' TEMPLATE template0` : ''}`,
+  );
   const url = new URL(server);
   url.pathname = `/${name}`;
   // PostgreSQL itself waits up to 5 s for connections that are just closing; only what a test left open is cut off.

@@ -1,23 +1,36 @@
 import { rm } from 'node:fs/promises';
 import { type Nats, startNats } from '../../tools/embedded-nats.js';
-import { generateNatsPasswords } from '../../tools/secrets.js';
+import { BASE_CONFIGURATION, writeGuards } from '../../tools/nats-guards.js';
+import { generateNatsPasswords, generateSecret } from '../../tools/secrets.js';
 import { testFolder } from './folder.js';
 
+const guardNames = ['one', 'two'] as const;
+
 /**
- * A nats-server of its own on a free port, by the configuration of production. Its data goes with `stop`.
- * @param configuration a file to use instead
+ * A nats-server of its own on a free port, by the configuration of production, with two guards that have users of their own.
+ * Its data goes with `stop`.
+ * @param given a configuration to use instead
  */
-export async function testNats(configuration?: string): Promise<Pick<Nats, 'pid' | 'url' | 'urls' | 'stop'>> {
+export async function testNats(
+  given?: string,
+): Promise<
+  Pick<Nats, 'pid' | 'url' | 'urls' | 'stop'> & { readonly guardUrls: Record<(typeof guardNames)[number], string> }
+> {
   const dataDir = await testFolder('nats');
-  const nats = await startNats({ dataDir, configuration, passwords: generateNatsPasswords() });
+  const guards = guardNames.map((name) => ({ name, password: generateSecret() }));
+  const own = `${dataDir}.conf`;
+  if (given === undefined) await writeGuards(own, guards, BASE_CONFIGURATION);
+  const nats = await startNats({ dataDir, configuration: given ?? own, passwords: generateNatsPasswords() });
+  const urls = guards.map(({ name, password }) => [name, `nats://guard-${name}:${password}@127.0.0.1:${nats.port}`]);
   return {
     pid: nats.pid,
     url: nats.url,
     urls: nats.urls,
+    guardUrls: Object.fromEntries(urls) as Record<(typeof guardNames)[number], string>,
     stop: async () => {
       await nats.stop();
       await rm(dataDir, { recursive: true, force: true });
-      for (const beside of ['log', 'jetstream-on.conf', 'jetstream-off.conf']) {
+      for (const beside of ['log', 'conf', 'jetstream-on.conf', 'jetstream-off.conf']) {
         await rm(`${dataDir}.${beside}`, { force: true });
       }
     },

@@ -27,8 +27,8 @@ export class IdentityUnderTest {
     private readonly endServers: () => Promise<void>,
   ) {}
 
-  static async start(env: Record<string, string> = {}): Promise<IdentityUnderTest> {
-    const [database, nats] = await Promise.all([testDatabase(), testNats()]);
+  static async start(env: Record<string, string> = {}, locale?: string): Promise<IdentityUnderTest> {
+    const [database, nats] = await Promise.all([testDatabase(locale), testNats()]);
     await migrate(database.url, { adminPassword: ADMIN_PASSWORD });
     const config = readIdentityConfig({ ...env, DATABASE_URL: database.url, NATS_URL: nats.urls.identity });
     const app = await createService({

@@ -32,9 +32,14 @@ export type TestTokenService = Awaited<ReturnType<typeof startTokenService>>;
  * The token service on real PostgreSQL and NATS. Identity is played by the test, on identity's own NATS user: it publishes
  * users' events and answers password checks, by the contracts.
  * @param natsConfiguration a file to start nats-server with, instead of that of production
+ * @param locale of the database
  */
-export async function startTokenService(environment: Record<string, string> = {}, natsConfiguration?: string) {
-  const [database, nats] = await Promise.all([testDatabase(), testNats(natsConfiguration)]);
+export async function startTokenService(
+  environment: Record<string, string> = {},
+  natsConfiguration?: string,
+  locale?: string,
+) {
+  const [database, nats] = await Promise.all([testDatabase(locale), testNats(natsConfiguration)]);
   await migrate(database.url);
   const identity = await connectNats(nats.urls.identity, 'identity', 'test-identity');
   await (await jetstreamManager(identity)).streams.add({ name: 'IDENTITY', subjects: ['identity.*'] });

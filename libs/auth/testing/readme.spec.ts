@@ -134,7 +134,7 @@ test('a refusal looks as it says', async () => {
 
 test('the message handler runs', async () => {
   // Only such subjects are open to the user that this handler listens as.
-  const { ReportMessages } = await run(messages.replace("'reports.make'", "'tokens.reports.make'"));
+  const { ReportMessages } = await run(messages.replace("'reports.make'", "'tokens.make-report'"));
   @Module({
     imports: [auth.AuthModule.forRoot({ nats: nats.urls.guard, service: 'reports' })],
     controllers: [ReportMessages as never],
@@ -149,7 +149,7 @@ test('the message handler runs', async () => {
   });
   await app.listen();
   const client = ClientProxyFactory.create({ transport: Transport.NATS, options });
-  const make = (message: object) => firstValueFrom(client.send('tokens.reports.make', message));
+  const make = (message: object) => firstValueFrom(client.send('tokens.make-report', message));
 
   await expect(make({ month: '2026-05', authorization: `Bearer ${tokens.token()}` })).resolves.toEqual({
     month: '2026-05',
@@ -191,7 +191,12 @@ test('the route beside another strategy runs: either lets a request in', async (
 
 test('its table of options is complete, with their defaults', () => {
   const table = [...readme.matchAll(/^\| `(\w+)` +\|.*\| (?:`(.*?)`)? *\|$/gm)].map(([, name, value]) => [name, value]);
-  const { nats: _, service: __, ...defaults } = resolveAuthOptions({ nats: 'nats://host', service: 'reports' });
+  const {
+    nats: _,
+    service: __,
+    guardName: ___,
+    ...defaults
+  } = resolveAuthOptions({ nats: 'nats://host', service: 'reports' });
   expect(table.filter(([, value]) => value === undefined).map(([name]) => name)).toEqual(['nats', 'service']);
   expect(Object.fromEntries(table.filter(([, value]) => value !== undefined))).toEqual(
     Object.fromEntries(Object.entries(defaults).map(([name, value]) => [name, String(value ?? false)])),

@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { defineEvent } from '../message.js';
 
-/** A guard holds nothing any more of what an invalidation named. */
+/** A guard holds nothing any more of what an invalidation named. Said under the name that it has its lease by. */
 export const acknowledged = defineEvent({
   subject: 'tokens.guard.acknowledged',
   schema: z.object({ invalidation: z.uuid(), guard: z.uuid() }),

@@ -10,14 +10,15 @@ export const USES_PER_REPORT = 500;
 /** The most addresses that a report tells apart for one token; the uses of all others are counted without one. */
 export const ADDRESSES_PER_TOKEN = 20;
 
-/** What half a second cannot reach, and no sum can overflow from. */
-const MOST_USES = 10_000_000;
+/** The most uses that a part of a breakdown counts: what a guard can answer in half a second. More are several parts. */
+export const USES_PER_PART = 1_000_000;
+
 /** A report's number times the tokens that it may name is a version in the log, which is a 32-bit integer. */
 const MOST_REPORTS = 4_000_000;
 
 /**
- * Uses that a guard answered from memory. `report` counts the guard's reports from 1: a report that comes twice is counted
- * once.
+ * Uses that a guard answered from memory; said under its name, where it has one. `report` counts the guard's reports from 1: a
+ * report that comes twice is counted once.
  */
 export const guardUses = defineEvent({
   subject: 'tokens.guard.uses',
@@ -31,8 +32,9 @@ export const guardUses = defineEvent({
           tokenId: z.uuid(),
           firstAt: instant,
           lastAt: instant,
+          /** `ip` is an address; what is none is counted without one. */
           breakdown: z
-            .array(z.object({ ip: address.nullable(), count: z.int().positive().max(MOST_USES) }))
+            .array(z.object({ ip: address.nullable(), count: z.int().positive().max(USES_PER_PART) }))
             .min(1)
             .max(ADDRESSES_PER_TOKEN + 1),
         }),

@@ -2,8 +2,11 @@ import { z } from 'zod';
 import { exampleFacts, userFacts } from '../identity/user-facts.js';
 import { defineRequest } from '../message.js';
 
-/** The most users that one reply tells of. */
+/** The most users that one reply tells of; a page of users who have many roles is shorter. */
 export const USERS_PER_REPLY = 500;
+
+/** How many are asked for by their ids at once: however many roles they have, a message holds them. */
+export const USERS_PER_QUESTION = 40;
 
 /**
  * The token service asks what identity's database says of users now: page by page in the order of their ids, or of some by

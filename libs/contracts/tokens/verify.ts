@@ -20,6 +20,12 @@ export const refusalReason = z.enum([
 ]);
 export type RefusalReason = z.infer<typeof refusalReason>;
 
+/**
+ * The code of the error for a secret that may be good, and is kept under a key which this process of the token service does not have.
+ * It is no refusal: another process, or this one later, may know.
+ */
+export const PEPPER_UNKNOWN = 'pepper-unknown';
+
 /** An account name that was presented; what is no such text is nobody's. */
 export const presentedName = text.max(128);
 

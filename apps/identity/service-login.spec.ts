@@ -1,9 +1,9 @@
 import { randomBytes } from 'node:crypto';
+import { ensureLoginOf } from '@tokenlog/platform/database-login.js';
 import pg from 'pg';
-import { migrate } from '../../apps/identity/migrate.js';
-import { identityPart } from '../../apps/identity/user.entity.js';
 import { type TestDatabase, testDatabase } from '../../test/support/database.js';
-import { ensureLoginOf } from './database-login.js';
+import { migrate } from './migrate.js';
+import { identityPart } from './user.entity.js';
 
 const VARIABLE = 'IDENTITY_DATABASE_URL';
 

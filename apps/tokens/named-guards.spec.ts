@@ -1,0 +1,490 @@
+import { randomUUID } from 'node:crypto';
+import { setTimeout as delay } from 'node:timers/promises';
+import { jetstreamManager } from '@nats-io/jetstream';
+import { connect, headers, type NatsConnection } from '@nats-io/transport-node';
+import { LEASE_MS } from '@tokenlog/contracts/guard/heartbeat.js';
+import { invalidate } from '@tokenlog/contracts/guard/invalidate.js';
+import type { VerifyReply } from '@tokenlog/contracts/tokens/verify.js';
+import { resolveAuthOptions } from '../../libs/auth/auth-options.js';
+import { NatsLink } from '../../libs/auth/nats-link.js';
+import { TokenVerifier } from '../../libs/auth/token-verifier.js';
+import { eventually } from '../../test/support/eventually.js';
+import { CachingGuards } from './caching-guards.js';
+import { CreateToken } from './create-token.js';
+import { forgetDeadGuards } from './guard-leases.js';
+import { RevokeToken } from './revoke-token.js';
+import { startTokenService, type TestTokenService, type TestUser } from './testing/token-service.js';
+
+/** Far more often than guards are started; all that is tried shares a processor. */
+const FLOOD_EVERY_MS = 20;
+
+type Name = 'one' | 'two';
+
+/** A part of a name's subjects; `null`: the guards that share a user. */
+const subject = (name: Name | null, what: string) => ['tokens.guard', ...(name ? [name] : []), what].join('.');
+
+describe('guards and their names', () => {
+  let service: TestTokenService;
+  let ada: TestUser;
+  const closing: (() => Promise<unknown>)[] = [];
+
+  beforeAll(async () => {
+    service = await startTokenService();
+    ada = await service.register('ada');
+  });
+  afterEach(async () => {
+    for (const close of closing.splice(0)) await close();
+    await sql('DELETE FROM guard_leases');
+    await sql('DELETE FROM guard_standing');
+  });
+  afterAll(() => service.stop());
+
+  const sql = async (text: string, values: unknown[] = []) => (await service.store.pool.query(text, values)).rows;
+  const issue = () =>
+    service.commands.execute(
+      new CreateToken(
+        service.caller(ada),
+        { userId: ada.id, description: 'x', scopes: ['rest'], expiresAt: null },
+        'right',
+      ),
+    );
+  const revoke = (id: string) =>
+    service.commands.execute(new RevokeToken(service.caller(ada), id, 'anyone', { password: 'right' }));
+  const natsAs = async (name: Name | null): Promise<NatsConnection> => {
+    const url = new URL(name ? service.nats.guardUrls[name] : service.nats.urls.guard);
+    const options = { user: url.username, pass: url.password, inboxPrefix: `_INBOX_${url.username}` };
+    const nats = await connect({ servers: url.host, ...options });
+    closing.push(() => nats.close());
+    return nats;
+  };
+  /** What somebody writes who goes by the protocol's messages, and not by its rules. */
+  const beat = async (nats: NatsConnection, name: Name | null, more: object = {}) => {
+    const request = { guard: randomUUID(), service: 'made-up', version: '0', entries: 0, hits: 0, misses: 0, ...more };
+    const reply = await nats.request(subject(name, 'heartbeat'), JSON.stringify(request), { timeout: 5000 });
+    return reply.json<{ granted: boolean; refused?: string }>();
+  };
+  /** Answers every invalidation in the place of this guard. */
+  const acknowledge = (nats: NatsConnection, name: Name | null, guard: string) =>
+    nats.subscribe(invalidate.subject, {
+      callback: (_error, message) => {
+        const { id } = message.json<{ id: string }>();
+        nats.publish(subject(name, 'acknowledged'), JSON.stringify({ invalidation: id, guard }));
+      },
+    });
+  const startGuard = async (name: Name | null) => {
+    const nats = name ? service.nats.guardUrls[name] : service.nats.urls.guard;
+    const options = resolveAuthOptions({ nats, service: 'said', cache: true });
+    const link = new NatsLink(options);
+    await link.onModuleInit();
+    const verifier = new TokenVerifier(options, link);
+    verifier.onModuleInit();
+    closing.push(async () => {
+      await verifier.beforeApplicationShutdown();
+      await link.onApplicationShutdown();
+    });
+    return verifier;
+  };
+  /** New guards all the time, and one that stays. @returns how it is ended, as it is after the test at the latest */
+  const flood = (name: Name | null, steady = randomUUID()) => {
+    const stop = new AbortController();
+    const flooding = (async () => {
+      const nats = await natsAs(name);
+      while (!stop.signal.aborted) {
+        await beat(nats, name, { guard: steady });
+        await beat(nats, name);
+        await delay(FLOOD_EVERY_MS);
+      }
+    })();
+    const end = () => {
+      stop.abort();
+      return flooding;
+    };
+    closing.unshift(end);
+    return end;
+  };
+  /** Until it answers from memory. */
+  const warm = (guard: TokenVerifier, credential: string) =>
+    eventually(async () => {
+      await guard.verify({ credential });
+      expect(guard.recall({ credential })).toMatchObject({ active: true });
+    });
+  const timed = async (work: () => Promise<unknown>) => {
+    const started = performance.now();
+    await work();
+    return performance.now() - started;
+  };
+
+  describe('a guard with a user of its own', () => {
+    it('needs no more than its URL: it asks, holds its lease, forgets what is revoked and reports, under its name', async () => {
+      const verifier = await startGuard('one');
+      const { tokenId, secret } = await issue();
+      await eventually(async () => {
+        expect(await verifier.verify({ credential: secret })).toMatchObject({ active: true });
+        expect(verifier.recall({ credential: secret })).toMatchObject({ active: true });
+      });
+      expect(await sql('SELECT name, service FROM guard_leases')).toEqual([{ name: 'one', service: 'one' }]);
+      expect(await timed(() => revoke(tokenId))).toBeLessThan(LEASE_MS);
+      expect(await verifier.verify({ credential: secret })).toEqual({ active: false, reason: 'revoked' });
+      await eventually(async () => {
+        const told = await sql(
+          `SELECT stream, part->>'service' AS service FROM events, jsonb_array_elements(data->'breakdown') AS part
+           WHERE entity = $1 AND type = 'token-used'`,
+          [tokenId],
+        );
+        expect(new Set(told.map((row) => row.service))).toEqual(new Set(['one']));
+        expect(told.some((row) => row.stream.startsWith('uses-guard-'))).toBe(true);
+      });
+    });
+
+    it('cannot say that it is another one, in what it asks', async () => {
+      const { tokenId, secret } = await issue();
+      const nats = await natsAs('one');
+      const question = JSON.stringify({ credential: secret, service: 'two' });
+      const reply = (await nats.request('tokens.verify.one', question)).json<VerifyReply>();
+      expect(reply).toMatchObject({ active: true });
+      const [{ data }] = await sql(`SELECT data FROM events WHERE entity = $1 AND type = 'token-used'`, [tokenId]);
+      expect(data.breakdown).toEqual([expect.objectContaining({ service: 'one' })]);
+      await expect(nats.request('tokens.verify.two', question)).rejects.toThrow(/[Pp]ermissions/);
+    });
+  });
+
+  describe('acknowledgements', () => {
+    it.each([
+      ['a guard with another name', 'two', 'one'],
+      ['those that share a user', null, 'one'],
+      ['a guard with a name, in the place of those that share a user', 'one', null],
+    ] as const)('of %s do not end the wait for a lease that is not theirs', async (_who, forger, holder) => {
+      const [forging, holding] = [await natsAs(forger), await natsAs(holder)];
+      const guard = randomUUID();
+      expect(await beat(holding, holder, { guard })).toEqual({ granted: true });
+      acknowledge(forging, forger, guard);
+      await forging.flush();
+      const waiting = service.app.get(CachingGuards, { strict: false }).forget({ all: true });
+      let isOver = false;
+      void waiting.then(() => {
+        isOver = true;
+      });
+      // The forger hears the repetitions too, and answers them before this.
+      await eventually(async () => {
+        await forging.flush();
+        expect(
+          await sql("SELECT 1 FROM guard_leases WHERE expires_at < clock_timestamp() + interval '1 second'"),
+        ).toHaveLength(1);
+      });
+      expect(isOver).toBe(false);
+      await waiting;
+      expect(await sql('SELECT 1 FROM guard_leases WHERE expires_at > clock_timestamp()')).toEqual([]);
+    });
+
+    it('of its own guard end it at once', async () => {
+      const nats = await natsAs('one');
+      const guard = randomUUID();
+      await beat(nats, 'one', { guard });
+      acknowledge(nats, 'one', guard);
+      await nats.flush();
+      await service.app.get(CachingGuards, { strict: false }).forget({ all: true });
+      expect(await sql('SELECT 1 FROM guard_leases WHERE expires_at > clock_timestamp()')).toHaveLength(1);
+    });
+  });
+
+  describe('leases', () => {
+    it.each(['two', null] as const)('are renewed and given back by their own guard alone, not by %s', async (other) => {
+      const guard = randomUUID();
+      await beat(await natsAs('one'), 'one', { guard });
+      const stranger = await natsAs(other);
+      expect(await beat(stranger, other, { guard, leaving: true })).toEqual({
+        granted: false,
+        refused: 'another-name',
+      });
+      expect(await sql('SELECT 1 FROM guard_leases WHERE expires_at > clock_timestamp()')).toHaveLength(1);
+    });
+
+    it.each([
+      ['one', 50],
+      [null, 100],
+    ] as const)('of %s are bounded, and those that are given back make room', async (name, most) => {
+      const nats = await natsAs(name);
+      await sql(
+        `INSERT INTO guard_leases (guard, name, service, version, entries, hits, misses, expires_at)
+         SELECT gen_random_uuid(), $1, 'x', '0', 0, 0, 0, now() + interval '1 minute' FROM generate_series(1, $2)`,
+        [name, most - 10],
+      );
+      const guards = Array.from({ length: 30 }, () => randomUUID());
+      const answers = await Promise.all(guards.map((guard) => beat(nats, name, { guard })));
+      expect(answers.filter(({ granted }) => granted)).toHaveLength(10);
+      expect(answers.find(({ granted }) => !granted)).toEqual({ granted: false, refused: 'too-many' });
+      expect(await beat(await natsAs('two'), 'two')).toEqual({ granted: true });
+      const held = guards[answers.findIndex(({ granted }) => granted)];
+      await beat(nats, name, { guard: held, leaving: true });
+      expect(await beat(nats, name)).toEqual({ granted: true });
+    });
+
+    it('of guards that come and go do not fill their table', async () => {
+      const nats = await natsAs('one');
+      for (let round = 0; round < 70; round++) {
+        const guard = randomUUID();
+        await beat(nats, 'one', { guard });
+        await beat(nats, 'one', { guard, leaving: true });
+      }
+      expect((await sql('SELECT 1 FROM guard_leases')).length).toBeLessThanOrEqual(51);
+    });
+
+    it('are given one at a time, so that no flood of made-up guards takes the database away from others', async () => {
+      const nats = await natsAs('one');
+      let isOver = false;
+      const flood = Promise.all(Array.from({ length: 1000 }, () => beat(nats, 'one'))).finally(() => {
+        isOver = true;
+      });
+      const waiting: number[] = [];
+      while (!isOver) {
+        const locked = `SELECT count(*)::int AS n FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'`;
+        waiting.push((await sql(locked))[0].n);
+      }
+      const answers = await flood;
+      // Each is answered, by a word where it has no room or no time for it.
+      expect(answers.filter(({ granted, refused }) => !granted && refused !== 'too-many')).toEqual([]);
+      const granted = answers.filter((each) => each.granted).length;
+      expect([granted > 0, granted <= 50]).toEqual([true, true]);
+      expect(Math.max(...waiting)).toBe(0);
+    });
+
+    it('of guards that are gone are forgotten by the service itself', async () => {
+      await beat(await natsAs('one'), 'one');
+      await sql(`UPDATE guard_leases SET expires_at = now() - interval '61 minutes'`);
+      await forgetDeadGuards(service.store.pool);
+      expect(await sql('SELECT 1 FROM guard_leases')).toEqual([]);
+    });
+  });
+
+  describe.each(['one', null] as const)('a made-up guard of %s that renews and never acknowledges', (name) => {
+    it('slows one revocation; under however many ids, it has no lease for the next ones', async () => {
+      const good = await natsAs('two');
+      const goodGuard = randomUUID();
+      const nats = await natsAs(name);
+      const steady = randomUUID();
+      const flooding = flood(name, steady);
+      await eventually(async () =>
+        expect((await sql('SELECT 1 FROM guard_leases WHERE NOT fenced')).length).toBeGreaterThan(2),
+      );
+      const first = await issue();
+      await revoke(first.tokenId);
+      expect(await beat(nats, name, { guard: steady })).toMatchObject({ granted: false });
+      for (let revocations = 0; revocations < 5; revocations++) {
+        const { tokenId } = await issue();
+        await revoke(tokenId);
+        // Nobody was waited for: nobody has a lease of whom it could be said.
+        expect(await sql('SELECT 1 FROM guard_leases WHERE expires_at > clock_timestamp()')).toEqual([]);
+      }
+      expect(await beat(nats, name)).toEqual({ granted: false, refused: 'unproven' });
+      expect(await beat(good, 'two', { guard: goodGuard })).toEqual({ granted: true });
+      await flooding();
+    });
+
+    it('takes nothing from honest ones of the same user: they go on, and begin, and are waited for a moment only', async () => {
+      const before = await startGuard(name);
+      const token = await issue();
+      await warm(before, token.secret);
+      const flooding = flood(name);
+      await eventually(async () =>
+        expect((await sql('SELECT 1 FROM guard_leases WHERE NOT fenced')).length).toBeGreaterThan(2),
+      );
+      await revoke((await issue()).tokenId);
+      const after = await startGuard(name);
+      await Promise.all([warm(before, token.secret), warm(after, token.secret)]);
+      // What was begun before anybody had done anything wrong is over.
+      await eventually(async () =>
+        expect(await sql('SELECT 1 FROM guard_leases WHERE NOT proven AND expires_at > clock_timestamp()')).toEqual([]),
+      );
+      expect(await timed(() => revoke(token.tokenId))).toBeLessThan(LEASE_MS);
+      for (const guard of [before, after]) {
+        expect(await guard.verify({ credential: token.secret })).toEqual({ active: false, reason: 'revoked' });
+      }
+      await flooding();
+    });
+
+    it('under one id loses its lease, and has no other until it acknowledges', async () => {
+      const nats = await natsAs(name);
+      const guards = service.app.get(CachingGuards, { strict: false });
+      await sql(`INSERT INTO guard_standing (name, faults, barred_until) VALUES ($1, 1, now())`, [name ?? '']);
+      const guard = randomUUID();
+      expect(await beat(nats, name, { guard })).toEqual({ granted: false, refused: 'unproven' });
+      expect(await timed(() => guards.forget({ all: true }))).toBeLessThan(LEASE_MS);
+      acknowledge(nats, name, guard);
+      expect(await beat(nats, name, { guard })).toEqual({ granted: true });
+      // Shown once: the next time it is not asked.
+      expect(await timed(() => beat(nats, name, { guard }))).toBeLessThan(500);
+    });
+
+    it('that was killed, or cut off so that it was not heard, did nothing wrong', async () => {
+      const nats = await natsAs(name);
+      await beat(nats, name);
+      await service.app.get(CachingGuards, { strict: false }).forget({ all: true });
+      expect(await sql('SELECT 1 FROM guard_standing WHERE faults > 0')).toEqual([]);
+      expect(await beat(nats, name)).toEqual({ granted: true });
+    });
+  });
+
+  describe.each([
+    ['one', 2],
+    [null, 4],
+  ] as const)('a made-up guard of %s that acknowledges when it is tried, and not when it matters', (name, free) => {
+    it('waits longer after each time but the first ones, up to ten minutes, and is forgiven after an hour', async () => {
+      const nats = await natsAs(name);
+      const guards = service.app.get(CachingGuards, { strict: false });
+      const row = async () =>
+        (
+          await sql(
+            'SELECT faults, extract(epoch FROM barred_until - clock_timestamp())::float8 AS left FROM guard_standing WHERE faults > 0',
+          )
+        )[0];
+      const fault = async () => {
+        await sql('UPDATE guard_standing SET barred_until = now() WHERE barred_until > now()');
+        const guard = randomUUID();
+        const trying = acknowledge(nats, name, guard);
+        expect(await beat(nats, name, { guard })).toEqual({ granted: true });
+        trying.unsubscribe();
+        await nats.flush();
+        await sql(`UPDATE guard_leases SET expires_at = now() + interval '3 seconds' WHERE guard = $1`, [guard]);
+        await guards.forget({ all: true });
+        return row();
+      };
+      await sql(
+        `INSERT INTO guard_standing (name, faults, barred_until) VALUES ($1, $2, now())
+         ON CONFLICT (name) DO UPDATE SET faults = $2, barred_until = now()`,
+        [name ?? '', free - 1],
+      );
+      expect(await fault()).toMatchObject({ faults: free });
+      expect((await row()).left).toBeLessThan(0);
+      const [one, two] = [await fault(), await fault()];
+      expect(two.left).toBeGreaterThan(one.left * 1.5);
+      expect(await beat(nats, name)).toEqual({ granted: false, refused: 'barred' });
+      await sql('UPDATE guard_standing SET faults = 30');
+      const last = await fault();
+      expect(last.left).toBeGreaterThan(500);
+      expect(last.left).toBeLessThan(700);
+      await sql(`UPDATE guard_standing SET barred_until = now() - interval '61 minutes'`);
+      expect(await fault()).toMatchObject({ faults: 1 });
+    });
+
+    it('takes no lease away from those that have one and acknowledge', async () => {
+      const nats = await natsAs(name);
+      const guard = randomUUID();
+      await beat(nats, name, { guard });
+      acknowledge(nats, name, guard);
+      await sql(
+        `INSERT INTO guard_standing (name, faults, barred_until) VALUES ($1, 5, now() + interval '1 hour')
+         ON CONFLICT (name) DO UPDATE SET faults = 5, barred_until = excluded.barred_until`,
+        [name ?? ''],
+      );
+      expect(await beat(nats, name, { guard })).toEqual({ granted: true });
+      expect(await beat(nats, name)).toEqual({ granted: false, refused: 'barred' });
+    });
+  });
+
+  describe('reports of uses', () => {
+    const now = () => new Date().toISOString();
+    const ago = (milliseconds: number) => new Date(Date.now() - milliseconds).toISOString();
+    const DAY = 86_400_000;
+    const useCount = async (id: string) =>
+      Number((await sql('SELECT use_count FROM token_usage WHERE token_id = $1', [id]))[0]?.use_count ?? 0);
+    let reports = 0;
+    const report = async (nats: NatsConnection, name: Name | null, uses: object[]) => {
+      const id = headers();
+      id.set('Nats-Msg-Id', `test-${reports++}`);
+      const body = JSON.stringify({ guard: randomUUID(), report: 1, service: 'made-up', uses });
+      const reply = await nats.request(subject(name, 'uses'), body, { headers: id, timeout: 5000 });
+      expect(reply.json()).not.toHaveProperty('error');
+    };
+    /** Resolves when all reports so far have been looked at. */
+    const settled = async () => {
+      const { streams } = await jetstreamManager(await natsAsService(), { checkAPI: false });
+      await eventually(async () => expect((await streams.info('GUARD_USES')).state.messages).toBe(0));
+    };
+    const natsAsService = async () => {
+      const url = new URL(service.nats.urls.tokens);
+      const nats = await connect({
+        servers: url.host,
+        user: 'tokens',
+        pass: url.password,
+        inboxPrefix: '_INBOX_tokens',
+      });
+      closing.push(() => nats.close());
+      return nats;
+    };
+    const part = (count: number, ip: string | null = null) => [{ ip, count }];
+
+    const impossible: [string, () => object][] = [
+      ['that lie in the year 2999', () => ({ firstAt: now(), lastAt: '2999-01-01T00:00:00Z', breakdown: part(1) })],
+      ['that lie in the future', () => ({ firstAt: ago(-DAY), lastAt: ago(-DAY), breakdown: part(1) })],
+      ['from 1990', () => ({ firstAt: '1990-01-01T00:00:00Z', lastAt: '1990-01-01T00:00:00Z', breakdown: part(1) })],
+      ['older than a report is kept', () => ({ firstAt: ago(8 * DAY), lastAt: ago(8 * DAY), breakdown: part(1) })],
+      ['that end before they begin', () => ({ firstAt: now(), lastAt: ago(1000), breakdown: part(1) })],
+      ['that go on for longer than any report', () => ({ firstAt: ago(DAY), lastAt: now(), breakdown: part(1) })],
+      ['by the ten million', () => ({ firstAt: ago(500), lastAt: now(), breakdown: part(10_000_000) })],
+      [
+        'by the ten million, in parts',
+        () => ({ firstAt: ago(500), lastAt: now(), breakdown: Array.from({ length: 10 }, () => part(1_000_000)[0]) }),
+      ],
+      ['more than fit into their time', () => ({ firstAt: ago(1), lastAt: ago(1), breakdown: part(100_000) })],
+    ];
+    it.each(impossible)('count nothing of uses %s', async (_what, use) => {
+      const { tokenId, secret } = await issue();
+      const nats = await natsAs('one');
+      await nats.request('tokens.verify.one', JSON.stringify({ credential: secret }));
+      for (const [who, name] of [
+        [nats, 'one'],
+        [await natsAs(null), null],
+      ] as const) {
+        await report(who, name, [{ tokenId, ...use() }]);
+      }
+      await settled();
+      expect(await useCount(tokenId)).toBe(1);
+    });
+
+    it('count what a busy guard can do, on a clock that is somewhat off, and later than usual', async () => {
+      const { tokenId, secret } = await issue();
+      const nats = await natsAs('one');
+      await nats.request('tokens.verify.one', JSON.stringify({ credential: secret }));
+      await report(nats, 'one', [
+        { tokenId, firstAt: ago(500), lastAt: now(), breakdown: part(750_000, '2001:DB8::0007') },
+      ]);
+      await report(nats, 'one', [
+        { tokenId, firstAt: ago(-60_000), lastAt: ago(-60_500), breakdown: part(10, 'not an ip <script>') },
+      ]);
+      await report(await natsAs(null), null, [
+        { tokenId, firstAt: ago(6 * DAY), lastAt: ago(6 * DAY), breakdown: part(5) },
+      ]);
+      await settled();
+      expect(await useCount(tokenId)).toBe(1 + 750_000 + 10 + 5);
+      const told = await sql(
+        `SELECT data FROM events WHERE entity = $1 AND stream LIKE 'uses-guard-%' ORDER BY position`,
+        [tokenId],
+      );
+      const parts = told.flatMap(({ data }) => data.breakdown);
+      expect(parts.map(({ service, ip }) => [service, ip]).toSorted()).toEqual([
+        ['made-up', null],
+        ['one', null],
+        ['one', '2001:db8::7'],
+      ]);
+      for (const { data } of told) expect(Date.parse(data.lastAt)).toBeLessThanOrEqual(Date.now());
+    });
+
+    it('of a guard with a name count for tokens that it was answered for, and for no others', async () => {
+      const [mine, others] = [await issue(), await issue()];
+      const [one, two] = [await natsAs('one'), await natsAs('two')];
+      await one.request('tokens.verify.one', JSON.stringify({ credential: mine.secret }));
+      await two.request('tokens.verify.two', JSON.stringify({ credential: others.secret }));
+      // Refused: it has seen the text, and not that it is good.
+      await one.request('tokens.verify.one', JSON.stringify({ credential: others.secret, scopes: ['nothing'] }));
+      const use = (tokenId: string) => ({ tokenId, firstAt: ago(100), lastAt: now(), breakdown: part(3) });
+      await report(one, 'one', [use(others.tokenId), use(randomUUID()), use(mine.tokenId)]);
+      await settled();
+      expect([await useCount(mine.tokenId), await useCount(others.tokenId)]).toEqual([4, 1]);
+    });
+
+    it('are taken from no other guard’s subject', async () => {
+      const nats = await natsAs('one');
+      await expect(nats.request(subject('two', 'uses'), '{}')).rejects.toThrow(/[Pp]ermissions/);
+    });
+  });
+});

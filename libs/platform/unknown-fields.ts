@@ -1,0 +1,57 @@
+import { type CanActivate, type ExecutionContext, type INestApplication, SetMetadata, type Type } from '@nestjs/common';
+import { GUARDS_METADATA, METHOD_METADATA, ROUTE_ARGS_METADATA } from '@nestjs/common/constants.js';
+import { RouteParamtypes } from '@nestjs/common/enums/route-paramtypes.enum.js';
+import { ModulesContainer } from '@nestjs/core';
+import type { Request } from 'express';
+import { invalidRequest, unknownFields } from './problem.js';
+
+const IGNORED = 'tokenlog:unknown-fields-ignored';
+const seen = new WeakSet<object>();
+
+/**
+ * Of a controller or a route whose callers add what is not read here: probes, monitors, and everybody by OAuth (RFC 6749, 3.1
+ * and 3.2). Everywhere else such a field is a 400.
+ */
+export const IgnoreUnknownFields = () => SetMetadata(IGNORED, true);
+
+/**
+ * Makes routes that read no query, or no body, refuse what stands there all the same, once their caller is known. Those that read one
+ * have a strict schema for it. To be called before the application is initialized.
+ */
+export function refuseUnknownFields(app: INestApplication): void {
+  for (const { controllers } of app.get(ModulesContainer).values()) {
+    for (const { metatype } of controllers.values()) {
+      if (metatype && !seen.has(metatype) && !Reflect.hasMetadata(IGNORED, metatype)) guardRoutesOf(metatype as Type);
+    }
+  }
+}
+
+function guardRoutesOf(controller: Type): void {
+  seen.add(controller);
+  for (const [name, descriptor] of Object.entries(Object.getOwnPropertyDescriptors(controller.prototype))) {
+    const handler = descriptor.value;
+    if (typeof handler !== 'function' || !Reflect.hasMetadata(METHOD_METADATA, handler)) continue;
+    if (Reflect.hasMetadata(IGNORED, handler)) continue;
+    const parameters = Object.keys(Reflect.getMetadata(ROUTE_ARGS_METADATA, controller, name) ?? {});
+    const reads = (type: RouteParamtypes) => parameters.some((parameter) => parameter.startsWith(`${type}:`));
+    const unread = (['query', 'body'] as const).filter(
+      (part) => !reads(part === 'query' ? RouteParamtypes.QUERY : RouteParamtypes.BODY),
+    );
+    if (unread.length === 0) continue;
+    // Before the route's own guards, one of which logs in.
+    const guards = [new NothingThere(unread), ...(Reflect.getMetadata(GUARDS_METADATA, handler) ?? [])];
+    Reflect.defineMetadata(GUARDS_METADATA, guards, handler);
+  }
+}
+
+class NothingThere implements CanActivate {
+  constructor(private readonly parts: readonly ('query' | 'body')[]) {}
+
+  canActivate(context: ExecutionContext): boolean {
+    if (context.getType() !== 'http') return true;
+    const request = context.switchToHttp().getRequest<Request>();
+    const names = this.parts.flatMap((part) => Object.keys((request[part] as object | undefined) ?? {}));
+    if (names.length > 0) throw invalidRequest(unknownFields(names));
+    return true;
+  }
+}
