@@ -4,6 +4,7 @@ import { chmod, cp, mkdir, readdir, readFile, rm, stat, writeFile } from 'node:f
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { testFolder } from '../test/support/folder.js';
+import { findEngine } from './compose/engine.js';
 import { root } from './paths.js';
 
 const run = promisify(execFile);
@@ -97,6 +98,10 @@ describe('the images', () => {
     }
     expect(dockerfile.match(/^USER (?!0:0)(.*)$/gm)).toEqual(['USER 1000:1000', 'USER 1000:1000']);
   });
+});
+
+it('npm run test:compose says what it needs where nothing runs containers', async () => {
+  await expect(findEngine('none')).rejects.toThrow(/podman-compose.*apt-get install podman podman-compose/);
 });
 
 describe('npm run compose:env', () => {

@@ -1,7 +1,6 @@
 import { ok, strictEqual } from 'node:assert/strict';
 import { httpClient } from '../tour/client.js';
-import { documentedCommands } from './documented.js';
-import { show } from './engine.js';
+import { paste } from './documented.js';
 import type { ComposeProject } from './project.js';
 
 const silent = { step: () => undefined, call: () => undefined };
@@ -29,10 +28,10 @@ export async function backUpAndRestore(project: ComposeProject, password: string
     ways.push({ backUp: 'Back-up while it runs', restore: 'Its restore into a new volume' });
   else console.log(`   pg_dump and pg_basebackup are not tried: the image has ${tools.trim()}`);
   for (const [index, { backUp, restore }] of ways.entries()) {
-    await paste(project, await documentedCommands(backUp));
+    await paste(project, backUp);
     await project.ready();
     strictEqual(await register(`after-it-${index}`), 201);
-    await paste(project, await documentedCommands(restore));
+    await paste(project, restore);
     await project.ready();
     ok(await logsIn('before-the-back-up'), 'who was there before the back-up is there');
     ok(!(await logsIn(`after-it-${index}`)), 'who came after it is not');
@@ -40,13 +39,4 @@ export async function backUpAndRestore(project: ComposeProject, password: string
     strictEqual(await register(`after-the-restore-${index}`), 201);
     ok(await logsIn(`after-the-restore-${index}`));
   }
-}
-
-/** Runs commands as somebody pastes them, in the project's folder, with its engine and names. */
-async function paste(project: ComposeProject, commands: string): Promise<void> {
-  const script = commands
-    .replaceAll('docker compose', [...project.engine.compose, '-p', project.name].join(' '))
-    .replaceAll(/\bdocker\b(?! compose|-)/g, project.engine.name)
-    .replaceAll('tokenlog_postgres', `${project.name}_postgres`);
-  await show(['sh', '-ec', `set -a; . ./.env; set +a\n${script}`], { cwd: project.folder });
 }

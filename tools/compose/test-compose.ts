@@ -1,6 +1,6 @@
 import { deepStrictEqual, ok, strictEqual } from 'node:assert/strict';
 import { randomBytes } from 'node:crypto';
-import { mkdir, writeFile } from 'node:fs/promises';
+import { mkdir, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { type Answer, httpClient } from '../tour/client.js';
@@ -8,6 +8,7 @@ import { playOtherWays } from '../tour/other-ways.js';
 import { playStory } from '../tour/story.js';
 import { backUpAndRestore } from './back-up.js';
 import { checkConfinement, checkHealth, checkImages, checkLogins, checkSecrets } from './checks.js';
+import { paste } from './documented.js';
 import type { Engine } from './engine.js';
 import { ComposeProject } from './project.js';
 
@@ -69,11 +70,11 @@ async function playAll(project: ComposeProject): Promise<void> {
   await timed('other ways', () => playOtherWays(system, { adminPassword, narrator, accessKeysFile }));
   await timed('settings of .env', () => checkSettings(project, adminPassword));
   const secrets = await timed('a stop under load, and a start', () => stopUnderLoad(project, adminPassword));
-  await timed('down and up again', async () => {
-    await project.down(false);
-    await project.compose('up', '-d');
+  await timed('down and up again, with a NATS user for the guarded service', async () => {
+    await paste(project, 'A NATS user for a guarded service');
     await project.ready();
     await works(project, secrets);
+    await guardHasItsOwnUser(project, secrets[0] ?? '');
   });
   await timed('back-up and restore', () => backUpAndRestore(project, adminPassword, secrets[0] ?? ''));
   await checkSecrets(project);
@@ -131,6 +132,23 @@ async function stopUnderLoad(project: ComposeProject, adminPassword: string): Pr
   await project.ready();
   await works(project, secrets);
   return secrets;
+}
+
+/** The example API, given the file that the commands made, comes as that user. */
+async function guardHasItsOwnUser(project: ComposeProject, secret: string): Promise<void> {
+  const url = (await project.secret('reports.env')).replace(/^NATS_URL=/, '');
+  const file = join(project.folder, 'secrets', 'example-api', 'NATS_URL');
+  await rm(file);
+  await writeFile(file, url, { mode: 0o444 });
+  await project.ask('restart', '--time', '30', await project.idOf('example-api'));
+  await project.ready();
+  const example = httpClient('example-api', project.url('example'), silent);
+  strictEqual((await example('GET', '/', { as: secret })).status, 200);
+  const tokens = httpClient('tokens', project.url('tokens'), silent);
+  const { body } = await tokens('GET', '/tokens/self', { as: secret });
+  const { admin } = await logIn(project, await project.secret('migrate/ADMIN_PASSWORD'));
+  const history = await tokens('GET', `/admin/tokens/${body.token.id}/history`, { as: admin });
+  ok(JSON.stringify(history.body).includes('"reports"'), JSON.stringify(history.body));
 }
 
 async function works(project: ComposeProject, secrets: readonly string[]): Promise<void> {
