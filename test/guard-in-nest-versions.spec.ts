@@ -87,10 +87,13 @@ describe.each(versions)('in the template of Nest $nest', (version) => {
     let log = '';
     for (const stream of [app.stdout, app.stderr]) stream?.on('data', (chunk) => (log += chunk));
     try {
-      await eventually(() => {
-        if (app.exitCode !== null) throw new Error(`It ended with ${app.exitCode}:\n${log}`);
-        expect(log).toContain('successfully started');
-      });
+      await eventually(
+        async () => {
+          expect([app.exitCode, log]).toEqual([null, expect.stringContaining('successfully started')]);
+          expect((await fetch(`http://127.0.0.1:${port}/nowhere`)).status).toBe(404);
+        },
+        { timeoutMs: 30_000 },
+      );
       const before = log;
       const get = (headers = {}) => fetch(`http://127.0.0.1:${port}/reports`, { headers });
       const missing = await get();
