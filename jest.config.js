@@ -13,6 +13,7 @@ export default {
   transform: { '\\.tsx?$': ['@swc/jest', { ...swc, jsc: compiler }] },
   moduleNameMapper: {
     '^@tokenlog/auth$': '<rootDir>/libs/auth/index.ts',
+    '^@tokenlog/auth/testing$': '<rootDir>/libs/auth/testing/index.ts',
     '^@tokenlog/(contracts|platform|event-store)/(.*)\\.js$': '<rootDir>/libs/$1/$2.ts',
     '^(\\.{1,2}/.*)\\.js$': '$1',
   },

@@ -8,6 +8,7 @@ import { dist, root } from '../tools/paths.js';
 import { start } from '../tools/processes.js';
 import { type System, startSystem } from '../tools/system.js';
 import { httpClient } from '../tools/tour/client.js';
+import { npm } from './applications/make.js';
 import { testFolder } from './support/folder.js';
 
 const execute = promisify(execFile);
@@ -58,7 +59,7 @@ async function makeApplication(): Promise<void> {
     dependencies: Object.fromEntries(nest.map((name) => [name, dependencies[name]])),
     devDependencies: { '@types/node': devDependencies['@types/node'] },
   });
-  await npm('install', '--prefer-offline', '--no-audit', '--no-fund', '--loglevel=error', tarball);
+  await npm(folder, 'install', '--prefer-offline', '--no-audit', '--no-fund', '--loglevel=error', tarball);
   const { packages: places } = JSON.parse(await readFile(join(folder, 'package-lock.json'), 'utf8'));
   installed = Object.keys(places);
 
@@ -100,26 +101,54 @@ console.log(await app.getUrl());
 
 const writeJson = (name: string, value: object) => writeFile(join(folder, name), JSON.stringify(value, null, 2));
 
-/** npm as a stranger would call it: under `npm test` the environment speaks of this repository. */
-function npm(...args: string[]) {
-  const env = Object.fromEntries(
-    Object.entries(process.env).filter(
-      ([name]) => !/^npm_(?!config_)|^npm_config_(local_)?prefix$|^INIT_CWD$/.test(name),
-    ),
-  );
-  return execute('npm', args, { cwd: folder, env, maxBuffer: 16 * 1024 * 1024 });
-}
-
-test('the packed file holds the code, its types, the README, and nothing else', async () => {
+test('the packed file holds the code as both kinds of module, maps, types, README and licence, and nothing else', async () => {
   const { version } = manifestOf(join(root, 'libs/auth'));
   expect(tarball).toMatch(new RegExp(`[\\\\/]tokenlog-auth-${version.replaceAll('.', '\\.')}\\.tgz$`));
   const { stdout } = await execute('tar', ['-tzf', tarball]);
   expect(stdout.trim().split('\n').sort()).toEqual([
+    'package/LICENSE',
     'package/README.md',
+    'package/dist/guard.cjs',
+    'package/dist/guard.cjs.map',
+    'package/dist/guard.js',
+    'package/dist/guard.js.map',
+    'package/dist/index.cjs',
+    'package/dist/index.cjs.map',
+    'package/dist/index.d.cts',
     'package/dist/index.d.ts',
     'package/dist/index.js',
+    'package/dist/index.js.map',
+    'package/dist/testing.cjs',
+    'package/dist/testing.cjs.map',
+    'package/dist/testing.d.cts',
+    'package/dist/testing.d.ts',
+    'package/dist/testing.js',
+    'package/dist/testing.js.map',
     'package/package.json',
   ]);
+});
+
+test('its licence is that of its manifest, and no script of it needs this repository', () => {
+  const place = join(folder, 'node_modules/@tokenlog/auth');
+  const manifest = manifestOf(place);
+  expect(manifest).toMatchObject({ license: 'MIT', engines: { node: '>=20.15' } });
+  expect(readFileSync(join(place, 'LICENSE'), 'utf8')).toMatch(/^MIT License/);
+  expect(readFileSync(join(place, 'LICENSE'), 'utf8')).toBe(readFileSync(join(root, 'LICENSE'), 'utf8'));
+  expect(manifest.scripts).toBeUndefined();
+  expect(manifest.private).toBeUndefined();
+  for (const name of ['@nestjs/common', '@nestjs/core', '@nestjs/microservices', '@nestjs/websockets']) {
+    expect(manifest.peerDependencies[name]).toBe('^10.0.0 || ^11.0.0 || ^12.0.0');
+  }
+});
+
+test.each(['guard.js', 'guard.cjs', 'testing.js'])('the map of %s leads to TypeScript, which it holds', (file) => {
+  const place = join(folder, 'node_modules/@tokenlog/auth/dist');
+  expect(readFileSync(join(place, file), 'utf8')).toMatch(new RegExp(`//# sourceMappingURL=${file}\\.map\\s*$`));
+  const map = JSON.parse(readFileSync(join(place, `${file}.map`), 'utf8'));
+  expect(map.sources.length).toBeGreaterThan(0);
+  for (const source of map.sources) expect(source).toMatch(/^tokenlog-auth\/(auth|contracts)\/.*\.ts$/);
+  expect(map.sourcesContent).toHaveLength(map.sources.length);
+  expect(JSON.stringify(map)).not.toContain(root);
 });
 
 test('neither its manifest nor its code names a package that is not there', () => {
@@ -127,13 +156,13 @@ test('neither its manifest nor its code names a package that is not there', () =
   const { dependencies, peerDependencies } = manifestOf(place);
   const named = Object.keys({ ...dependencies, ...peerDependencies });
   expect(named).not.toContain('@tokenlog/contracts');
-  for (const file of ['dist/index.js', 'dist/index.d.ts']) {
-    const code = readFileSync(join(place, file), 'utf8');
-    const imports = [...code.matchAll(/^import .* from '(.*)';$|\bimport\('(.*?)'\)/gm)].map(
-      ([, from, dynamic]) => from ?? dynamic,
+  for (const file of ['guard.js', 'guard.cjs', 'index.d.ts', 'index.d.cts', 'testing.js', 'testing.cjs']) {
+    const code = readFileSync(join(place, 'dist', file), 'utf8');
+    const imports = [...code.matchAll(/^import .* from '(.*)';$|\b(?:import|require)\('(.*?)'\)/gm)].map(
+      ([, from, dynamic]) => from ?? dynamic ?? '',
     );
-    expect(imports.length).toBeGreaterThan(3);
-    expect(imports.filter((name) => !name?.startsWith('node:') && !named.includes(name ?? ''))).toEqual([]);
+    expect(imports.length).toBeGreaterThan(1);
+    expect(imports.filter((name) => !/^(node:|\.\/)/.test(name) && !named.includes(name))).toEqual([]);
   }
 });
 

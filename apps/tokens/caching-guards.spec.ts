@@ -44,9 +44,9 @@ describe('caching guards', () => {
     };
     const options = resolveAuthOptions({ nats, service: 'cached-api', cache: { maxEntries } });
     const link = new NatsLink(options);
-    await link.onModuleInit();
+    await link.start();
     const verifier = new TokenVerifier(options, link);
-    verifier.onModuleInit();
+    await verifier.onModuleInit();
     const guard = {
       verifier,
       asked: () => asked,

@@ -75,9 +75,9 @@ describe('guards and their names', () => {
     const nats = name ? service.nats.guardUrls[name] : service.nats.urls.guard;
     const options = resolveAuthOptions({ nats, service: 'said', cache: true });
     const link = new NatsLink(options);
-    await link.onModuleInit();
+    await link.start();
     const verifier = new TokenVerifier(options, link);
-    verifier.onModuleInit();
+    await verifier.onModuleInit();
     closing.push(async () => {
       await verifier.beforeApplicationShutdown();
       await link.onApplicationShutdown();

@@ -45,7 +45,7 @@ async function keep(count: number): Promise<void> {
 async function startGuard(): Promise<Guard> {
   const options = resolveAuthOptions({ nats: natsUrl, service: 'bench', cache: true });
   const link = new NatsLink(options);
-  await link.onModuleInit();
+  await link.start();
   const verifier = new TokenVerifier(options, link);
   const { cache } = (verifier as unknown as { memory: { cache: VerificationCache } }).memory;
   const evict = cache.evict.bind(cache);
@@ -53,7 +53,7 @@ async function startGuard(): Promise<Guard> {
     evict(invalidation);
     for (const token of invalidation.tokens) noteEviction(token);
   };
-  verifier.onModuleInit();
+  await verifier.onModuleInit();
   const stop = async () => {
     await verifier.beforeApplicationShutdown();
     await link.onApplicationShutdown();

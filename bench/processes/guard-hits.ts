@@ -109,7 +109,7 @@ async function learn(verifier: TokenVerifier): Promise<number> {
     for (let place = next++; place < credentials.length; place = next++) {
       const question = { credential: credentials[place] as string, scopes: SCOPES, ip: ADDRESS };
       if (!verifier.recall(question)) {
-        await verifier.ask(question);
+        await verifier.verify(question);
         asked++;
       }
       uses++;

@@ -8,6 +8,7 @@ test('what is left out has its default', () => {
     ...good,
     natsUser: 'guard',
     guardName: null,
+    metrics: false,
     cache: null,
     urlParameter: true,
     expiresHeader: false,

@@ -33,6 +33,16 @@ export interface AuthOptions {
   readonly verify?: (request: VerifyRequest) => Promise<VerifyReply>;
   /** How long a verification may take, in milliseconds, before the request is refused with 503. Default 2000. */
   readonly requestTimeoutMs?: number;
+  /**
+   * Whether this guard's figures are shown to Prometheus: on the default registry of the application's `prom-client`, or on
+   * the registry that is given. Default false.
+   */
+  readonly metrics?: boolean | MetricsRegistry;
+}
+
+/** A registry of `prom-client`, of whatever version. */
+export interface MetricsRegistry {
+  getSingleMetric(name: string): unknown;
 }
 
 /** Options with their defaults in place. */
@@ -71,6 +81,12 @@ const schema = z.strictObject({
     .custom<NonNullable<AuthOptions['verify']>>((value) => typeof value === 'function', 'must be a function')
     .optional(),
   requestTimeoutMs: z.int().min(1).max(60_000).default(2_000),
+  metrics: z
+    .custom<boolean | MetricsRegistry>(
+      (value) => typeof value === 'boolean' || typeof (value as MetricsRegistry)?.getSingleMetric === 'function',
+      'must be true, false or a registry of prom-client',
+    )
+    .default(false),
 });
 
 /**
@@ -99,8 +115,9 @@ function ownUserIn(nats: string | NatsConnection): string | undefined {
 }
 
 function isNatsUrl(text: string): boolean {
-  const url = URL.parse(text);
-  return url !== null && ['nats:', 'tls:'].includes(url.protocol) && url.host !== '';
+  if (!URL.canParse(text)) return false;
+  const url = new URL(text);
+  return ['nats:', 'tls:'].includes(url.protocol) && url.host !== '';
 }
 
 /** By its shape: the application may have a copy of the client of its own. */

@@ -26,7 +26,14 @@ export class AuthProblem extends HttpException {
     super(body, status);
     this.message = detail;
   }
+
+  /** What GraphQL shows of an error beside its message: Apollo's word for it, and the problem. */
+  get extensions(): { readonly code: string; readonly problem: AuthProblemBody } {
+    return { code: GRAPHQL_CODES[this.getStatus()] ?? 'FORBIDDEN', problem: this.getResponse() as AuthProblemBody };
+  }
 }
+
+const GRAPHQL_CODES: Record<number, string> = { 401: 'UNAUTHENTICATED', 403: 'FORBIDDEN', 503: 'SERVICE_UNAVAILABLE' };
 
 /** Of the `scope` in a challenge, which may be left out (RFC 6750, 3): nginx reads 4,096 bytes of all headers by default. */
 const LONGEST_SCOPE = 1400;

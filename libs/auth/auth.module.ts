@@ -6,8 +6,14 @@ import {
   type ModuleMetadata,
   type Provider,
 } from '@nestjs/common';
-import { APP_GUARD } from '@nestjs/core';
-import { type AuthOptions, type ResolvedAuthOptions, resolveAuthOptions } from './auth-options.js';
+import { APP_GUARD, ModulesContainer } from '@nestjs/core';
+import { AuthFigures } from './auth-figures.js';
+import { AuthHealthIndicator } from './auth-health.indicator.js';
+import { AuthMetrics } from './auth-metrics.js';
+import { type AuthOptions, resolveAuthOptions } from './auth-options.js';
+import { AuthProblemFilter } from './auth-problem.filter.js';
+import { AuthStatus } from './auth-status.js';
+import { DocumentedRequirements } from './documented-requirements.js';
 import { NatsLink } from './nats-link.js';
 import { RequestAuthenticator } from './request-authenticator.js';
 import { RequestMarker, TokenGuard } from './token.guard.js';
@@ -21,50 +27,62 @@ export interface AuthModuleAsyncOptions extends Pick<ModuleMetadata, 'imports'> 
   readonly useFactory: (...parts: never[]) => AuthOptions | Promise<AuthOptions>;
 }
 
-/** `TokenGuard` and `TokenVerifier` for the whole application. Imported once, in its root module. */
+/**
+ * `TokenGuard`, `TokenVerifier`, `AuthStatus` and `AuthHealthIndicator` for the whole application. Imported once, in its root
+ * module.
+ */
 @Global()
 @Module({})
 export class AuthModule {
   /** Wrong options stop the start with an error that names them. */
   static forRoot(options: AuthOptions): DynamicModule {
-    return moduleWith({ provide: OPTIONS, useFactory: () => resolveAuthOptions(options) });
+    return moduleOf({ useFactory: () => resolveAuthOptions(options) }, ASKS_OVER_NATS);
   }
 
   /** The same, with options that come from other providers. */
   static forRootAsync({ imports, inject, useFactory }: AuthModuleAsyncOptions): DynamicModule {
-    return moduleWith(
-      {
-        provide: OPTIONS,
-        inject,
-        useFactory: async (...parts: never[]) => resolveAuthOptions(await useFactory(...parts)),
-      },
+    return moduleOf(
+      { inject, useFactory: async (...parts: never[]) => resolveAuthOptions(await useFactory(...parts)) },
+      ASKS_OVER_NATS,
       imports,
     );
   }
 }
 
-function moduleWith(options: Provider, imports: ModuleMetadata['imports'] = []): DynamicModule {
+const ASKS_OVER_NATS = made(TokenVerifier, [OPTIONS, NatsLink, AuthFigures]);
+
+/** The module with what `verifier` provides as `TokenVerifier`. */
+export function moduleOf(
+  options: { inject?: FactoryProvider['inject']; useFactory(...parts: never[]): unknown },
+  verifier: Provider,
+  imports: ModuleMetadata['imports'] = [],
+): DynamicModule {
   return {
     module: AuthModule,
     imports,
     providers: [
-      options,
-      { provide: NatsLink, inject: [OPTIONS], useFactory: (resolved: ResolvedAuthOptions) => new NatsLink(resolved) },
-      {
-        provide: TokenVerifier,
-        inject: [OPTIONS, NatsLink],
-        useFactory: (resolved: ResolvedAuthOptions, link: NatsLink) => new TokenVerifier(resolved, link),
-      },
-      {
-        provide: RequestAuthenticator,
-        inject: [OPTIONS, TokenVerifier],
-        useFactory: (resolved: ResolvedAuthOptions, verifier: TokenVerifier) =>
-          new RequestAuthenticator(resolved, verifier),
-      },
+      { provide: OPTIONS, ...options } as Provider,
+      AuthFigures,
+      AuthStatus,
+      AuthProblemFilter,
+      made(NatsLink, [OPTIONS, AuthStatus]),
+      verifier,
+      made(RequestAuthenticator, [OPTIONS, TokenVerifier, AuthFigures]),
+      made(AuthHealthIndicator, [AuthStatus]),
+      made(AuthMetrics, [OPTIONS, AuthFigures, AuthStatus, TokenVerifier]),
+      made(DocumentedRequirements, [ModulesContainer]),
       RequestMarker,
       TokenGuard,
       { provide: APP_GUARD, useExisting: RequestMarker },
     ],
-    exports: [TokenVerifier, TokenGuard, RequestAuthenticator, RequestMarker],
+    exports: [TokenVerifier, TokenGuard, RequestAuthenticator, RequestMarker, AuthStatus, AuthHealthIndicator],
   };
+}
+
+/** A provider of what these make: by their names, no decorated types are needed. */
+function made<Parts extends unknown[], Made>(
+  Class: new (...parts: Parts) => Made,
+  inject: FactoryProvider['inject'],
+): FactoryProvider<Made> {
+  return { provide: Class, inject, useFactory: (...parts) => new Class(...(parts as Parts)) };
 }

@@ -9,6 +9,15 @@ describe('what guards know of a request', () => {
     expect(guardedRequest(contextOf(request))).toBe(guardedRequest(contextOf(request)));
   });
 
+  it('keeps no decision for another route that the same request comes to', () => {
+    const asked = { headers: {} };
+    const context = (handler: () => void) => new ExecutionContextHost([asked, {}], Object, handler);
+    const first = () => undefined;
+    guardedRequest(context(first)).decision = Promise.resolve({} as never);
+    expect(guardedRequest(context(first)).decision).toBeDefined();
+    expect(guardedRequest(context(() => undefined)).decision).toBeUndefined();
+  });
+
   it.each([
     ['a copy of it', () => ({ ...request, headers: { authorization: 'Bearer another' } })],
     ['what it was assigned to', () => Object.assign({}, request)],

@@ -3,7 +3,10 @@ import type { ActiveReply } from '@tokenlog/contracts/tokens/verify.js';
 import type { AuthProblem } from './auth-problem.js';
 import { type Requirements, requirementsOf } from './requirements.js';
 
-/** Where a request carried its credential. `body` and `url` are `auth_token` (S3); the last two are NATS messages. */
+/**
+ * Where a request carried its credential. `body` and `url` are `auth_token` (S3); `message-…` are messages over NATS or a
+ * WebSocket, `handshake` what a WebSocket's client gave as it connected.
+ */
 export type CarriedBy =
   | 'authorization'
   | 'auth-token'
@@ -12,7 +15,8 @@ export type CarriedBy =
   | 'url'
   | 'cookie'
   | 'message-header'
-  | 'message-field';
+  | 'message-field'
+  | 'handshake';
 
 /** A credential as it was found, not yet checked. `text` must never be logged. */
 export interface PresentedCredential {
@@ -39,12 +43,28 @@ export class GuardedRequest {
   authentication: Authentication | undefined;
   /** Of HTTP requests: has the application decide, for the passport strategy, which is one for all of them. */
   decider: RequestDecider | undefined;
+  /** Of messages, whose credential is taken out of them. */
+  presented: Presented | undefined;
 
   constructor(
     /** Of the route that it goes to. */
     public requirements: Requirements,
     readonly response: object | undefined,
   ) {}
+
+  /** What was decided for one route says nothing of another that the same request or message comes to. */
+  goTo(requirements: Requirements): this {
+    if (this.requirements !== requirements) this.decision = undefined;
+    this.requirements = requirements;
+    return this;
+  }
+}
+
+/** What a request or message presents, and what its refusal may offer. */
+export interface Presented {
+  readonly presented: PresentedCredential | undefined;
+  readonly ip: string | undefined;
+  readonly offersBasic: boolean;
 }
 
 /** Decides about the requests of one application, and answers those that nobody else can. */
@@ -62,14 +82,14 @@ interface Keeper {
 
 /** The one of this context's request, which goes to this context's route from now on. */
 export function guardedRequest(context: ExecutionContext): GuardedRequest {
-  const keeper = keeperOf(context);
   const requirements = requirementsOf(context);
+  const type = context.getType<string>();
+  if (type === 'graphql') return guardedField(context, requirements);
+  if (type === 'ws') return guardedSocketMessage(context, requirements);
+  const keeper = keeperOf(context, type);
   const known = guardedRequestOf(keeper);
-  if (known) {
-    known.requirements = requirements;
-    return known;
-  }
-  const response = context.getType() === 'http' ? context.getArgByIndex(1) : undefined;
+  if (known) return known.goTo(requirements);
+  const response = type === 'http' ? context.getArgByIndex(1) : undefined;
   const guarded = new GuardedRequest(requirements, response);
   // Not enumerable: a copy of a request, with another credential perhaps, must not carry the decision along.
   Object.defineProperty(keeper, KEPT, { value: guarded });
@@ -84,17 +104,62 @@ export function guardedRequestOf(keeper: Keeper): GuardedRequest | undefined {
 
 /** What a guard found out about this request; `undefined` on a public route. */
 export function authenticationOf(context: ExecutionContext): Authentication | undefined {
-  return guardedRequestOf(keeperOf(context))?.authentication;
+  const type = context.getType<string>();
+  if (type === 'graphql')
+    return operations.get(operationOf(context))?.get(keyOf(requirementsOf(context)))?.authentication;
+  if (type === 'ws') return messages.get(messageOf(context))?.authentication;
+  return guardedRequestOf(keeperOf(context, type))?.authentication;
 }
 
 /**
  * The object that stands for one request in every guard, interceptor and parameter decorator that sees it.
- * @throws Error for a transport that has neither requests nor messages
+ * @throws Error for a transport that the guard does not know
  */
-function keeperOf(context: ExecutionContext): Keeper {
-  const type = context.getType();
+function keeperOf(context: ExecutionContext, type: string): Keeper {
   // `switchToHttp` would make three functions each time.
   if (type === 'http') return context.getArgByIndex(0);
   if (type === 'rpc') return context.switchToRpc().getContext() ?? context.switchToRpc().getData();
-  throw new Error(`@tokenlog/auth guards HTTP routes and message handlers, not "${type}".`);
+  throw new Error(
+    `@tokenlog/auth guards HTTP routes, message handlers, GraphQL resolvers and WebSocket gateways, not "${type}".`,
+  );
+}
+
+/** Of GraphQL: by the operation's context, and for each of its resolvers that requires something else. */
+const operations = new WeakMap<object, Map<string, GuardedRequest>>();
+
+/** One for all fields of an operation that require the same: they are resolved at once, and are one use. */
+function guardedField(context: ExecutionContext, requirements: Requirements): GuardedRequest {
+  const operation = operationOf(context);
+  const fields = operations.get(operation) ?? new Map<string, GuardedRequest>();
+  operations.set(operation, fields);
+  const key = keyOf(requirements);
+  const guarded = fields.get(key) ?? new GuardedRequest(requirements, operation.res ?? operation.reply);
+  fields.set(key, guarded);
+  return guarded;
+}
+
+/** The context value of a GraphQL operation; see `GraphQLModule.forRoot({ context })`. */
+export function operationOf(context: ExecutionContext): { res?: object; reply?: object } {
+  return context.getArgByIndex(2);
+}
+
+function keyOf({ scopes, roles, whilePasswordChangeRequired }: Requirements): string {
+  return JSON.stringify([scopes ?? null, roles ?? null, whilePasswordChangeRequired]);
+}
+
+/** Of WebSockets: by the message's payload, or by its socket where that is no object. */
+const messages = new WeakMap<object, GuardedRequest>();
+
+function guardedSocketMessage(context: ExecutionContext, requirements: Requirements): GuardedRequest {
+  const message = messageOf(context);
+  // A socket stays, and each of its messages is decided on anew.
+  const known = message === context.getArgByIndex(0) ? undefined : messages.get(message);
+  const guarded = known?.goTo(requirements) ?? new GuardedRequest(requirements, undefined);
+  messages.set(message, guarded);
+  return guarded;
+}
+
+function messageOf(context: ExecutionContext): object {
+  const payload = context.getArgByIndex(1);
+  return typeof payload === 'object' && payload !== null ? payload : context.getArgByIndex(0);
 }

@@ -1,5 +1,8 @@
+import type { IncomingHttpHeaders } from 'node:http';
+import { crossOrigin } from './auth-problem.js';
 import type { PresentedCredential } from './authentication.js';
-import { fromAuthorization, takeField, textOf } from './extract-credential.js';
+import { fromAuthorization, takeCredential, takeField, textOf } from './extract-credential.js';
+import { isOpenedBySameOrigin } from './same-origin.js';
 
 const NAME = 'authorization';
 
@@ -12,6 +15,27 @@ export function takeMessageCredential(payload: unknown, context: unknown): Prese
   const header = headerOf(context);
   if (header !== undefined) return { ...readAuthorization(header), by: 'message-header' };
   return field === undefined ? undefined : { ...readAuthorization(field), by: 'message-field' };
+}
+
+/** What is read of a WebSocket's client, of socket.io or of `ws`, or of a GraphQL subscription's connection. */
+export interface Handshake {
+  /** socket.io's `auth`, graphql-ws' `connectionParams`. */
+  readonly auth?: unknown;
+  readonly headers?: IncomingHttpHeaders;
+}
+
+/**
+ * Finds the credential that a WebSocket was opened with: `authorization` or `token` of what its client gave, then where an
+ * HTTP request would carry it; the cookie only of a page of this origin.
+ * @throws AuthProblem 403 `cross-origin`
+ */
+export function readHandshakeCredential({ auth, headers }: Handshake): PresentedCredential | undefined {
+  const given = typeof auth === 'object' && auth !== null ? (auth as Record<string, unknown>) : {};
+  const text = given[NAME] ?? given.Authorization ?? given.token;
+  if (text !== undefined && text !== null) return { ...readAuthorization(text), by: 'handshake' };
+  const presented = headers && takeCredential({ method: 'GET', headers }, false);
+  if (headers && presented?.by === 'cookie' && !isOpenedBySameOrigin({ headers })) throw crossOrigin();
+  return presented;
 }
 
 function readAuthorization(value: unknown): Pick<PresentedCredential, 'text' | 'username'> {

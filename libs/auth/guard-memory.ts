@@ -94,7 +94,6 @@ export class GuardMemory {
     const now = performance.now();
     const entry = now < this.leaseEndsAt ? this.cache.find(text, now) : undefined;
     if (entry === undefined || !covers(entry, scopes) || !isNamed(entry, username) || !hasRole(entry, roles)) {
-      this.misses++;
       return undefined;
     }
     this.hits++;
@@ -105,8 +104,14 @@ export class GuardMemory {
     return replyOf(entry);
   }
 
-  /** To be taken before a verification is sent. */
+  /** How many answers are held, and whether they may be used. */
+  get figures() {
+    return { entries: this.cache.size, leased: this.isLive };
+  }
+
+  /** To be taken before a verification is sent, which is a miss. */
   ticket(): Ticket {
+    this.misses++;
     return { epoch: this.epoch, invalidations: this.invalidations, sentAt: performance.now() };
   }
 

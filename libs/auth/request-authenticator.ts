@@ -1,8 +1,10 @@
 import type { ExecutionContext } from '@nestjs/common';
 import { readAddress } from '@tokenlog/contracts/address.js';
-import type { ActiveReply } from '@tokenlog/contracts/tokens/verify.js';
+import type { ActiveReply, VerifyReply } from '@tokenlog/contracts/tokens/verify.js';
+import type { AuthFigures } from './auth-figures.js';
 import type { ResolvedAuthOptions } from './auth-options.js';
 import {
+  AuthProblem,
   type Challenger,
   credentialMissing,
   credentialRefused,
@@ -11,30 +13,20 @@ import {
   roleMissing,
   verificationUnavailable,
 } from './auth-problem.js';
-import type { Authentication, GuardedRequest, PresentedCredential } from './authentication.js';
-import { type RequestWithCredential, takeCredential } from './extract-credential.js';
-import { takeMessageCredential } from './extract-message-credential.js';
+import type { Authentication, GuardedRequest, Presented, PresentedCredential } from './authentication.js';
+import { takeCredential } from './extract-credential.js';
+import { type IncomingRequest, readOther } from './read-other.js';
 import type { Requirements } from './requirements.js';
-import { isSafeOrSameOrigin, mayOfferBasic, type OriginOfRequest } from './same-origin.js';
+import { isSafeOrSameOrigin, mayOfferBasic } from './same-origin.js';
 import { type TokenVerifier, VerifierUnavailableError, type VerifyQuestion } from './token-verifier.js';
-
-/** What is read of an HTTP request, on Express and Fastify alike. */
-export type IncomingRequest = RequestWithCredential & OriginOfRequest & { readonly ip?: string };
-
-type RpcArguments = ReturnType<ExecutionContext['switchToRpc']>;
-
-interface Presented {
-  readonly presented: PresentedCredential | undefined;
-  readonly ip: string | undefined;
-  /** Of what its refusals may offer. */
-  readonly offersBasic: boolean;
-}
 
 /** Decides about requests: finds their credential, has it verified, holds the answer against the route's requirements. */
 export class RequestAuthenticator {
   constructor(
     private readonly options: ResolvedAuthOptions,
-    private readonly verifier: TokenVerifier,
+    /** The documented methods of what is injected for `TokenVerifier` are all that is called. */
+    private readonly verifier: Pick<TokenVerifier, 'verify'> & Partial<Pick<TokenVerifier, 'recall'>>,
+    private readonly figures: AuthFigures,
   ) {}
 
   /**
@@ -46,10 +38,18 @@ export class RequestAuthenticator {
     return guarded.decision;
   }
 
-  /** The same of a message. */
-  authenticateMessage(message: RpcArguments, guarded: GuardedRequest): Authentication | Promise<Authentication> {
-    guarded.decision ??= this.decide(guarded, message, readMessage);
+  /** The same of what comes another way: a message, a GraphQL operation, a WebSocket's event. */
+  authenticateOther(context: ExecutionContext, guarded: GuardedRequest): Authentication | Promise<Authentication> {
+    guarded.decision ??= this.decide(guarded, context, (from, options) => {
+      guarded.presented ??= readOther(from, (request) => readRequest(request, options));
+      return guarded.presented;
+    });
     return guarded.decision;
+  }
+
+  /** Counts a refusal that was made before anything was asked. */
+  countRefusal(error: unknown): void {
+    if (error instanceof AuthProblem) this.figures.refused(error.code, error.getStatus());
   }
 
   /** What the answer to an accepted request says of its end (S41), where that is asked for and there is one. */
@@ -72,11 +72,11 @@ export class RequestAuthenticator {
       const { text: credential, username } = presented;
       const { requirements } = guarded;
       const question = { credential, scopes: requirements.scopes, roles: requirements.roles, username, ip };
-      const held = this.verifier.recall(question);
+      const held = this.verifier.recall?.(question);
       if (held) return accept(guarded, requirements, presented, held);
-      return this.ask(guarded, requirements, presented, question, challenger);
+      return this.ask(guarded, requirements, presented, question, challenger).catch((error) => this.refuse(error));
     } catch (error) {
-      return refusal(error);
+      return this.refuse(error);
     }
   }
 
@@ -87,12 +87,24 @@ export class RequestAuthenticator {
     question: VerifyQuestion,
     challenger: Challenger,
   ): Promise<Authentication> {
-    const reply = await this.verifier.ask(question).catch((error: unknown) => {
-      throw error instanceof VerifierUnavailableError ? verificationUnavailable(error.said) : error;
-    });
+    const reply = await this.verify(question);
     if (!reply.active && reply.missing === 'role') throw roleMissing(requirements.roles ?? []);
     if (!reply.active) throw credentialRefused(challenger, reply.reason, requirements.scopes);
     return accept(guarded, requirements, presented, reply);
+  }
+
+  private async verify(question: VerifyQuestion): Promise<VerifyReply> {
+    try {
+      return await this.verifier.verify(question);
+    } catch (error) {
+      throw error instanceof VerifierUnavailableError ? verificationUnavailable(error.said) : error;
+    }
+  }
+
+  /** Whoever asked takes it up a little later, as any that had to be asked for. */
+  private async refuse(error: unknown): Promise<never> {
+    this.countRefusal(error);
+    throw error;
   }
 }
 
@@ -110,21 +122,8 @@ function accept(
   return authentication;
 }
 
-/** Whoever asked takes it up a little later, as any that had to be asked for. */
-async function refusal(error: unknown): Promise<never> {
-  throw error;
-}
-
 function readRequest(request: IncomingRequest, { urlParameter }: ResolvedAuthOptions): Presented {
   const presented = takeCredential(request, urlParameter);
   if (presented?.by === 'cookie' && !isSafeOrSameOrigin(request)) throw crossOrigin();
   return { presented, ip: readAddress(request.ip) ?? undefined, offersBasic: mayOfferBasic(request) };
-}
-
-function readMessage(message: RpcArguments): Presented {
-  return {
-    presented: takeMessageCredential(message.getData(), message.getContext()),
-    ip: undefined,
-    offersBasic: false,
-  };
 }

@@ -65,12 +65,19 @@ export function requirementsOf(context: ExecutionContext): Requirements {
   const ofClass = known.get(subject) ?? new WeakMap<object, Requirements>();
   const before = ofClass.get(handler);
   if (before) return before;
-  const requirements = readRequirements([handler, subject]);
+  const requirements = requirementsFor(handler, subject);
   known.set(subject, ofClass.set(handler, requirements));
   return requirements;
 }
 
-function readRequirements(targets: Parameters<typeof reflector.get>[1][]): Requirements {
+/** The same of a handler and its class, wherever they are found. */
+export function requirementsFor(handler: Target, subject: Target): Requirements {
+  return readRequirements([handler, subject]);
+}
+
+type Target = Parameters<typeof reflector.get>[1];
+
+function readRequirements(targets: Target[]): Requirements {
   return {
     public: isPublic(targets),
     scopes: reflector.getAllAndOverride<string[] | undefined>(SCOPES, targets),
@@ -82,7 +89,7 @@ function readRequirements(targets: Parameters<typeof reflector.get>[1][]): Requi
 }
 
 /** The nearer decorator decides, and beside a requirement `@Public()` does not count: a mistake must not open a route. */
-function isPublic(targets: Parameters<typeof reflector.get>[1][]): boolean {
+function isPublic(targets: Target[]): boolean {
   for (const target of targets) {
     if (reflector.get(SCOPES, target) || reflector.get(ROLES, target)) return false;
     if (reflector.get(PUBLIC, target)) return true;

@@ -18,6 +18,11 @@ export function isSafeOrSameOrigin(request: OriginOfRequest): boolean {
   return SAFE_METHODS.has(request.method) || saidOf(request) === 'own';
 }
 
+/** Whether the page that opens a WebSocket is of this origin: a browser sends cookies along from any. */
+export function isOpenedBySameOrigin({ headers, host }: Omit<OriginOfRequest, 'method'>): boolean {
+  return saidOf({ method: 'CONNECT', headers, host }) === 'own';
+}
+
 /**
  * Whether this request may be answered with a cookie (S45): no other site's page makes it. A program says nothing about its
  * origin, and may. Another site may send its visitor here by a link, in the open; it may not load this as a part of its page.
@@ -50,7 +55,9 @@ function isFollowedLink({ method, headers }: OriginOfRequest): boolean {
 }
 
 function hasHost(origin: string, host: string): boolean {
-  const given = URL.parse(origin);
+  if (!URL.canParse(origin)) return false;
+  const given = new URL(origin);
+  const own = `${given.protocol}//${host}`;
   // A default port is left out on either side.
-  return given !== null && given.host !== '' && given.host === URL.parse(`${given.protocol}//${host}`)?.host;
+  return given.host !== '' && URL.canParse(own) && given.host === new URL(own).host;
 }

@@ -26,7 +26,7 @@ beforeAll(async () => {
   const options = resolveAuthOptions({ nats: nats.urls.guard, service: 'reports', requestTimeoutMs: 300 });
   link = new NatsLink(options);
   verifier = new TokenVerifier(options, link);
-  await link.onModuleInit();
+  await link.start();
 });
 beforeEach(() => {
   tokens.reset();
@@ -159,7 +159,7 @@ test('nobody there to answer is known at once', async () => {
   const other = await testNats();
   const options = resolveAuthOptions({ nats: other.urls.guard, service: 'reports', requestTimeoutMs: 30_000 });
   const alone = new NatsLink(options);
-  await alone.onModuleInit();
+  await alone.start();
   await expect(new TokenVerifier(options, alone).verify({ credential: tokens.token() })).rejects.toBeInstanceOf(
     VerifierUnavailableError,
   );

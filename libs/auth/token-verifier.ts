@@ -14,6 +14,7 @@ import {
   verify,
 } from '@tokenlog/contracts/tokens/verify.js';
 import type { z } from 'zod';
+import { AuthFigures } from './auth-figures.js';
 import type { ResolvedAuthOptions } from './auth-options.js';
 import { GuardMemory } from './guard-memory.js';
 import type { NatsLink } from './nats-link.js';
@@ -63,13 +64,15 @@ export class TokenVerifier implements OnModuleInit, BeforeApplicationShutdown {
   constructor(
     private readonly options: ResolvedAuthOptions,
     private readonly link: NatsLink,
+    private readonly figures: AuthFigures = new AuthFigures(),
   ) {
     const { cache, service, guardName } = options;
     this.subject = subjectOfGuard(verify.subject, guardName);
     this.memory = cache && new GuardMemory({ service, name: guardName }, cache.maxEntries, () => link.connection);
   }
 
-  onModuleInit(): void {
+  async onModuleInit(): Promise<void> {
+    await this.link.start();
     this.memory?.start();
   }
 
@@ -80,6 +83,11 @@ export class TokenVerifier implements OnModuleInit, BeforeApplicationShutdown {
   /** Whether the connection to NATS stands. */
   get connected(): boolean {
     return this.link.connection !== undefined;
+  }
+
+  /** Of `cache: true`: what is held, and whether it may be used. */
+  get memoryFigures(): { readonly entries: number; readonly leased: boolean } | undefined {
+    return this.memory?.figures;
   }
 
   /**
@@ -114,14 +122,14 @@ export class TokenVerifier implements OnModuleInit, BeforeApplicationShutdown {
    */
   recall(question: VerifyQuestion): ActiveReply | undefined {
     if (this.memory === null || !('credential' in question)) return undefined;
-    return this.memory.answer(question.credential, question.scopes, question.username, question.ip, question.roles);
+    const { credential, scopes, username, ip, roles } = question;
+    const held = this.memory.answer(credential, scopes, username, ip, roles);
+    if (held) this.figures.hits++;
+    return held;
   }
 
-  /**
-   * The rest of `verify`: asks the token service, and holds the answer.
-   * @throws VerifierUnavailableError after `requestTimeoutMs` at the latest
-   */
-  async ask(question: VerifyQuestion): Promise<VerifyReply> {
+  /** Asks the token service, and holds the answer. */
+  private async ask(question: VerifyQuestion): Promise<VerifyReply> {
     const text = 'credential' in question ? question.credential : null;
     const proof = 'credential' in question ? prove(question.credential) : { id: question.id, proof: question.proof };
     if (!proof) return { active: false, reason: 'malformed' };
@@ -129,6 +137,7 @@ export class TokenVerifier implements OnModuleInit, BeforeApplicationShutdown {
     if (question.username !== undefined && !presentedName.safeParse(question.username).success) {
       return { active: false, reason: 'unknown' };
     }
+    this.figures.asked++;
     const ticket = this.memory?.ticket();
     const { ip } = question;
     const reply = await this.request({

@@ -8,8 +8,8 @@ import {
   guardedRequest,
   type RequestDecider,
 } from './authentication.js';
-import { type IncomingRequest, RequestAuthenticator } from './request-authenticator.js';
-import { requirementsOf } from './requirements.js';
+import type { IncomingRequest } from './read-other.js';
+import { RequestAuthenticator } from './request-authenticator.js';
 import { mayBeGivenCookie } from './same-origin.js';
 import './tokenlog.strategy.js';
 
@@ -39,6 +39,7 @@ export class RequestMarker implements CanActivate, RequestDecider {
     request.decider = this;
     if (request.requirements.setsCookie && !mayBeGivenCookie(context.getArgByIndex<IncomingRequest>(0))) {
       const problem = crossOrigin();
+      this.authenticator.countRefusal(problem);
       this.refuse(request, problem);
       throw problem;
     }
@@ -59,10 +60,11 @@ export class RequestMarker implements CanActivate, RequestDecider {
 
   /** The headers of a refusal, on the response itself: no filter of the application has to know of them. */
   refuse(guarded: GuardedRequest, problem: AuthProblem): void {
-    this.setHeaders(guarded, { 'Content-Type': 'application/problem+json', ...problem.headers });
+    this.setHeaders(guarded, problem.headers);
   }
 
   private setHeaders({ response }: GuardedRequest, headers: AuthProblem['headers']): void {
+    if (response === undefined) return;
     // A list is a line for each: not every client finds the second challenge in one line.
     for (const [name, value] of Object.entries(headers)) {
       this.adapter.httpAdapter.setHeader(response, name, value as string);
@@ -77,10 +79,11 @@ interface Authenticated {
 }
 
 /**
- * Lets a request through whose credential is good for its route, over HTTP and in message handlers.
+ * Lets a request through whose credential is good for its route: over HTTP, in message handlers, GraphQL resolvers and
+ * WebSocket gateways.
  * Use it with `@UseGuards(TokenGuard)`, or for all routes: `{ provide: APP_GUARD, useExisting: TokenGuard }`.
- * Refuses with 401, 403, and 503 when it cannot ask: `AuthProblem` over HTTP, `RpcException` with `{code, detail, status}`
- * in message handlers.
+ * Refuses with 401, 403, and 503 when it cannot ask: `AuthProblem` over HTTP and in resolvers, `RpcException` or `WsException`
+ * with `{code, detail, status}` in message handlers and gateways.
  */
 @Injectable()
 export class TokenGuard implements CanActivate {
@@ -91,7 +94,7 @@ export class TokenGuard implements CanActivate {
 
   /** Answers at once what is in memory. */
   canActivate(context: ExecutionContext): true | Promise<true> {
-    if (context.getType() !== 'http') return requirementsOf(context).public || this.guardMessage(context);
+    if (context.getType() !== 'http') return this.guardOther(context);
     const guarded = this.marker.mark(context);
     if (guarded.requirements.public) return true;
     const request = context.getArgByIndex<IncomingRequest & Authenticated>(0);
@@ -117,16 +120,24 @@ export class TokenGuard implements CanActivate {
     return true;
   }
 
-  private async guardMessage(context: ExecutionContext): Promise<true> {
+  private async guardOther(context: ExecutionContext): Promise<true> {
+    const guarded = guardedRequest(context);
+    if (guarded.requirements.public) return true;
     try {
-      await this.authenticator.authenticateMessage(context.switchToRpc(), guardedRequest(context));
+      await this.authenticator.authenticateOther(context, guarded);
       return true;
     } catch (error) {
       if (!(error instanceof AuthProblem)) throw error;
-      // Only an application with message handlers has this package.
-      const { RpcException } = await import('@nestjs/microservices');
-      const { code, detail, status } = error.getResponse() as AuthProblemBody;
-      throw new RpcException({ code, detail, status });
+      throw await this.refusalOf(error, guarded, context.getType<string>());
     }
+  }
+
+  /** In the form that its transport knows. Only an application of that kind has the package with its error. */
+  private async refusalOf(problem: AuthProblem, guarded: GuardedRequest, type: string): Promise<Error> {
+    const { code, detail, status } = problem.getResponse() as AuthProblemBody;
+    if (type === 'rpc') return new (await import('@nestjs/microservices')).RpcException({ code, detail, status });
+    if (type === 'ws') return new (await import('@nestjs/websockets')).WsException({ code, detail, status });
+    this.marker.refuse(guarded, problem);
+    return problem;
   }
 }

@@ -1,4 +1,5 @@
-import { hash } from 'node:crypto';
+// By name, a Node that does not have `hash` could not even say which one is needed.
+import crypto from 'node:crypto';
 import type { Invalidate } from '@tokenlog/contracts/guard/invalidate.js';
 import type { ActiveReply } from '@tokenlog/contracts/tokens/verify.js';
 import { SharedTerms, type Terms } from './shared-terms.js';
@@ -174,7 +175,7 @@ export function concerns({ all, tokens, sessions, users }: Invalidate, reply: Ac
 
 /** SHA-256, a character for each byte: of all encodings the smallest, and the quickest to make and to find in a `Map`. */
 function digestOf(text: string): string {
-  return hash('sha256', text, 'binary');
+  return crypto.hash('sha256', text, 'binary');
 }
 
 /** Of two equal texts the one that is held already, so that the other's memory is free again. */

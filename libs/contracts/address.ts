@@ -39,8 +39,9 @@ export function networkOf(address: string): string {
 
 function readIPv6(text: string): string | null {
   if (!/^[0-9a-fA-F:.]+$/.test(text)) return null;
-  const host = URL.parse(`http://[${text}]/`)?.hostname.slice(1, -1);
-  if (host === undefined) return null;
+  const url = `http://[${text}]/`;
+  if (!URL.canParse(url)) return null;
+  const host = new URL(url).hostname.slice(1, -1);
   const [, high, low] = MAPPED.exec(host) ?? [];
   if (high === undefined || low === undefined) return host;
   const bits = Number.parseInt(high, 16) * 0x1_0000 + Number.parseInt(low, 16);

@@ -1,5 +1,6 @@
 import { createHash, randomBytes } from 'node:crypto';
-import { crc32 } from 'node:zlib';
+// By name, a Node that does not have it could not even say which one is needed.
+import zlib from 'node:zlib';
 import { foldedName } from './folded-name.js';
 
 const ALPHABET = '0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz';
@@ -131,7 +132,7 @@ function isAround(code: number): boolean {
 }
 
 function check(text: string): string {
-  return base62(BigInt(crc32(text)), CHECK_LENGTH);
+  return base62(BigInt(zlib.crc32(text)), CHECK_LENGTH);
 }
 
 function base62(value: bigint, length: number): string {

@@ -1,15 +1,20 @@
 import { readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { ApolloDriver, type ApolloDriverConfig } from '@nestjs/apollo';
 import * as common from '@nestjs/common';
 import { Module } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
+import * as graphql from '@nestjs/graphql';
 import * as microservices from '@nestjs/microservices';
 import { ClientProxyFactory, type MicroserviceOptions, Transport } from '@nestjs/microservices';
 import * as nestPassport from '@nestjs/passport';
+import * as terminus from '@nestjs/terminus';
+import * as websockets from '@nestjs/websockets';
 import { transform } from '@swc/core';
 import passport from 'passport';
 import { firstValueFrom } from 'rxjs';
+import { io } from 'socket.io-client';
 import supertest from 'supertest';
 import ts from 'typescript';
 import { testNats } from '../../../test/support/nats.js';
@@ -22,11 +27,15 @@ const here = join(dirname(fileURLToPath(import.meta.url)), '..');
 const readme = readFileSync(join(here, 'README.md'), 'utf8');
 const blocks = (language: string) =>
   [...readme.matchAll(/```(\w+)\n(.*?)```/gs)].filter(([, of]) => of === language).map(([, , text]) => text as string);
-const [fiveLines = '', messages = '', besideOthers = ''] = blocks('ts');
+const [fiveLines = '', testing = '', messages = '', resolver = '', gateway = '', health = '', besideOthers = ''] =
+  blocks('ts');
 const modules: Record<string, object> = {
   '@nestjs/common': common,
   '@nestjs/microservices': microservices,
+  '@nestjs/graphql': graphql,
   '@nestjs/passport': nestPassport,
+  '@nestjs/terminus': terminus,
+  '@nestjs/websockets': websockets,
   '@tokenlog/auth': auth,
 };
 
@@ -90,11 +99,17 @@ afterAll(async () => {
 
 const bearer = (text: string) => ({ Authorization: `Bearer ${text}` });
 
-test('it has three pieces of code, which are all run below', () => expect(blocks('ts')).toHaveLength(3));
+test('it has seven pieces of code, which are all run, that of testing in the templates of Nest', () => {
+  expect(blocks('ts')).toHaveLength(7);
+  expect(testing).toContain('new TestAuth()');
+});
 
 test.each([
   ['the five lines', fiveLines, 'service:', 'servcie:'],
   ['the message handler', messages, 'user.username', 'user.usrname'],
+  ['the resolver', resolver, 'user.username', 'user.usrname'],
+  ['the gateway', gateway, 'user.username', 'user.usrname'],
+  ['the health check', health, 'isHealthy(', 'isHealty('],
   ['the route beside others', besideOthers, "@RequireScopes('archive')", '@RequireScopes()'],
 ])('%s compile, and a mistake in them would not', (_name, code, right, wrong) => {
   expect(code).toContain(right);
@@ -161,6 +176,31 @@ test('the message handler runs', async () => {
     detail: expect.any(String),
   });
   await client.close();
+  await app.close();
+});
+
+test('the resolver, the gateway and the health check run', async () => {
+  const { ReportsResolver } = await run(resolver);
+  const { ReportsGateway } = await run(gateway);
+  const { HealthController } = await run(health);
+  const { GraphQLModule } = graphql;
+  const app = await startApp({
+    imports: [
+      auth.AuthModule.forRoot({ nats: nats.urls.guard, service: 'reports' }),
+      GraphQLModule.forRoot<ApolloDriverConfig>({ driver: ApolloDriver, autoSchemaFile: true, graphiql: false }),
+      terminus.TerminusModule.forRoot({ logger: false }),
+    ],
+    controllers: [HealthController as never],
+    providers: [ReportsResolver as never, ReportsGateway as never],
+  });
+  const http = supertest(app.getHttpServer());
+  const asked = await http.post('/graphql').set(bearer(tokens.token())).send({ query: '{ reportsOf }' });
+  expect(asked.body).toEqual({ data: { reportsOf: 'ada' } });
+  await http.get('/health').expect(200);
+
+  const socket = io(await app.getUrl(), { auth: { token: tokens.token() }, transports: ['websocket'] });
+  expect(await socket.emitWithAck('reports', {})).toEqual({ reportsOf: 'ada' });
+  socket.close();
   await app.close();
 });
 

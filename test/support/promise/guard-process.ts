@@ -26,10 +26,10 @@ nats.request = (subject, ...rest) => {
 };
 const options = resolveAuthOptions({ nats, service: name, cache: true, requestTimeoutMs: REQUEST_TIMEOUT_MS });
 const link = new NatsLink(options);
-await link.onModuleInit();
+await link.start();
 const verifier = new TokenVerifier(options, link);
 breakIt(defect);
-verifier.onModuleInit();
+await verifier.onModuleInit();
 
 let watched: Watched[] = [];
 const underWay = new Set<number>();

@@ -1,0 +1,1 @@
+export { type TestAs, TestAuth } from './test-auth.js';
