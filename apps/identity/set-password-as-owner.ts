@@ -1,8 +1,9 @@
-import { type EntityManager, LockMode, MikroORM } from '@mikro-orm/postgresql';
-import { closeDatabase, type DatabasePart, databaseOptions, sqlOf } from '@tokenlog/platform/database.js';
+import { type EntityManager, MikroORM } from '@mikro-orm/postgresql';
+import { closeDatabase, type DatabasePart, databaseOptions } from '@tokenlog/platform/database.js';
 import { hashPassword, randomPassword } from './passwords.js';
 import { factsOf, recordUserEvent } from './record-user-event.js';
 import { identityPart, User } from './user.entity.js';
+import { IS_NAMED, lockUser } from './users.js';
 
 /** What the owner of the database may do for one who cannot log in any more. */
 export interface OwnersPassword {
@@ -26,11 +27,8 @@ export async function setPasswordOf(
   try {
     return await orm.em.fork().transactional(async (transaction) => {
       const em = transaction as EntityManager;
-      const { rows } = await sqlOf(em).query<{ id: string }>('SELECT id FROM users WHERE lower(username) = lower($1)', [
-        username,
-      ]);
-      const id = rows[0]?.id;
-      const user = id && (await em.findOne(User, { id }, { lockMode: LockMode.PESSIMISTIC_WRITE }));
+      const named = await em.createQueryBuilder(User).where(IS_NAMED, [username]).getSingleResult();
+      const user = named && (await lockUser(em, named.id));
       if (!user) throw new Error(`There is no user ${username}.`);
       if (user.kind === 'application') throw new Error(`${username} is an application: it has tokens and no password.`);
       const set = password ?? randomPassword();

@@ -1,3 +1,4 @@
+import { setPasswordOf } from './set-password-as-owner.js';
 import { ADMIN_PASSWORD, IdentityUnderTest, PASSWORD } from './testing/identity-under-test.js';
 
 const UUID_NAME = '5f0c4f0e-6d55-4c0b-8a76-0a5b2f6d7e11';
@@ -26,6 +27,12 @@ describe.each([undefined, 'tr-TR'])('account names at identity, in a database of
   it('a login takes the name in any case', async () => {
     for (const name of ['Isabel', 'isabel', 'ISABEL', UUID_NAME]) await identity.login(name, PASSWORD).expect(200);
     await identity.login('\u0131sabel', PASSWORD).expect(401);
+  });
+
+  it('whoever owns the database sets the password of a name in any case', async () => {
+    const { username } = await setPasswordOf(identity.databaseUrl, 'ISABEL', { password: PASSWORD });
+    expect(username).toBe('Isabel');
+    await expect(setPasswordOf(identity.databaseUrl, '\u0131sabel')).rejects.toThrow('There is no user');
   });
 
   it('two names that are compared as one are not given twice', async () => {

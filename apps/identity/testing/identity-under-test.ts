@@ -21,6 +21,7 @@ export const PASSWORD = 'staple battery horse';
 export class IdentityUnderTest {
   private constructor(
     readonly app: INestApplication,
+    readonly databaseUrl: string,
     readonly tokens: TokenServiceStandIn,
     readonly sql: pg.Pool,
     readonly tokensNats: NatsConnection,
@@ -48,7 +49,8 @@ export class IdentityUnderTest {
       await nats.stop();
       await database.drop();
     };
-    return new IdentityUnderTest(app, tokens, new pg.Pool({ connectionString: database.url }), tokensNats, endServers);
+    const sql = new pg.Pool({ connectionString: database.url });
+    return new IdentityUnderTest(app, database.url, tokens, sql, tokensNats, endServers);
   }
 
   async stop(): Promise<void> {
