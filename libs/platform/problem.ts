@@ -44,8 +44,8 @@ export class Problem extends HttpException {
 }
 
 /** 503 with `Retry-After`. */
-export function unavailable({ code, detail }: Cause, members?: object): Problem {
-  return new Problem(503, code, detail, { headers: { 'Retry-After': String(RETRY_AFTER_SECONDS) }, members });
+export function unavailable({ code, detail }: Cause): Problem {
+  return new Problem(503, code, detail, { headers: { 'Retry-After': String(RETRY_AFTER_SECONDS) } });
 }
 
 /** The problem that an error is, or, where the database, NATS or another service is away, the 503 that says so; or `null`. */

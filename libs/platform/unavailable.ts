@@ -1,5 +1,6 @@
 import { errors } from '@nats-io/transport-node';
 import { Logger } from '@nestjs/common';
+import { RepeatedLines } from './repeated-lines.js';
 
 /** What an answer waits for in vain: a stable code, and a sentence for people. Nothing in it is of inside. */
 export interface Cause {
@@ -74,9 +75,11 @@ export function serviceAway(which: string): Cause {
   return { code: 'service-unavailable', detail: `No answer from ${which}; try again.` };
 }
 
-/** How often a cause that lasts is told again, in ms. */
-const TELL_EVERY_MS = 10_000;
-const told = new Map<Cause['code'], number>();
+/** A cause that lasts is told every ten seconds. */
+const refusals = new RepeatedLines(new Logger('Unavailable'), {
+  everyMs: 10_000,
+  again: (code, count) => `${count} more answers were refused with 503 ${code}`,
+});
 
 /**
  * Logs that answers were refused for a cause: a line when that begins, and then one every ten seconds with their number, not
@@ -84,25 +87,5 @@ const told = new Map<Cause['code'], number>();
  * @param why what the error says, for whoever reads the log
  */
 export function noteRefused({ code }: Cause, why: string, answers = 1): void {
-  const untold = told.get(code);
-  if (untold !== undefined) {
-    told.set(code, untold + answers);
-    return;
-  }
-  new Logger('Unavailable').error(`answers are refused with 503 ${code}: ${why}`);
-  told.set(code, answers - 1);
-  tellLater(code);
-}
-
-function tellLater(code: Cause['code']): void {
-  setTimeout(() => {
-    const more = told.get(code) ?? 0;
-    if (more === 0) {
-      told.delete(code);
-      return;
-    }
-    new Logger('Unavailable').error(`${more} more answers were refused with 503 ${code}`);
-    told.set(code, 0);
-    tellLater(code);
-  }, TELL_EVERY_MS).unref();
+  refusals.error(code, `answers are refused with 503 ${code}: ${why}`, answers);
 }
