@@ -1,5 +1,19 @@
 import type { Sql } from '@tokenlog/event-store/sql.js';
 
+/**
+ * SQL: whether a token's secret is live, of those whose generation is as told: the token's current one, or one in its grace. It
+ * stands where the columns of the token are `status`, `expires_at` and `secret_generation`.
+ * @param tokenId an expression
+ * @param isMeant a condition for an expression of a generation
+ */
+export function isLiveSecret(tokenId: string, isMeant: (generation: string) => string): string {
+  return `status = 'active' AND (expires_at < statement_timestamp()) IS NOT TRUE AND (
+    ${isMeant('secret_generation')} OR EXISTS (
+      SELECT FROM secret_graces WHERE secret_graces.token_id = ${tokenId}
+        AND ${isMeant('secret_graces.generation')} AND statement_timestamp() <= ends_at
+    ))`;
+}
+
 /** How many live secrets are under a key. */
 export interface LiveCount {
   readonly pepper: string;

@@ -2,11 +2,11 @@ import { randomUUID } from 'node:crypto';
 import { setTimeout as delay } from 'node:timers/promises';
 import { Inject, Injectable, Logger, type OnApplicationShutdown, type OnModuleInit } from '@nestjs/common';
 import { PEPPER_UNKNOWN } from '@tokenlog/contracts/tokens/verify.js';
-import { bounded } from '@tokenlog/platform/bounded-client.js';
+import { ownPool } from '@tokenlog/platform/bounded-client.js';
 import { ConfigError } from '@tokenlog/platform/config.js';
 import { databaseConnection } from '@tokenlog/platform/database-url.js';
 import { Problem } from '@tokenlog/platform/problem.js';
-import { Pool } from 'pg';
+import type { Pool } from 'pg';
 import { CONFIG, type Config, type Pepper } from './config.js';
 import { countLiveSecrets, type LiveCount } from './live-secrets.js';
 import { readHolders, renewHolder } from './pepper-holders.js';
@@ -42,12 +42,11 @@ export class Peppers implements OnModuleInit, OnApplicationShutdown {
     this.all = config.peppers;
     this.ids = config.peppers.map(({ id }) => id);
     const { role, schema, applicationName } = config.databasePart;
-    this.pool = new Pool({
-      ...bounded(databaseConnection(config.databaseUrl, { role, search_path: schema })),
-      max: 1,
-      application_name: applicationName,
-    });
-    this.pool.on('error', (error) => this.logger.warn(`idle connection lost: ${error.message}`));
+    this.pool = ownPool(
+      databaseConnection(config.databaseUrl, { role, search_path: schema }),
+      { max: 1, application_name: applicationName },
+      this.logger,
+    );
   }
 
   /** @throws ConfigError where live secrets are under a key that is missing here, unless that is accepted */

@@ -2,6 +2,7 @@ import { Injectable, Logger, type OnApplicationBootstrap, type OnApplicationShut
 import type { Proof } from '@tokenlog/contracts/credential.js';
 import { EventStore } from '@tokenlog/event-store/event-store.js';
 import { Outage } from '@tokenlog/event-store/outage.js';
+import { isLiveSecret } from './live-secrets.js';
 import { Peppers } from './peppers.js';
 import { keyedHash } from './secrets.js';
 
@@ -18,6 +19,7 @@ export class StaticKeys implements OnApplicationBootstrap, OnApplicationShutdown
     steadyMs: 0,
   });
   private owners = new Map<string, string>();
+  /** The names of the peppers that are not known here and that live keys are under. */
   private hidden: readonly string[] = [];
   private timer: NodeJS.Timeout | undefined;
 
@@ -43,17 +45,15 @@ export class StaticKeys implements OnApplicationBootstrap, OnApplicationShutdown
   }
 
   /**
-   * The names of the peppers that are not known here and that live keys are under: whatever has no id may be one of these keys.
+   * What is proved, with the id of whose it is: told, or that of the imported key which this is. `null`: of none.
+   * @throws Problem 503 `pepper-unknown` for what has no id, and may be a live key that is under a pepper which is not known here
    */
-  get hiddenPeppers(): readonly string[] {
-    return this.hidden;
-  }
-
-  /** What is proved, with the id of whose it is: told, or that of the imported key which this is. `null`: of none. */
   owned(proven: Proof): { readonly id: string; readonly proof: string } | null {
     if ('id' in proven) return proven;
     const id = this.idOf(proven.proof);
-    return id === null ? null : { id, proof: proven.proof };
+    if (id !== null) return { id, proof: proven.proof };
+    if (this.hidden.length > 0) throw this.peppers.missing(this.hidden);
+    return null;
   }
 
   /** The token of the imported key that this proves, or `null`. */
@@ -69,9 +69,7 @@ export class StaticKeys implements OnApplicationBootstrap, OnApplicationShutdown
   /** Reads the hashes from the database. A key's first secret stays its own: refreshed, the token has an ordinary one. */
   async reload(): Promise<void> {
     const { rows } = await this.store.pool.query<{ owner: string; hash: Buffer; pepper: string; isLive: boolean }>(
-      `SELECT owner, hash, pepper, status = 'active' AND (expires_at < statement_timestamp()) IS NOT TRUE
-         AND (secret_generation = 1 OR EXISTS (SELECT FROM secret_graces
-           WHERE secret_graces.token_id = owner AND generation = 1 AND statement_timestamp() <= ends_at)) AS "isLive"
+      `SELECT owner, hash, pepper, ${isLiveSecret('owner', (generation) => `${generation} = 1`)} AS "isLive"
        FROM static_keys JOIN secrets ON owner = token_id AND generation = 1 JOIN tokens ON id = owner`,
     );
     const { ids } = this.peppers;

@@ -1,4 +1,5 @@
 import { foldedSql } from '@tokenlog/event-store/folded.sql.js';
+import { isLiveSecret } from './live-secrets.js';
 
 const HASH_BYTES = 32;
 
@@ -20,8 +21,7 @@ export const VERIFIER_SETTINGS = { plan_cache_mode: 'force_generic_plan', enable
  * $15 the names of the peppers that are known here; and $16 the stream of uses, $17 its version so far, $18 its period. Then $19 until
  * when to decide, by the database's clock: what comes later, held up on its way, is `late`, and counts nothing.
  *
- * A live secret under a pepper that is not known here can be neither proved nor refused: `pepper-unknown`, whatever was presented. Which
- * secrets are live, `live-secrets.ts` says too.
+ * A live secret under a pepper that is not known here can be neither proved nor refused: `pepper-unknown`, whatever was presented.
  *
  * The order of the reasons is from what the holder should learn first. Without a hash that matches it is `unknown`,
  * whatever else is true; the work is the same for an id that does not exist. Every row is found by a primary key, which each `LIMIT` sees to
@@ -73,11 +73,7 @@ decided AS (
       WHEN clock_timestamp() > $19::timestamptz THEN 'late'
       WHEN hidden_generations IS NOT NULL AND CASE
         WHEN session_id IS NOT NULL THEN NOT session_over AND (token_id IS NULL OR status = 'active')
-        ELSE status = 'active' AND (expires_at < statement_timestamp()) IS NOT TRUE AND (
-          secret_generation = ANY (hidden_generations) OR EXISTS (
-            SELECT FROM secret_graces WHERE secret_graces.token_id = entitled.token_id
-              AND secret_graces.generation = ANY (hidden_generations) AND statement_timestamp() <= ends_at
-          ))
+        ELSE ${isLiveSecret('entitled.token_id', (generation) => `${generation} = ANY (hidden_generations)`)}
         END THEN 'pepper-unknown'
       WHEN proved_generation IS NULL THEN 'unknown'
       WHEN token_id IS NULL AND session_id IS NULL THEN 'unknown'

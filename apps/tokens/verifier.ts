@@ -8,12 +8,12 @@ import {
   type VerifyRequest,
 } from '@tokenlog/contracts/tokens/verify.js';
 import { EventStore } from '@tokenlog/event-store/event-store.js';
-import { answering, bounded, timeLeft } from '@tokenlog/platform/bounded-client.js';
+import { answering, ownPool, timeLeft } from '@tokenlog/platform/bounded-client.js';
 import { DatabaseClock } from '@tokenlog/platform/clock.js';
 import { databaseConnection } from '@tokenlog/platform/database-url.js';
 import { Problem, unavailable } from '@tokenlog/platform/problem.js';
 import { type Cause, causeOf, databaseAway, noteRefused } from '@tokenlog/platform/unavailable.js';
-import { Pool } from 'pg';
+import type { Pool } from 'pg';
 import { CONFIG, type Config } from './config.js';
 import { Peppers } from './peppers.js';
 import { keyedHash } from './secrets.js';
@@ -62,14 +62,16 @@ export class Verifier implements OnApplicationShutdown {
     this.uses = new UseStream(clock.now());
     const { role, schema } = config.databasePart;
     const session = { role, search_path: schema, ...VERIFIER_SETTINGS, ...CONNECTION_CHECK };
-    this.pool = new Pool({
-      application_name: 'tokenlog-verifier',
-      ...bounded(databaseConnection(config.databaseUrl, session)),
-      // What waits for a lock is not committed when nobody hears of it any more.
-      statement_timeout: ANSWER_MS,
-      max: MAX_UNDER_WAY,
-    });
-    this.pool.on('error', (error) => this.logger.warn(`idle connection lost: ${error.message}`));
+    this.pool = ownPool(
+      databaseConnection(config.databaseUrl, session),
+      {
+        max: MAX_UNDER_WAY,
+        application_name: 'tokenlog-verifier',
+        // What waits for a lock is not committed when nobody hears of it any more.
+        statement_timeout: ANSWER_MS,
+      },
+      this.logger,
+    );
   }
 
   /**
@@ -88,15 +90,11 @@ export class Verifier implements OnApplicationShutdown {
     return this.queue.length;
   }
 
-  private ask(request: VerifyRequest): Promise<VerifyReply> {
+  private async ask(request: VerifyRequest): Promise<VerifyReply> {
     const presented = presentedBy(request);
     const proven = presented && this.staticKeys.owned(presented);
-    if (!proven) {
-      const hidden = presented ? this.staticKeys.hiddenPeppers : [];
-      if (hidden.length > 0) return Promise.reject(this.peppers.missing(hidden));
-      return Promise.resolve({ active: false, reason: 'malformed' });
-    }
-    if (this.queue.isFull) return Promise.reject(refusal(OVERLOADED, 'too many wait already', 1));
+    if (!proven) return { active: false, reason: 'malformed' };
+    if (this.queue.isFull) throw refusal(OVERLOADED, 'too many wait already', 1);
     const answer = this.queue.add(proven, request, this.clock.now().toISOString(), timeLeft());
     this.schedule();
     return answer;
@@ -172,8 +170,8 @@ export class Verifier implements OnApplicationShutdown {
   }
 
   private rejectUnproved(batch: readonly Question[], { n, hiddenPeppers }: DecidedRow): void {
-    const problem = this.peppers.missing(hiddenPeppers ?? []);
-    for (const { reject } of batch[n]?.waiting.splice(0) ?? []) reject(problem);
+    const question = batch[n];
+    if (question) refuse([question], () => this.peppers.missing(hiddenPeppers ?? []));
   }
 
   private async verifyBatch(batch: Question[]): Promise<DecidedRow[]> {

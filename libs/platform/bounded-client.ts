@@ -1,4 +1,5 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
+import type { Logger } from '@nestjs/common';
 import pg from 'pg';
 import type { DatabaseConnection } from './database-url.js';
 
@@ -108,6 +109,20 @@ export const boundedPool = {
   keepAlive: true,
   keepAliveInitialDelayMillis: KEEP_ALIVE_AFTER_MS,
 } as const;
+
+/**
+ * A pool beside the service's, for what must not wait for that, with these limits.
+ * @param logger told when a connection is lost that nobody uses
+ */
+export function ownPool(
+  connection: DatabaseConnection,
+  settings: pg.PoolConfig,
+  logger: Pick<Logger, 'warn'>,
+): pg.Pool {
+  const pool = new pg.Pool({ ...bounded(connection), ...settings });
+  pool.on('error', (error) => logger.warn(`idle connection lost: ${error.message}`));
+  return pool;
+}
 
 /** A connection with these limits; a shorter wait for it that its URL asks for stays. */
 export function bounded(connection: DatabaseConnection) {
