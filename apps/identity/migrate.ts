@@ -68,10 +68,8 @@ export async function migrate(databaseUrl: string, options: MigrateOptions = {})
   const orm = await MikroORM.init(databaseOptions(databaseUrl, part, [User]));
   try {
     return await orm.em.fork().transactional(async (em) => {
-      await sqlOf(em as EntityManager).query(
-        `SELECT pg_advisory_xact_lock(hashtextextended('identity.first-admin', 0))`,
-      );
-      return firstAdmin(em as EntityManager, options);
+      await sqlOf(em).query(`SELECT pg_advisory_xact_lock(hashtextextended('identity.first-admin', 0))`);
+      return firstAdmin(em, options);
     });
   } finally {
     await closeDatabase(orm);

@@ -1,7 +1,5 @@
-/** What a guard counted since its start. */
+/** What a guard counted since its start; the hits of its memory are the memory's own. */
 export class AuthFigures {
-  /** Verifications that were answered from memory. */
-  hits = 0;
   /** Verifications that the token service was asked for. */
   asked = 0;
   /** Requests and messages that were refused, by `code`. */

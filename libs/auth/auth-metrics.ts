@@ -76,8 +76,8 @@ function guardsOn(registry: Registry, client: typeof import('prom-client')): Set
     VERIFICATIONS,
     'Verifications by where they were answered: hits and misses.',
     ['answered_by'],
-    ({ figures }) => [
-      [{ answered_by: 'memory' }, figures.hits],
+    ({ figures, memory }) => [
+      [{ answered_by: 'memory' }, memory?.hits ?? 0],
       [{ answered_by: 'token-service' }, figures.asked],
     ],
   );

@@ -104,9 +104,9 @@ export class GuardMemory {
     return replyOf(entry);
   }
 
-  /** How many answers are held, and whether they may be used. */
+  /** What was answered from memory, how many answers are held, and whether they may be used. */
   get figures() {
-    return { entries: this.cache.size, leased: this.isLive };
+    return { hits: this.hits, entries: this.cache.size, leased: this.isLive };
   }
 
   /** To be taken before a verification is sent, which is a miss. */

@@ -85,8 +85,8 @@ export class TokenVerifier implements OnModuleInit, BeforeApplicationShutdown {
     return this.link.connection !== undefined;
   }
 
-  /** Of `cache: true`: what is held, and whether it may be used. */
-  get memoryFigures(): { readonly entries: number; readonly leased: boolean } | undefined {
+  /** Of `cache: true`: what was answered from memory, what is held, and whether it may be used. */
+  get memoryFigures(): { readonly hits: number; readonly entries: number; readonly leased: boolean } | undefined {
     return this.memory?.figures;
   }
 
@@ -123,9 +123,7 @@ export class TokenVerifier implements OnModuleInit, BeforeApplicationShutdown {
   recall(question: VerifyQuestion): ActiveReply | undefined {
     if (this.memory === null || !('credential' in question)) return undefined;
     const { credential, scopes, username, ip, roles } = question;
-    const held = this.memory.answer(credential, scopes, username, ip, roles);
-    if (held) this.figures.hits++;
-    return held;
+    return this.memory.answer(credential, scopes, username, ip, roles);
   }
 
   /** Asks the token service, and holds the answer. */

@@ -2,7 +2,7 @@ import { accessSync, constants } from 'node:fs';
 import { parseNatsUrl } from '@tokenlog/contracts/nats-url.js';
 import { z } from 'zod';
 import { ConfigError } from './config-error.js';
-import { databaseConnection } from './database-url.js';
+import { readDatabaseUrl } from './database-url.js';
 import { logVariables } from './logging.js';
 import { type Environment, givenBy } from './variables.js';
 
@@ -42,14 +42,13 @@ const checkedBy = (check: (url: string) => unknown) =>
     try {
       check(url);
     } catch (error) {
-      const message = (error as Error).message.replace(/^DATABASE_URL is wrong: /, '');
-      context.addIssue({ code: 'custom', message });
+      context.addIssue({ code: 'custom', message: (error as Error).message });
     }
   });
 
 /** Names of a deployment's own for the roles of its databases. */
 export const databaseVariables = {
-  DATABASE_URL: checkedBy((url) => databaseConnection(url)),
+  DATABASE_URL: checkedBy((url) => readDatabaseUrl(url)),
   /** Roles are a whole cluster's: two deployments in one want names of their own. */
   DATABASE_ROLE_PREFIX: z
     .string()

@@ -44,13 +44,17 @@ const DEFAULT_PORT = 5432;
  */
 export function databaseConnection(url: string, settings: SessionSettings = {}): DatabaseConnection {
   try {
-    return connectionOf(url, settings);
+    return readDatabaseUrl(url, settings);
   } catch (error) {
     throw new ConfigError(`DATABASE_URL is wrong: ${(error as Error).message}`);
   }
 }
 
-function connectionOf(text: string, settings: SessionSettings): DatabaseConnection {
+/**
+ * The same, for whoever names the variable himself.
+ * @throws Error that says what of the URL cannot be done
+ */
+export function readDatabaseUrl(text: string, settings: SessionSettings = {}): DatabaseConnection {
   const url = parse(text);
   const parameters = new Map(url.searchParams);
   for (const [name, value] of parameters) {
