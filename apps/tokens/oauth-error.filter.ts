@@ -1,5 +1,6 @@
 import { type ArgumentsHost, Catch, type ExceptionFilter } from '@nestjs/common';
-import { describeError, type ProblemBody } from '@tokenlog/platform/problem.js';
+import type { ProblemBody } from '@tokenlog/contracts/problems.js';
+import { describeError } from '@tokenlog/platform/problem.js';
 import type { Request, Response } from 'express';
 
 const PROBLEM = 'application/problem+json';
