@@ -10,13 +10,16 @@ import { patiently } from './bounded-client.js';
 import { databaseConnection } from './database-url.js';
 import { BoundedExpressAdapter } from './http-server.js';
 import { type LogSettings, ServiceLogger } from './logging.js';
+import { answerOptions } from './methods.js';
 import { NatsRequestServer } from './nats-transport.js';
-import { ProblemFilter, validationPipe } from './problem.js';
+import { ProblemFilter } from './problem.filter.js';
 import { identifyRequest } from './request-id.js';
 import type { Program, Start } from './run.js';
 import { refuseUnknownFields } from './unknown-fields.js';
+import { validationPipe } from './validation.js';
 import { VERSION } from './version.js';
 import { waitForServers } from './wait-for-servers.js';
+import { refuseBadBytes, refuseBadEncoding, refuseBadForm } from './well-formed.js';
 
 /** What `runService` needs to know of a service. */
 export interface ServiceDefinition {
@@ -61,9 +64,17 @@ export async function createHttpApplication(module: Type | DynamicModule, settin
   );
   app.set('trust proxy', trustedProxies);
   app.disable('x-powered-by');
-  app.use(identifyRequest);
+  app.use(identifyRequest, refuseBadEncoding, answerOptions);
   app.useGlobalFilters(new ProblemFilter());
   return app;
+}
+
+/** Has bodies read, at most 64 KiB of each. */
+function readBodies(app: NestExpressApplication): void {
+  const json = { limit: BODY_LIMIT, verify: refuseBadBytes };
+  const form = { limit: BODY_LIMIT, extended: false, verify: refuseBadForm };
+  app.useBodyParser('json', json);
+  app.useBodyParser('urlencoded', form);
 }
 
 /** Creates a service's application: HTTP, NATS requests, problems, OpenAPI at `/openapi.json`, its pages at `/docs`. */
@@ -82,8 +93,7 @@ export async function createService(
     Object.defineProperty(request, 'ip', { value: readAddress(request.ip) ?? undefined });
     next();
   });
-  app.useBodyParser('json', { limit: BODY_LIMIT });
-  app.useBodyParser('urlencoded', { limit: BODY_LIMIT, extended: false });
+  readBodies(app);
   app.useGlobalPipes(validationPipe);
   refuseUnknownFields(app);
   app.connectMicroservice({ strategy: requests }, { inheritAppConfig: false });
