@@ -64,9 +64,16 @@ export async function createHttpApplication(module: Type | DynamicModule, settin
   );
   app.set('trust proxy', trustedProxies);
   app.disable('x-powered-by');
-  app.use(identifyRequest, refuseBadEncoding, answerOptions);
+  app.use(identifyRequest, noStore, refuseBadEncoding, answerOptions);
+  readBodies(app);
   app.useGlobalFilters(new ProblemFilter());
   return app;
+}
+
+/** Answers are about people and their secrets. */
+function noStore(_request: Request, response: Response, next: NextFunction): void {
+  response.setHeader('Cache-Control', 'no-store');
+  next();
 }
 
 /** Has bodies read, at most 64 KiB of each. */
@@ -87,13 +94,10 @@ export async function createService(
   const app = await createHttpApplication(service.module, { ...service, alsoFinish: () => requests.close() });
   app.set('query parser', 'simple');
   app.disable('etag');
-  app.use((request: Request, response: Response, next: NextFunction) => {
-    // Answers are about people and their secrets.
-    response.setHeader('Cache-Control', 'no-store');
+  app.use((request: Request, _response: Response, next: NextFunction) => {
     Object.defineProperty(request, 'ip', { value: readAddress(request.ip) ?? undefined });
     next();
   });
-  readBodies(app);
   app.useGlobalPipes(validationPipe);
   refuseUnknownFields(app);
   app.connectMicroservice({ strategy: requests }, { inheritAppConfig: false });
