@@ -65,6 +65,8 @@ export class BoundedExpressAdapter extends ExpressAdapter {
     server.on('connection', (socket) => this.onConnection(socket));
     server.on('request', (request, response) => this.onRequest(request, response));
     server.on('request', this.getInstance());
+    // What is expected beside `100-continue` counts for nothing; Node's own 417 would be no problem (RFC 9110, 10.1.1).
+    server.on('checkExpectation', (request, response) => server.emit('request', request, response));
     server.on('clientError', refuse);
     this.httpServer = server;
   }
