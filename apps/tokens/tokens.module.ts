@@ -37,6 +37,7 @@ import { EndSessionHandler } from './end-session.js';
 import { EnterController } from './enter.controller.js';
 import { ExpirySweep } from './expiry-sweep.js';
 import { expiryTable } from './expiry-table.js';
+import { ForgetAnswers } from './forget-answers.js';
 import { ForwardAuthController } from './forward-auth.controller.js';
 import { GuardAnswers } from './guard-answers.js';
 import { GuardUsesConsumer } from './guard-uses-consumer.js';
@@ -47,6 +48,7 @@ import { ImportAccessKeysHandler } from './import-access-keys.js';
 import { ImportAtStart } from './import-at-start.js';
 import { InternalRequestsController } from './internal-requests.controller.js';
 import { IntrospectController } from './introspect.controller.js';
+import { KeptAnswers } from './kept-answers.js';
 import { ListTokensHandler } from './list-tokens.js';
 import { OAuthRevokeController } from './oauth-revoke.controller.js';
 import { OwnTokensController } from './own-tokens.controller.js';
@@ -186,6 +188,8 @@ export class TokensModule implements OnApplicationBootstrap, BeforeApplicationSh
         IdentityStanding,
         IdentityConsumer,
         ExpirySweep,
+        KeptAnswers,
+        ForgetAnswers,
         Servers,
         ServiceMetrics,
         ...commandHandlers,
@@ -233,6 +237,7 @@ export function tokensService(config: Config): ServiceDefinition {
       app.get(IdentityConsumer).start();
       app.get(GuardUsesConsumer).start();
       app.get(ExpirySweep).start();
+      app.get(ForgetAnswers).start();
       await app.get(ImportAtStart).start();
     },
   };

@@ -6,6 +6,7 @@ import { DocumentBuilder, SwaggerModule } from '@nestjs/swagger';
 import { readAddress } from '@tokenlog/contracts/address.js';
 import { parseNatsUrl } from '@tokenlog/contracts/nats-url.js';
 import type { NextFunction, Request, Response } from 'express';
+import { AnswerHeaders } from './answer-headers.js';
 import { patiently } from './bounded-client.js';
 import { databaseConnection } from './database-url.js';
 import { BoundedExpressAdapter } from './http-server.js';
@@ -79,12 +80,15 @@ export async function createService(
   app.use((request: Request, response: Response, next: NextFunction) => {
     // Answers are about people and their secrets.
     response.setHeader('Cache-Control', 'no-store');
+    // An entity tag stands for what can be changed; uses and times move without it, and a 304 would hide that.
+    Object.defineProperty(request, 'fresh', { value: false });
     Object.defineProperty(request, 'ip', { value: readAddress(request.ip) ?? undefined });
     next();
   });
   app.useBodyParser('json', { limit: BODY_LIMIT });
   app.useBodyParser('urlencoded', { limit: BODY_LIMIT, extended: false });
   app.useGlobalPipes(validationPipe);
+  app.useGlobalInterceptors(new AnswerHeaders());
   refuseUnknownFields(app);
   app.connectMicroservice({ strategy: requests }, { inheritAppConfig: false });
   const document = SwaggerModule.createDocument(
