@@ -368,6 +368,33 @@ describe('a request that is repeated with its Idempotency-Key', () => {
     expectReplay(await ask('/tokens', kept, keptKey), still);
   });
 
+  it('the header, and If-Match, are in the OpenAPI document of each route that reads them', async () => {
+    const { paths } = (await call(service, 'GET', '/openapi.json')).body;
+    const routesWith = (name: string) =>
+      Object.entries<Record<string, { parameters?: { name: string; in: string }[] }>>(paths)
+        .flatMap(([path, methods]) =>
+          Object.entries(methods)
+            .filter(([, { parameters = [] }]) => parameters.some((each) => each.in === 'header' && each.name === name))
+            .map(([method]) => `${method} ${path}`),
+        )
+        .sort();
+    const secretMade = [
+      'post /admin/tokens',
+      'post /admin/tokens/{id}/reassign',
+      'post /admin/tokens/{id}/refresh',
+      'post /tokens',
+      'post /tokens/self/refresh',
+      'post /tokens/{id}/refresh',
+    ];
+    expect(routesWith('Idempotency-Key')).toEqual(secretMade);
+    const others = ['/admin/tokens/{id}', '/tokens/{id}'].flatMap((path) => [
+      `delete ${path}`,
+      `patch ${path}`,
+      `post ${path}/revoke`,
+    ]);
+    expect(routesWith('If-Match')).toEqual([...secretMade, ...others, 'post /tokens/self/revoke'].sort());
+  });
+
   it('the key is in no event', async () => {
     const key = randomUUID();
     await ask('/tokens', body(), key);
