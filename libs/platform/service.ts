@@ -6,6 +6,7 @@ import { DocumentBuilder, SwaggerModule } from '@nestjs/swagger';
 import { readAddress } from '@tokenlog/contracts/address.js';
 import { parseNatsUrl } from '@tokenlog/contracts/nats-url.js';
 import type { NextFunction, Request, Response } from 'express';
+import { AnswerHeaders } from './answer-headers.js';
 import { patiently } from './bounded-client.js';
 import type { DatabasePart } from './database.js';
 import { databaseConnection } from './database-url.js';
@@ -99,10 +100,13 @@ export async function createService(
   app.set('query parser', 'simple');
   app.disable('etag');
   app.use((request: Request, _response: Response, next: NextFunction) => {
+    // An entity tag stands for what can be changed; uses and times move without it, and a 304 would hide that.
+    Object.defineProperty(request, 'fresh', { value: false });
     Object.defineProperty(request, 'ip', { value: readAddress(request.ip) ?? undefined });
     next();
   });
   app.useGlobalPipes(validationPipe);
+  app.useGlobalInterceptors(new AnswerHeaders());
   refuseUnknownFields(app);
   app.connectMicroservice({ strategy: requests }, { inheritAppConfig: false });
   const document = SwaggerModule.createDocument(
