@@ -6,11 +6,14 @@ import { DocumentBuilder, SwaggerModule } from '@nestjs/swagger';
 import { readAddress } from '@tokenlog/contracts/address.js';
 import { parseNatsUrl } from '@tokenlog/contracts/nats-url.js';
 import type { NextFunction, Request, Response } from 'express';
+import { AnswerHeaders } from './answer-headers.js';
 import { patiently } from './bounded-client.js';
+import type { DatabasePart } from './database.js';
 import { databaseConnection } from './database-url.js';
 import { BoundedExpressAdapter } from './http-server.js';
 import { type LogSettings, ServiceLogger } from './logging.js';
 import { answerOptions } from './methods.js';
+import type { MigrationStep } from './migration-steps.js';
 import { NatsRequestServer } from './nats-transport.js';
 import { ProblemFilter } from './problem.filter.js';
 import { identifyRequest } from './request-id.js';
@@ -32,8 +35,10 @@ export interface ServiceDefinition {
   readonly natsUrl: string;
   /** Waited for at the start, where it is told; the line at the start has it without its password. */
   readonly databaseUrl?: string;
-  /** What the service becomes there. */
-  readonly databaseRole?: string;
+  /** What the service becomes there, and where. */
+  readonly databasePart?: DatabasePart;
+  /** What must have been done to that part. */
+  readonly migrations?: readonly MigrationStep[];
   readonly trustedProxies: number;
   readonly log?: LogSettings;
   /** Starts what the service does by itself, once everything it stands on is there. */
@@ -95,10 +100,13 @@ export async function createService(
   app.set('query parser', 'simple');
   app.disable('etag');
   app.use((request: Request, _response: Response, next: NextFunction) => {
+    // An entity tag stands for what can be changed; uses and times move without it, and a 304 would hide that.
+    Object.defineProperty(request, 'fresh', { value: false });
     Object.defineProperty(request, 'ip', { value: readAddress(request.ip) ?? undefined });
     next();
   });
   app.useGlobalPipes(validationPipe);
+  app.useGlobalInterceptors(new AnswerHeaders());
   refuseUnknownFields(app);
   app.connectMicroservice({ strategy: requests }, { inheritAppConfig: false });
   const document = SwaggerModule.createDocument(
