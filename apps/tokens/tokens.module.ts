@@ -17,6 +17,7 @@ import { Subscription } from '@tokenlog/event-store/subscription.js';
 import { checkDatabase, checkStream } from '@tokenlog/platform/checks.js';
 import { DatabaseModule, POOL } from '@tokenlog/platform/database.module.js';
 import { Presence, readDeployment } from '@tokenlog/platform/deployment.js';
+import { ErrorsModule } from '@tokenlog/platform/errors-page.js';
 import { HealthModule } from '@tokenlog/platform/health.js';
 import { MetricsModule } from '@tokenlog/platform/metrics.js';
 import { askNats, NATS } from '@tokenlog/platform/nats.js';
@@ -50,6 +51,7 @@ import { InternalRequestsController } from './internal-requests.controller.js';
 import { IntrospectController } from './introspect.controller.js';
 import { KeptAnswers } from './kept-answers.js';
 import { ListTokensHandler } from './list-tokens.js';
+import { migrations } from './migrations.js';
 import { OAuthRevokeController } from './oauth-revoke.controller.js';
 import { OwnTokensController } from './own-tokens.controller.js';
 import { Peppers } from './peppers.js';
@@ -153,6 +155,7 @@ export class TokensModule implements OnApplicationBootstrap, BeforeApplicationSh
           }),
         }),
         MetricsModule,
+        ErrorsModule,
       ],
       controllers: [...httpControllers, ...natsControllers],
       providers: [
@@ -230,7 +233,8 @@ export function tokensService(config: Config): ServiceDefinition {
     bindAddress: config.bindAddress,
     natsUrl: config.natsUrl,
     databaseUrl: config.databaseUrl,
-    databaseRole: config.databasePart.role,
+    databasePart: config.databasePart,
+    migrations,
     trustedProxies: config.trustedProxies,
     log: config.log,
     start: async (app) => {
