@@ -48,6 +48,8 @@ import { ImportAtStart } from './import-at-start.js';
 import { InternalRequestsController } from './internal-requests.controller.js';
 import { IntrospectController } from './introspect.controller.js';
 import { ListTokensHandler } from './list-tokens.js';
+import { OAuthErrorFilter } from './oauth-error.filter.js';
+import { OAuthMetadataController } from './oauth-metadata.controller.js';
 import { OAuthRevokeController } from './oauth-revoke.controller.js';
 import { OwnTokensController } from './own-tokens.controller.js';
 import { Peppers } from './peppers.js';
@@ -108,6 +110,7 @@ export const httpControllers = [
   EnterController,
   IntrospectController,
   OAuthRevokeController,
+  OAuthMetadataController,
   ForwardAuthController,
   ServersController,
 ];
@@ -229,6 +232,7 @@ export function tokensService(config: Config): ServiceDefinition {
     databaseRole: config.databasePart.role,
     trustedProxies: config.trustedProxies,
     log: config.log,
+    errors: new OAuthErrorFilter(),
     start: async (app) => {
       app.get(IdentityConsumer).start();
       app.get(GuardUsesConsumer).start();

@@ -7,7 +7,7 @@ import {
   Logger,
   StandardSchemaValidationPipe,
 } from '@nestjs/common';
-import type { Response } from 'express';
+import type { Request, Response } from 'express';
 import { requestId } from './request-id.js';
 import { type Cause, causeOf, noteRefused, RETRY_AFTER_SECONDS } from './unavailable.js';
 
@@ -128,12 +128,22 @@ export class ProblemFilter implements ExceptionFilter {
     const { body, headers } = describeError(error);
     const id = requestId();
     const told = id === undefined ? body : { ...body, requestId: id };
-    response.status(body.status).set(headers).type('application/problem+json').send(JSON.stringify(told));
+    this.answer(host.switchToHttp().getRequest<Request>(), response, { body: told, headers });
+  }
+
+  protected answer(_request: Request, response: Response, { body, headers }: Answer): void {
+    response.status(body.status).set(headers).type('application/problem+json').send(JSON.stringify(body));
   }
 }
 
+/** What an error is answered with over HTTP. */
+export interface Answer {
+  readonly body: ProblemBody;
+  readonly headers: Readonly<Record<string, string>>;
+}
+
 /** The body and headers that an error is answered with over HTTP. */
-export function describeError(error: unknown): { body: ProblemBody; headers: Record<string, string> } {
+export function describeError(error: unknown): Answer {
   if (error instanceof Problem) return answerOf(error);
   if (error instanceof HttpException) {
     const body = error.getResponse();

@@ -33,6 +33,8 @@ export interface ServiceDefinition {
   readonly databaseRole?: string;
   readonly trustedProxies: number;
   readonly log?: LogSettings;
+  /** How errors are answered; `ProblemFilter` where it is left out. */
+  readonly errors?: ProblemFilter;
   /** Starts what the service does by itself, once everything it stands on is there. */
   readonly start?: (app: INestApplication) => Promise<void>;
   /** What to log instead of what `log` says, by Nest's names. */
@@ -44,6 +46,7 @@ export interface HttpSettings {
   readonly trustedProxies: number;
   readonly log?: LogSettings;
   readonly logLevels?: LogLevel[];
+  readonly errors?: ProblemFilter;
   /** What else answers requests, and finishes at the end when HTTP does. */
   readonly alsoFinish?: () => Promise<unknown>;
 }
@@ -62,7 +65,7 @@ export async function createHttpApplication(module: Type | DynamicModule, settin
   app.set('trust proxy', trustedProxies);
   app.disable('x-powered-by');
   app.use(identifyRequest);
-  app.useGlobalFilters(new ProblemFilter());
+  app.useGlobalFilters(settings.errors ?? new ProblemFilter());
   return app;
 }
 
