@@ -43,14 +43,14 @@ export class ChangePasswordHandler implements ICommandHandler<ChangePassword> {
     const before = await this.users.get(authentication.user.id);
     await this.entered.require(before, change.currentPassword, metadata.ip);
     if (change.newPassword === change.currentPassword) {
-      throw new Problem(400, 'password-unchanged', 'The new password is the current one.');
+      throw new Problem('password-unchanged', 'The new password is the current one.');
     }
     const passwordHash = await hashPassword(change.newPassword);
     return this.users.transact(async (em) => {
       const user = await lockUser(em, before.id);
       // What was checked must still hold: somebody else may have set the password meanwhile.
       if (user.passwordHash !== before.passwordHash) {
-        throw new Problem(409, 'password-just-changed', 'The password was changed by somebody else at the same time.');
+        throw new Problem('password-just-changed', 'The password was changed by somebody else at the same time.');
       }
       user.passwordHash = passwordHash;
       user.mustChangePassword = false;
@@ -70,5 +70,5 @@ export class ChangePasswordHandler implements ICommandHandler<ChangePassword> {
  */
 export function refuseTokenSession({ session, user }: Pick<ActiveReply, 'user' | 'session'>): void {
   if (session?.startedWith === 'password' || user.roles.includes('admin')) return;
-  throw new Problem(403, 'token-session', 'The password can only be changed in a session that was started with it.');
+  throw new Problem('token-session', 'The password can only be changed in a session that was started with it.');
 }

@@ -42,7 +42,7 @@ export class LinkExternalIdentityHandler implements ICommandHandler<LinkExternal
       const holder = subject === null ? null : await lockExternalUser(em, { issuer, subject });
       if (holder && holder.id !== userId) {
         const detail = `That is ${holder.username} already; take the link away there, or delete that user, first.`;
-        throw new Problem(409, 'external-identity-taken', detail);
+        throw new Problem('external-identity-taken', detail);
       }
       const user = await lockUser(em, userId);
       if (user.kind === 'application') throw applicationUser();

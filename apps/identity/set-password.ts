@@ -53,9 +53,9 @@ export class SetPasswordHandler implements ICommandHandler<SetPassword> {
 export function decideSetPassword(user: Pick<User, 'id' | 'kind' | 'roles'>, actor: SetPassword['actor']): void {
   if (user.kind === 'application') throw applicationUser();
   if (user.id === actor.id) {
-    throw new Problem(409, 'own-account', 'This is your own account: PUT /me/password changes its password.');
+    throw new Problem('own-account', 'This is your own account: PUT /me/password changes its password.');
   }
   if (user.roles.includes('admin') && !actor.roles.includes('admin')) {
-    throw new Problem(403, 'admin-account', 'Only an admin may set the password of an admin.');
+    throw new Problem('admin-account', 'Only an admin may set the password of an admin.');
   }
 }

@@ -39,7 +39,7 @@ export class CreateToken extends Command<TokenWithSecret> {
 export function createToken({ caller, token }: CreateToken, facts: IssuingFacts): TokenEvent[] {
   const { owner, policy } = facts;
   if (policy.create === 'admin-only' && !caller.isAdmin) {
-    throw new Problem(403, 'policy-create', 'Only admins create tokens here.');
+    throw new Problem('policy-create', 'Only admins create tokens here.');
   }
   if (!policy.requirePassword.includes('create')) assertNoMoreThan(caller, token.scopes);
   const { description } = token;

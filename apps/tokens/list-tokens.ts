@@ -89,7 +89,7 @@ export class ListTokensHandler implements IQueryHandler<ListTokens> {
   execute({ query, owner }: ListTokens): Promise<TokenPage> {
     const now = query.asOf ? new Date(query.asOf) : this.clock.now();
     if (now.getTime() > this.clock.nowMs() + 1000) {
-      throw new Problem(400, 'invalid-request', 'asOf: must not lie in the future.', {
+      throw new Problem('invalid-request', 'asOf: must not lie in the future.', {
         errors: [{ field: 'asOf', detail: 'must not lie in the future' }],
       });
     }

@@ -20,7 +20,7 @@ export class OAuthClientGuard implements CanActivate {
     const response = context.switchToHttp().getResponse<Response>();
     response.set('Cache-Control', 'no-store');
     if (!isForm(request)) {
-      throw new Problem(415, 'unsupported-media-type', `The parameters must be a form: ${FORM}.`);
+      throw new Problem('unsupported-media-type', `The parameters must be a form: ${FORM}.`);
     }
     request.body ??= {};
     presentClient(request);

@@ -1,5 +1,6 @@
 import { Catch } from '@nestjs/common';
-import { type Answer, type ProblemBody, ProblemFilter } from '@tokenlog/platform/problem.js';
+import type { ProblemBody } from '@tokenlog/contracts/problems.js';
+import { type Answer, ProblemFilter } from '@tokenlog/platform/problem.js';
 import type { Request, Response } from 'express';
 
 const PROBLEM = 'application/problem+json';

@@ -1,5 +1,10 @@
 import { request as ask } from 'node:http';
+import { jest } from '@jest/globals';
+import { Logger } from '@nestjs/common';
+import { ExecutionContextHost } from '@nestjs/core/helpers/execution-context-host.js';
+import { Problem } from '@tokenlog/platform/problem.js';
 import { CreateToken } from './create-token.js';
+import { OAuthErrorFilter } from './oauth-error.filter.js';
 import { postForm } from './testing/oauth-client.js';
 import { startTokenService, type TestTokenService } from './testing/token-service.js';
 
@@ -115,6 +120,30 @@ describe('RFC 6749, 5.2 on OAuth’s routes every error is one of OAuth’s as w
     const authorization = `Basic ${Buffer.from(`gateway:${secret}`).toString('base64')}`;
     const answer = await post({ client_id: 'gateway', client_secret: secret }, { authorization });
     expect([answer.status, await answer.json()]).toMatchObject([400, { error: 'invalid_request' }]);
+  });
+
+  it.each<[Problem | Error, number, string]>([
+    [new Problem('too-many-attempts', 'too many', { retryAfterSeconds: 3 }), 429, 'temporarily_unavailable'],
+    [new Problem('overloaded', 'too much'), 503, 'temporarily_unavailable'],
+    [new Problem('service-failed', 'failed'), 502, 'temporarily_unavailable'],
+    [new Error('a failure of our own'), 500, 'server_error'],
+    [new Problem('cross-origin', 'from elsewhere'), 403, 'access_denied'],
+  ])('%s is a %d and %s, with Retry-After where asking again helps', (problem, expected, error) => {
+    jest.spyOn(Logger.prototype, 'error').mockImplementation();
+    const told: { status?: number; headers?: Record<string, string>; body?: string } = {};
+    const response = {
+      headersSent: false,
+      getHeader: () => undefined,
+      status: (status: number) => Object.assign(told, { status }) && response,
+      set: (headers: Record<string, string>) => Object.assign(told, { headers }) && response,
+      type: () => response,
+      send: (body: string) => Object.assign(told, { body }),
+    };
+    const request = { path: ROUTES[0], headers: {}, accepts: () => 'application/json' };
+    new OAuthErrorFilter().catch(problem, new ExecutionContextHost([request, response]));
+    expect([told.status, JSON.parse(told.body ?? '')]).toMatchObject([expected, { error, status: expected }]);
+    expect('Retry-After' in (told.headers ?? {})).toBe(expected === 429 || expected === 503);
+    jest.restoreAllMocks();
   });
 
   it('elsewhere a problem is a problem only', async () => {

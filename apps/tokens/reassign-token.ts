@@ -36,7 +36,7 @@ export function reassignToken(state: TokenState, facts: IssuingFacts): TokenEven
   const token = existing(state);
   if (token.status === 'revoked') throw tokenIs('revoked');
   if (token.userId === owner.id) {
-    throw new Problem(409, 'same-user', `The token is ${owner.username}'s already; refresh it for a new secret.`);
+    throw new Problem('same-user', `The token is ${owner.username}'s already; refresh it for a new secret.`);
   }
   const { scopes, expiresAt } = issue({ newSecret: true }, token, facts);
   const secretGeneration = token.secretGeneration + 1;

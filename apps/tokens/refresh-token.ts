@@ -43,11 +43,7 @@ export function refreshToken({ caller, wishes }: RefreshToken, state: TokenState
   const token = existing(state);
   if (token.status === 'revoked' || token.status === 'invalid') throw tokenIs(token.status);
   if (wishes.expiresAt === undefined && isExpired(token.expiresAt, facts.now)) {
-    throw new Problem(
-      409,
-      'expiry-needed',
-      'expiresAt: the token has expired; say until when the new secret is to work.',
-    );
+    throw new Problem('expiry-needed', 'expiresAt: the token has expired; say until when the new secret is to work.');
   }
   const { expiresAt } = issue({ expiresAt: wishes.expiresAt, newSecret: true }, token, facts);
   if (wishes.selfService) assertNoLonger(caller, token.expiresAt, expiresAt);

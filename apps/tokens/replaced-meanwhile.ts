@@ -26,7 +26,6 @@ export async function assertNotReplaced(
 ): Promise<void> {
   if (asked === now && !(verifiedAt && (await wasReplacedSince(sql, tokenId, verifiedAt)))) return;
   throw new Problem(
-    409,
     'refreshed-meanwhile',
     'Somebody else was given a new secret of this token at the same time: this one would end it. Ask again if you must.',
   );

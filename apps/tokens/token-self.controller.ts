@@ -57,5 +57,5 @@ export class TokenSelfController {
 
 function tokenOf({ credential }: Caller): string {
   if (credential.kind === 'token') return credential.id;
-  throw new Problem(403, 'not-a-token', 'Only a token itself may ask this; you have a session.');
+  throw new Problem('not-a-token', 'Only a token itself may ask this; you have a session.');
 }

@@ -179,12 +179,12 @@ export async function answer<Request extends z.ZodType, Reply extends z.ZodType>
   } catch (error) {
     const problem = problemOf(error);
     if (problem) {
-      const retryAfter = problem.getStatus() === 503 && problem.extra.headers?.['Retry-After'];
+      const { retryAfterSeconds } = problem;
       return {
         error: {
           code: problem.code,
           detail: problem.message,
-          ...(retryAfter && { retryAfterSeconds: Number(retryAfter) }),
+          ...(retryAfterSeconds !== undefined && { retryAfterSeconds }),
         },
       };
     }

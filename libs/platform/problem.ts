@@ -1,4 +1,3 @@
-import { STATUS_CODES } from 'node:http';
 import {
   type ArgumentsHost,
   Catch,
@@ -7,45 +6,60 @@ import {
   Logger,
   StandardSchemaValidationPipe,
 } from '@nestjs/common';
+import {
+  type FieldError,
+  isProblemCode,
+  type ProblemBody,
+  type ProblemCode,
+  problemBody,
+  problems,
+} from '@tokenlog/contracts/problems.js';
 import type { Request, Response } from 'express';
 import { requestId } from './request-id.js';
 import { type Cause, causeOf, noteRefused, RETRY_AFTER_SECONDS } from './unavailable.js';
 
-/** RFC 9457. `code` is stable: programs decide on it; `detail` is for people. */
-export interface ProblemBody {
-  readonly type: string;
-  readonly title: string;
-  readonly status: number;
-  readonly code: string;
-  readonly detail: string;
+/** What a problem says beside its code and its detail. */
+interface ProblemExtra {
+  /** Where the code has several: another than its first. */
+  readonly status?: number;
   readonly errors?: readonly FieldError[];
-  /** That of `X-Request-Id`: it stands in the log's lines too. */
-  readonly requestId?: string;
+  readonly headers?: Readonly<Record<string, string>>;
+  /** When to ask again; each 429 and 503 says so, by default `RETRY_AFTER_SECONDS`. */
+  readonly retryAfterSeconds?: number;
+  /** What the body says beside (RFC 9457, 3.2). */
+  readonly members?: object;
 }
 
-/** One field of the request that is wrong. */
-export interface FieldError {
-  readonly field: string;
-  readonly detail: string;
-}
-
-/** An error that its caller is meant to read: answered as `application/problem+json`. */
+/** An error that its caller is meant to read: answered as `application/problem+json`, with what the registry says of its code. */
 export class Problem extends HttpException {
+  readonly retryAfterSeconds: number | undefined;
+  /** What the answer carries beside its body. */
+  readonly headers: Readonly<Record<string, string>>;
+
   constructor(
-    status: number,
-    readonly code: string,
+    readonly code: ProblemCode,
     detail: string,
-    /** `members`: what the body says beside (RFC 9457, 3.2). */
-    readonly extra: { errors?: FieldError[]; headers?: Record<string, string>; members?: object } = {},
+    extra: ProblemExtra = {},
   ) {
-    super({ ...problemBody(status, code, detail, extra.errors), ...extra.members }, status);
+    const body = problemBody(code, detail, extra);
+    super({ ...body, ...extra.members }, body.status);
     this.message = detail;
+    this.retryAfterSeconds = extra.retryAfterSeconds ?? defaultRetryAfter(body.status);
+    this.headers = { ...retryAfter(this.retryAfterSeconds), ...extra.headers };
   }
 }
 
-/** 503 with `Retry-After`. */
+/** Each 429 and 503 says when to ask again. */
+function defaultRetryAfter(status: number): number | undefined {
+  return status === 429 || status === 503 ? RETRY_AFTER_SECONDS : undefined;
+}
+
+function retryAfter(seconds: number | undefined): Record<string, string> {
+  return seconds === undefined ? {} : { 'Retry-After': String(seconds) };
+}
+
 export function unavailable({ code, detail }: Cause): Problem {
-  return new Problem(503, code, detail, { headers: { 'Retry-After': String(RETRY_AFTER_SECONDS) } });
+  return new Problem(code, detail);
 }
 
 /** The problem that an error is, or, where the database, NATS or another service is away, the 503 that says so; or `null`. */
@@ -57,18 +71,6 @@ export function problemOf(error: unknown): Problem | null {
   return unavailable(cause);
 }
 
-/** The body of a problem. */
-export function problemBody(status: number, code: string, detail: string, errors?: FieldError[]): ProblemBody {
-  return {
-    type: 'about:blank',
-    title: STATUS_CODES[status] ?? 'Error',
-    status,
-    code,
-    detail,
-    ...(errors && { errors }),
-  };
-}
-
 /** The most fields that one answer names. */
 const MOST_NAMED = 20;
 /** What is named of what somebody sent: a credential or a password that was put there by mistake is longer, or has other characters. */
@@ -78,7 +80,7 @@ const NAMEABLE = /^[A-Za-z_]{1,32}$/;
 export function invalidRequest(errors: readonly FieldError[]): Problem {
   const named = errors.slice(0, MOST_NAMED);
   const detail = named.map(({ field, detail }) => (field ? `${field}: ${detail}` : detail)).join('; ');
-  return new Problem(400, 'invalid-request', detail, { errors: named });
+  return new Problem('invalid-request', detail, { errors: named });
 }
 
 /** Fields that a request has and should not have. One that may be a secret in the wrong place is not named. */
@@ -146,29 +148,26 @@ export interface Answer {
 export function describeError(error: unknown): Answer {
   if (error instanceof Problem) return answerOf(error);
   if (error instanceof HttpException) {
-    const body = error.getResponse();
-    if (isProblemBody(body)) return { body, headers: {} };
+    const said = error.getResponse();
+    if (isGuardProblem(said)) return answerOf(new Problem(said.code, said.detail, { status: said.status }));
     const status = error.getStatus();
     // Nest's own words for this repeat the URL, and its query may hold a secret.
     const detail = status === 404 ? 'There is nothing at this address, or not by this method.' : error.message;
-    return { body: problemBody(status, codeOf(status), detail), headers: {} };
+    return answerOf(new Problem(codeOf(status), detail));
   }
   const status = (error as { status?: unknown })?.status;
   if (typeof status === 'number' && status >= 400 && status < 500) {
     // Express' own parsers: a body that is too large, cut off or not JSON.
-    return { body: problemBody(status, codeOf(status), wordsFor(error as Error)), headers: {} };
+    return answerOf(new Problem(codeOf(status), wordsFor(error as Error)));
   }
   const away = problemOf(error);
   if (away) return answerOf(away);
   new Logger(ProblemFilter.name).error(error instanceof Error ? (error.stack ?? error.message) : String(error));
-  return {
-    body: problemBody(500, 'internal-error', 'The server failed to answer; the failure is in its log.'),
-    headers: {},
-  };
+  return answerOf(new Problem('internal-error', 'The server failed to answer; the failure is in its log.'));
 }
 
-function answerOf(problem: Problem) {
-  return { body: problem.getResponse() as ProblemBody, headers: problem.extra.headers ?? {} };
+function answerOf(problem: Problem): Answer {
+  return { body: problem.getResponse() as ProblemBody, headers: problem.headers };
 }
 
 /** What they say themselves of a body or a path quotes it, and it may be a password or a token. */
@@ -178,10 +177,19 @@ function wordsFor(error: Error & { type?: unknown }): string {
   return error.message;
 }
 
-function isProblemBody(body: unknown): body is ProblemBody {
-  return typeof body === 'object' && body !== null && 'code' in body && 'detail' in body && 'status' in body;
+/** What the guard refuses with is a problem of its own, which knows no page of ours. */
+function isGuardProblem(body: unknown): body is ProblemBody {
+  return typeof body === 'object' && body !== null && 'code' in body && isProblemCode(String(body.code));
 }
 
-function codeOf(status: number): string {
-  return (STATUS_CODES[status] ?? 'error').toLowerCase().replaceAll(/[^a-z]+/g, '-');
+/** The codes of what Nest and Express refuse by themselves, by their status. */
+const OF_STATUS: ReadonlyMap<number, ProblemCode> = new Map(
+  (['not-found', 'request-timeout', 'payload-too-large', 'unsupported-media-type'] as const).map((code) => [
+    problems[code].status,
+    code,
+  ]),
+);
+
+function codeOf(status: number): ProblemCode {
+  return OF_STATUS.get(status) ?? (status < 500 ? 'bad-request' : 'internal-error');
 }
