@@ -122,14 +122,19 @@ describe('RFC 6749, 5.2 on OAuth’s routes every error is one of OAuth’s as w
     expect([answer.status, await answer.json()]).toMatchObject([400, { error: 'invalid_request' }]);
   });
 
-  it.each<[Problem | Error, number, string]>([
-    [new Problem('too-many-attempts', 'too many', { retryAfterSeconds: 3 }), 429, 'temporarily_unavailable'],
-    [new Problem('overloaded', 'too much'), 503, 'temporarily_unavailable'],
-    [new Problem('service-failed', 'failed'), 502, 'temporarily_unavailable'],
-    [new Error('a failure of our own'), 500, 'server_error'],
-    [new Problem('cross-origin', 'from elsewhere'), 403, 'access_denied'],
-  ])('%s is a %d and %s, with Retry-After where asking again helps', (problem, expected, error) => {
-    jest.spyOn(Logger.prototype, 'error').mockImplementation();
+  it.each<[string, Error, number, string]>([
+    [
+      'too many',
+      new Problem('too-many-attempts', 'too many', { retryAfterSeconds: 3 }),
+      429,
+      'temporarily_unavailable',
+    ],
+    ['too much', new Problem('overloaded', 'too much'), 503, 'temporarily_unavailable'],
+    ['a failure elsewhere', new Problem('service-failed', 'failed'), 502, 'temporarily_unavailable'],
+    ['a failure of our own', new Error('failed'), 500, 'server_error'],
+    ['a request of another origin', new Problem('cross-origin', 'from elsewhere'), 403, 'access_denied'],
+  ])('%s is a %d and %s, with Retry-After where asking again helps', (_, problem, expected, error) => {
+    jest.spyOn(Logger.prototype, 'error').mockImplementation(() => undefined);
     const told: { status?: number; headers?: Record<string, string>; body?: string } = {};
     const response = {
       headersSent: false,
