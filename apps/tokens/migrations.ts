@@ -1,6 +1,7 @@
 import { foldedSql } from '@tokenlog/event-store/folded.sql.js';
 import { createLog, numbersInLog, placesInLog } from '@tokenlog/event-store/log.sql.js';
-import type { DatabasePart, MigrationStep } from '@tokenlog/platform/database.js';
+import type { DatabasePart } from '@tokenlog/platform/database.js';
+import type { MigrationStep } from '@tokenlog/platform/migration-steps.js';
 import { streamPlaces } from '@tokenlog/platform/stream-reader.js';
 
 /** Its connections have another name than those of versions whose services do not say which keys of the hashes they have. */

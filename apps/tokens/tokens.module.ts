@@ -48,6 +48,7 @@ import { ImportAtStart } from './import-at-start.js';
 import { InternalRequestsController } from './internal-requests.controller.js';
 import { IntrospectController } from './introspect.controller.js';
 import { ListTokensHandler } from './list-tokens.js';
+import { migrations } from './migrations.js';
 import { OAuthErrorFilter } from './oauth-error.filter.js';
 import { OAuthMetadataController } from './oauth-metadata.controller.js';
 import { OAuthRevokeController } from './oauth-revoke.controller.js';
@@ -229,7 +230,8 @@ export function tokensService(config: Config): ServiceDefinition {
     bindAddress: config.bindAddress,
     natsUrl: config.natsUrl,
     databaseUrl: config.databaseUrl,
-    databaseRole: config.databasePart.role,
+    databasePart: config.databasePart,
+    migrations,
     trustedProxies: config.trustedProxies,
     log: config.log,
     errors: new OAuthErrorFilter(),

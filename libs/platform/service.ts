@@ -7,9 +7,11 @@ import { readAddress } from '@tokenlog/contracts/address.js';
 import { parseNatsUrl } from '@tokenlog/contracts/nats-url.js';
 import type { NextFunction, Request, Response } from 'express';
 import { patiently } from './bounded-client.js';
+import type { DatabasePart } from './database.js';
 import { databaseConnection } from './database-url.js';
 import { BoundedExpressAdapter } from './http-server.js';
 import { type LogSettings, ServiceLogger } from './logging.js';
+import type { MigrationStep } from './migration-steps.js';
 import { NatsRequestServer } from './nats-transport.js';
 import { ProblemFilter, validationPipe } from './problem.js';
 import { identifyRequest } from './request-id.js';
@@ -29,8 +31,10 @@ export interface ServiceDefinition {
   readonly natsUrl: string;
   /** Waited for at the start, where it is told; the line at the start has it without its password. */
   readonly databaseUrl?: string;
-  /** What the service becomes there. */
-  readonly databaseRole?: string;
+  /** What the service becomes there, and where. */
+  readonly databasePart?: DatabasePart;
+  /** What must have been done to that part. */
+  readonly migrations?: readonly MigrationStep[];
   readonly trustedProxies: number;
   readonly log?: LogSettings;
   /** How errors are answered; `ProblemFilter` where it is left out. */
