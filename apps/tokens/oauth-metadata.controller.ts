@@ -1,5 +1,5 @@
 import { Controller, Get, Inject, NotFoundException, Req } from '@nestjs/common';
-import { ApiOkResponse, ApiOperation, ApiTags } from '@nestjs/swagger';
+import { ApiExcludeEndpoint, ApiOkResponse, ApiOperation, ApiTags } from '@nestjs/swagger';
 import { Public } from '@tokenlog/auth';
 import { invalidRequest } from '@tokenlog/platform/problem.js';
 import { IgnoreUnknownFields } from '@tokenlog/platform/unknown-fields.js';
@@ -33,18 +33,18 @@ const CLIENT_SECRET = ['client_secret_basic', 'client_secret_post'];
 export class OAuthMetadataController {
   constructor(@Inject(CONFIG) private readonly config: Config) {}
 
-  @ApiOperation({ summary: 'What OAuth clients are told of this server (RFC 8414).' })
+  @ApiOperation({
+    summary: 'What OAuth clients are told of this server (RFC 8414).',
+    description: 'Of an `OAUTH_ISSUER` with a path, the path stands behind this one (RFC 8414, 3.1).',
+  })
   @ApiOkResponse({ standardSchema: metadata })
   @Get()
   root(@Req() request: Request): z.output<typeof metadata> {
     return this.metadataFor(request, '');
   }
 
-  @ApiOperation({
-    summary: 'The same, of an issuer that has a path (RFC 8414, 3.1).',
-    description: 'The path of `OAUTH_ISSUER`; 404 for any other.',
-  })
-  @ApiOkResponse({ standardSchema: metadata })
+  /** The same, of an `OAUTH_ISSUER` that has a path (RFC 8414, 3.1). */
+  @ApiExcludeEndpoint()
   @Get('*path')
   withPath(@Req() request: Request): z.output<typeof metadata> {
     return this.metadataFor(request, request.path.slice(`/${PATH}`.length));

@@ -1,4 +1,7 @@
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import * as oauth from 'oauth4webapi';
+import { root } from '../../tools/paths.js';
 import { readTokensConfig } from './config.js';
 import { CreateToken } from './create-token.js';
 import { call } from './testing/http.js';
@@ -39,6 +42,13 @@ describe('RFC 8414 metadata', () => {
       service_documentation: `${service.url}/docs`,
     });
     expect((await fetch(`${service.url}/docs`)).status).toBe(200);
+  });
+
+  it('stands in docs/standards.md as it is', async () => {
+    const page = await readFile(join(root, 'docs', 'standards.md'), 'utf8');
+    const [, told = ''] = /^## Metadata$.*?```json\n(.*?)```/ms.exec(page) ?? [];
+    const { body } = await call(service, 'GET', PATH);
+    expect(JSON.parse(told.replaceAll('http://localhost:3002', service.url))).toEqual(body);
   });
 
   const methods = {
