@@ -1,6 +1,6 @@
 import { Catch } from '@nestjs/common';
 import type { ProblemBody } from '@tokenlog/contracts/problems.js';
-import { type Answer, ProblemFilter } from '@tokenlog/platform/problem.js';
+import { type Answer, ProblemFilter } from '@tokenlog/platform/problem.filter.js';
 import type { Request, Response } from 'express';
 
 const PROBLEM = 'application/problem+json';
@@ -19,6 +19,7 @@ export class OAuthErrorFilter extends ProblemFilter {
       super.answer(request, response, { body: problem, headers });
       return;
     }
+    response.set(headers as Record<string, string | string[]>);
     const basic = /^\s*basic\b/i.test(request.headers.authorization ?? '');
     if (problem.status === 401 && basic) {
       // RFC 6749, 5.2: the challenge names the scheme that the client used.
@@ -29,7 +30,6 @@ export class OAuthErrorFilter extends ProblemFilter {
     const body = { ...problem, error: errorOf(problem, basic), error_description: printable(problem.detail) };
     response
       .status(problem.status)
-      .set(headers)
       .type(request.accepts(PROBLEM, 'application/json') || PROBLEM)
       .send(JSON.stringify(body));
   }

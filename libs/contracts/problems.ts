@@ -142,6 +142,11 @@ const requestProblems = kinds({
     title: 'Request not sent in time',
     remedy: 'Send the request again, all of it within ten seconds.',
   },
+  'precondition-failed': {
+    status: 412,
+    title: 'Changed since it was read',
+    remedy: 'Read it again, decide anew, and send the change with the `ETag` of that answer in `If-Match`.',
+  },
   'payload-too-large': { status: 413, title: 'Body too large', remedy: 'Send at most 64 KiB.' },
   'unsupported-media-type': {
     status: 415,
@@ -296,6 +301,17 @@ const tokenProblems = kinds({
     title: 'Token’s user is gone',
     remedy: 'An admin can reassign the token to another user first.',
   },
+  'request-under-way': {
+    status: 409,
+    title: 'The same request is under way',
+    remedy:
+      'Ask again with the same `Idempotency-Key` after `Retry-After` seconds: the answer is that of the first request then.',
+  },
+  'idempotency-key-reused': {
+    status: 422,
+    title: 'Idempotency-Key of another request',
+    remedy: 'Send a new `Idempotency-Key` with another request, or repeat the first one as it was.',
+  },
   'refreshed-meanwhile': {
     status: 409,
     title: 'Replaced by somebody else meanwhile',
@@ -371,6 +387,15 @@ const tokenProblems = kinds({
  * Codes are published: one is never given another meaning, and none is taken away. `docs/errors.md` is made of this.
  */
 export const problems = { ...guardProblems, ...requestProblems, ...identityProblems, ...tokenProblems };
+
+/** The same under headings, as people read them. */
+export const problemGroups: readonly { readonly title: string; readonly of: Readonly<Record<string, ProblemKind>> }[] =
+  [
+    { title: 'Whoever asks: tokens, sessions and what they may do', of: guardProblems },
+    { title: 'The request itself', of: requestProblems },
+    { title: 'Logins, passwords and users', of: identityProblems },
+    { title: 'Tokens and sessions', of: tokenProblems },
+  ];
 
 /** A code with which the guard refuses. */
 export type GuardProblemCode = keyof typeof guardProblems;
