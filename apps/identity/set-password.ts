@@ -1,4 +1,5 @@
 import { Command, CommandHandler, type ICommandHandler } from '@nestjs/cqrs';
+import { named } from '@tokenlog/contracts/named.js';
 import { Problem } from '@tokenlog/platform/problem.js';
 import { z } from 'zod';
 import { EnteredPassword } from './check-entered-password.js';
@@ -9,7 +10,10 @@ import type { User } from './user.entity.js';
 import { enteredPassword, newPassword } from './user-view.js';
 import { lockUser, Users } from './users.js';
 
-export const passwordToSet = z.strictObject({ actorPassword: enteredPassword, newPassword });
+export const passwordToSet = named('PasswordToSet', z.strictObject({ actorPassword: enteredPassword, newPassword }), {
+  actorPassword: 'my own password',
+  newPassword: 'one for the first login',
+});
 
 /**
  * The help desk, or an admin, sets somebody's first or lost password, entering their own (S12). The user must change it.

@@ -2,7 +2,7 @@ import 'reflect-metadata';
 import { type DynamicModule, type INestApplication, Logger, type LogLevel, type Type } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
 import type { NestExpressApplication } from '@nestjs/platform-express';
-import { DocumentBuilder, SwaggerModule } from '@nestjs/swagger';
+import { SwaggerModule } from '@nestjs/swagger';
 import { readAddress } from '@tokenlog/contracts/address.js';
 import { parseNatsUrl } from '@tokenlog/contracts/nats-url.js';
 import type { NextFunction, Request, Response } from 'express';
@@ -11,6 +11,7 @@ import { databaseConnection } from './database-url.js';
 import { BoundedExpressAdapter } from './http-server.js';
 import { type LogSettings, ServiceLogger } from './logging.js';
 import { NatsRequestServer } from './nats-transport.js';
+import { createDocument } from './openapi.js';
 import { ProblemFilter, validationPipe } from './problem.js';
 import { identifyRequest } from './request-id.js';
 import type { Program, Start } from './run.js';
@@ -87,19 +88,13 @@ export async function createService(
   app.useGlobalPipes(validationPipe);
   refuseUnknownFields(app);
   app.connectMicroservice({ strategy: requests }, { inheritAppConfig: false });
-  const document = SwaggerModule.createDocument(
-    app,
-    new DocumentBuilder()
-      .setTitle(`Tokenlog ${service.name}`)
-      .setDescription(service.description)
-      .setVersion('1')
-      .addBearerAuth()
-      .addCookieAuth('session')
-      .addSecurityRequirements('bearer')
-      .addSecurityRequirements('cookie')
-      .build(),
-  );
+  const document = createDocument(app, { title: `Tokenlog ${service.name}`, description: service.description });
   SwaggerModule.setup('docs', app, document, { jsonDocumentUrl: 'openapi.json' });
+  // Relative: the console serves this service below a path of its own.
+  app.use((request: Request, response: Response, next: NextFunction) => {
+    const asked = request.path === '/' && (request.method === 'GET' || request.method === 'HEAD');
+    return asked ? response.redirect(302, 'docs') : next();
+  });
   try {
     // What the service does by itself starts in these two, and nobody waits for it.
     await patiently(() => app.init());
