@@ -4,6 +4,7 @@ import { role } from '@tokenlog/contracts/message.js';
 import { named } from '@tokenlog/contracts/named.js';
 import type { Metadata } from '@tokenlog/event-store/event.js';
 import { invalidRequest } from '@tokenlog/platform/problem.js';
+import { wrongFields } from '@tokenlog/platform/wrong-fields.js';
 import { z } from 'zod';
 import { keepOneAdmin } from './keep-one-admin.js';
 import { factsOf, recordUserEvent } from './record-user-event.js';
@@ -61,5 +62,5 @@ function rolesFrom(wished: readonly string[], held: readonly string[]): string[]
   if (isDeepStrictEqual(wished, held)) return [...held];
   const read = roles.safeParse(wished);
   if (read.success) return read.data;
-  throw invalidRequest(read.error.issues.map(({ message }) => ({ field: 'roles', detail: message })));
+  throw invalidRequest(wrongFields(read.error.issues, 'roles', ['roles']));
 }

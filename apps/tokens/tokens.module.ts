@@ -17,6 +17,7 @@ import { Subscription } from '@tokenlog/event-store/subscription.js';
 import { checkDatabase, checkStream } from '@tokenlog/platform/checks.js';
 import { DatabaseModule, POOL } from '@tokenlog/platform/database.module.js';
 import { Presence, readDeployment } from '@tokenlog/platform/deployment.js';
+import { ErrorsModule } from '@tokenlog/platform/errors-page.js';
 import { HealthModule } from '@tokenlog/platform/health.js';
 import { MetricsModule } from '@tokenlog/platform/metrics.js';
 import { askNats, NATS } from '@tokenlog/platform/nats.js';
@@ -151,6 +152,7 @@ export class TokensModule implements OnApplicationBootstrap, BeforeApplicationSh
           }),
         }),
         MetricsModule,
+        ErrorsModule,
       ],
       controllers: [...httpControllers, ...natsControllers],
       providers: [

@@ -2,6 +2,7 @@ import { STATUS_CODES } from 'node:http';
 import { HttpException } from '@nestjs/common';
 import { type GuardProblemCode, guardProblems } from '@tokenlog/contracts/problems.js';
 import type { RefusalReason } from '@tokenlog/contracts/tokens/verify.js';
+import type { VerifierUnavailableError } from './token-verifier.js';
 
 /** RFC 9457. `code` is stable: programs decide on it; `detail` is for people. Every service of Tokenlog explains it at `/docs/errors`. */
 export interface AuthProblemBody {
@@ -12,13 +13,18 @@ export interface AuthProblemBody {
   readonly detail: string;
 }
 
+/** In seconds. */
+const RETRY_AFTER = '1';
+
 /** A refusal: 401, 403, or 503 when the token service cannot be asked. */
 export class AuthProblem extends HttpException {
+  /** What the response must carry beside the body: each 503 says when to ask again. */
+  readonly headers: Readonly<Record<string, string | readonly string[]>>;
+
   constructor(
     readonly code: GuardProblemCode,
     readonly detail: string,
-    /** What the response must carry beside the body. */
-    readonly headers: Readonly<Record<string, string | readonly string[]>> = {},
+    headers: AuthProblem['headers'] = {},
   ) {
     const { status } = guardProblems[code];
     const title = STATUS_CODES[status] ?? 'Error';
@@ -26,6 +32,7 @@ export class AuthProblem extends HttpException {
     const body: AuthProblemBody = { type: 'about:blank', title, status, code, detail };
     super(body, status);
     this.message = detail;
+    this.headers = status === 503 ? { 'Retry-After': RETRY_AFTER, ...headers } : headers;
   }
 
   /** What GraphQL shows of an error beside its message: Apollo's word for it, and the problem. */
@@ -99,10 +106,11 @@ export function crossOrigin(): AuthProblem {
 }
 
 /** Nobody could say whether the credential is good: refused, never accepted. @param said why, by the token service */
-export function verificationUnavailable(said?: { readonly code: string; readonly detail: string }): AuthProblem {
+export function verificationUnavailable(said?: VerifierUnavailableError['said']): AuthProblem {
   const code = said && isUnavailable(said.code) ? said.code : 'verification-unavailable';
   const detail = said?.detail ?? 'The token could not be verified; try again.';
-  return new AuthProblem(code, detail, { 'Retry-After': '1' });
+  const seconds = said?.retryAfterSeconds;
+  return new AuthProblem(code, detail, seconds === undefined ? {} : { 'Retry-After': String(seconds) });
 }
 
 /** A token service of a release to come may say what is not known here. */

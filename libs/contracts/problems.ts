@@ -372,6 +372,15 @@ const tokenProblems = kinds({
  */
 export const problems = { ...guardProblems, ...requestProblems, ...identityProblems, ...tokenProblems };
 
+/** The same under headings, as people read them. */
+export const problemGroups: readonly { readonly title: string; readonly of: Readonly<Record<string, ProblemKind>> }[] =
+  [
+    { title: 'Whoever asks: tokens, sessions and what they may do', of: guardProblems },
+    { title: 'The request itself', of: requestProblems },
+    { title: 'Logins, passwords and users', of: identityProblems },
+    { title: 'Tokens and sessions', of: tokenProblems },
+  ];
+
 /** A code with which the guard refuses. */
 export type GuardProblemCode = keyof typeof guardProblems;
 

@@ -2,7 +2,9 @@ import { type INestApplication, type Type } from '@nestjs/common';
 import { METHOD_METADATA } from '@nestjs/common/constants.js';
 import { MetadataScanner, ModulesContainer } from '@nestjs/core';
 import { DocumentBuilder, type OpenAPIObject, SwaggerModule } from '@nestjs/swagger';
+import { exampleOf, named } from '@tokenlog/contracts/named.js';
 import { isProblemCode, type ProblemCode, problemBody, problems, problemType } from '@tokenlog/contracts/problems.js';
+import { sessionCredential } from '@tokenlog/contracts/session-credential.js';
 import { z } from 'zod';
 import { notesOf, type OperationNotes, type ProblemForm } from './operation.js';
 import { problemSchema } from './problem-schema.js';
@@ -18,6 +20,7 @@ export interface DocumentSettings {
 }
 
 const PROBLEM = 'application/problem+json';
+const FORM = 'application/x-www-form-urlencoded';
 const REFERENCE = '#/components/schemas/';
 
 /** How a credential can be presented (S1 to S5); the guard takes the first that is there. */
@@ -51,6 +54,11 @@ const SCHEMES = {
     description: 'The credential of a session. What changes something must come from a page of the same origin.',
   },
 } as const;
+const credentialForm = named(
+  'CredentialForm',
+  z.strictObject({ auth_token: z.string().describe('a token or the credential of a session') }),
+  { auth_token: exampleOf(sessionCredential).credential },
+);
 const ALL_SCHEMES = Object.keys(SCHEMES) as (keyof typeof SCHEMES)[];
 
 /** What any address answers that is asked in another way than the document says. */
@@ -125,6 +133,7 @@ export function createDocument(app: INestApplication, settings: DocumentSettings
     }
   }
   addSchema(problemSchema, schemas);
+  if (JSON.stringify(document.paths).includes(REFERENCE + nameOf(credentialForm))) addSchema(credentialForm, schemas);
   const responses = commonAnswers() as never;
   return { ...document, components: { ...components, schemas, headers: COMMON_HEADERS as never, responses } };
 }
@@ -156,6 +165,7 @@ function completeOperation(
   operation.security = securityOf(operation, method, security);
   const { requestBody, responses } = operation;
   if (requestBody) operation.requestBody = bodyOf(requestBody);
+  if (operation.security.some((one) => 'authTokenField' in one)) takeForm(operation);
   for (const { status, formats } of notes.formats) {
     for (const [type, example] of Object.entries(formats)) {
       const answer = responses[status];
@@ -169,7 +179,8 @@ function completeOperation(
     answer.headers = { ...headersOf(Number(status), notes), ...answer.headers };
   }
   responses['4XX'] = { $ref: '#/components/responses/OtherRefusal' } as never;
-  responses['5XX'] = { $ref: '#/components/responses/OtherFailure' } as never;
+  // Not `5XX`: a redirect has no 2XX, in place of which linters take this.
+  responses.default = { $ref: '#/components/responses/OtherFailure' } as never;
 }
 
 /** A guarded route names the one scheme that the guard knows of; here there are others, and each is enough. A public one has none. */
@@ -178,6 +189,13 @@ function securityOf(operation: OperationObject, method: string, schemes: readonl
   const isGuards = operation.security.some((one) => 'bearer' in one);
   if (!isGuards) return operation.security;
   return schemes.filter((name) => name !== 'authTokenField' || method === 'post').map((name) => ({ [name]: [] }));
+}
+
+/** A POST without a body, or with one that may be left out, takes a form in its place which holds the credential (S3). */
+function takeForm(operation: OperationObject): void {
+  if (operation.requestBody?.required) return;
+  const form: Content = { schema: { $ref: REFERENCE + nameOf(credentialForm) } };
+  operation.requestBody = { required: false, content: { ...operation.requestBody?.content, [FORM]: form } };
 }
 
 /** A body that may be left out has a default, of which nobody needs to be told. */
@@ -206,8 +224,7 @@ function refusalsOf(operation: OperationObject, method: string, notes: Operation
   for (const { status, code } of notes.problems) add(status, code);
   const takesBody = requestBody !== undefined || !['get', 'head'].includes(method);
   const route: ProblemCode[] = [
-    ...(parameters.length > 0 || requestBody || !tolerant ? (['invalid-request'] as const) : []),
-    ...(takesBody || parameters.some((one) => one.in === 'path') ? (['bad-request'] as const) : []),
+    ...(parameters.length > 0 || takesBody || !tolerant ? (['invalid-request', 'bad-request'] as const) : []),
     ...(takesBody ? (['payload-too-large', 'unsupported-media-type'] as const) : []),
   ];
   for (const code of route) add(problems[code].status, code);
@@ -219,7 +236,7 @@ function refusal(status: number, codes: readonly ProblemCode[], form?: ProblemFo
   const [code] = codes;
   if (code === undefined) throw new Error(`no code is answered with ${status}`);
   const schema = form ? nameOf(form.schema) : 'Problem';
-  const shown = form ? exampleOf(form.schema) : {};
+  const shown = form ? (exampleOf(form.schema) as object) : {};
   const example = { ...shown, ...problemBody(code, problems[code].remedy, { status }), type: problemType(code) };
   const content: Content = {
     schema: {
@@ -287,6 +304,11 @@ function convert(schema: z.ZodType, { schemaType }: { schemaType: 'input' | 'out
     override: ({ jsonSchema }) => {
       if (schemaType === 'output' && jsonSchema.additionalProperties === false) delete jsonSchema.additionalProperties;
       // What the format says already.
+      if (jsonSchema.nullable && jsonSchema.anyOf) {
+        // Of OpenAPI 3.0 only what has a type can be null.
+        for (const one of jsonSchema.anyOf) Object.assign(one, { nullable: true });
+        delete jsonSchema.nullable;
+      }
       if (jsonSchema.format === 'uuid' || jsonSchema.format === 'date-time') delete jsonSchema.pattern;
     },
   });
@@ -306,9 +328,4 @@ function nameOf(schema: z.ZodType): string {
   const { id } = schema.meta() ?? {};
   if (id === undefined) throw new Error('a schema of problems needs a name');
   return id;
-}
-
-function exampleOf(schema: z.ZodType): object {
-  const [example] = (schema.meta()?.examples ?? []) as object[];
-  return example ?? {};
 }

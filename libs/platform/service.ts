@@ -5,19 +5,22 @@ import type { NestExpressApplication } from '@nestjs/platform-express';
 import { SwaggerModule } from '@nestjs/swagger';
 import { readAddress } from '@tokenlog/contracts/address.js';
 import { parseNatsUrl } from '@tokenlog/contracts/nats-url.js';
-import type { NextFunction, Request, Response } from 'express';
+import type { Express, NextFunction, Request, Response } from 'express';
 import { patiently } from './bounded-client.js';
 import { databaseConnection } from './database-url.js';
 import { BoundedExpressAdapter } from './http-server.js';
 import { type LogSettings, ServiceLogger } from './logging.js';
+import { answerOptions } from './methods.js';
 import { NatsRequestServer } from './nats-transport.js';
 import { createDocument } from './openapi.js';
-import { ProblemFilter, validationPipe } from './problem.js';
+import { ProblemFilter } from './problem.filter.js';
 import { identifyRequest } from './request-id.js';
 import type { Program, Start } from './run.js';
 import { refuseUnknownFields } from './unknown-fields.js';
+import { validationPipe } from './validation.js';
 import { VERSION } from './version.js';
 import { waitForServers } from './wait-for-servers.js';
+import { refuseBadBytes, refuseBadEncoding, refuseBadForm } from './well-formed.js';
 
 /** What `runService` needs to know of a service. */
 export interface ServiceDefinition {
@@ -62,9 +65,17 @@ export async function createHttpApplication(module: Type | DynamicModule, settin
   );
   app.set('trust proxy', trustedProxies);
   app.disable('x-powered-by');
-  app.use(identifyRequest);
+  app.use(identifyRequest, refuseBadEncoding, answerOptions);
   app.useGlobalFilters(new ProblemFilter());
   return app;
+}
+
+/** Has bodies read, at most 64 KiB of each. */
+function readBodies(app: NestExpressApplication): void {
+  const json = { limit: BODY_LIMIT, verify: refuseBadBytes };
+  const form = { limit: BODY_LIMIT, extended: false, verify: refuseBadForm };
+  app.useBodyParser('json', json);
+  app.useBodyParser('urlencoded', form);
 }
 
 /** Creates a service's application: HTTP, NATS requests, problems, OpenAPI at `/openapi.json`, its pages at `/docs`. */
@@ -83,18 +94,15 @@ export async function createService(
     Object.defineProperty(request, 'ip', { value: readAddress(request.ip) ?? undefined });
     next();
   });
-  app.useBodyParser('json', { limit: BODY_LIMIT });
-  app.useBodyParser('urlencoded', { limit: BODY_LIMIT, extended: false });
+  readBodies(app);
   app.useGlobalPipes(validationPipe);
   refuseUnknownFields(app);
   app.connectMicroservice({ strategy: requests }, { inheritAppConfig: false });
   const document = createDocument(app, { title: `Tokenlog ${service.name}`, description: service.description });
   SwaggerModule.setup('docs', app, document, { jsonDocumentUrl: 'openapi.json' });
   // Relative: the console serves this service below a path of its own.
-  app.use((request: Request, response: Response, next: NextFunction) => {
-    const asked = request.path === '/' && (request.method === 'GET' || request.method === 'HEAD');
-    return asked ? response.redirect(302, 'docs') : next();
-  });
+  const express: Express = app.getHttpAdapter().getInstance();
+  express.get('/', (_request, response) => response.redirect(302, 'docs'));
   try {
     // What the service does by itself starts in these two, and nobody waits for it.
     await patiently(() => app.init());
