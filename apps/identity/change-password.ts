@@ -3,11 +3,13 @@ import { type PasswordChangeEffect, passwordChangeEffect } from '@tokenlog/contr
 import { named } from '@tokenlog/contracts/named.js';
 import type { ActiveReply } from '@tokenlog/contracts/tokens/verify.js';
 import type { Metadata } from '@tokenlog/event-store/event.js';
+import { IfMatch } from '@tokenlog/platform/if-match.js';
 import { Problem } from '@tokenlog/platform/problem.js';
 import { z } from 'zod';
 import { EnteredPassword } from './check-entered-password.js';
 import { hashPassword } from './passwords.js';
 import { factsOf, recordUserEvent } from './record-user-event.js';
+import { userTag } from './user-tag.js';
 import { enteredPassword, newPassword } from './user-view.js';
 import { lockUser, Users } from './users.js';
 
@@ -31,6 +33,7 @@ export class ChangePassword extends Command<{ eventId: string }> {
     readonly authentication: Pick<ActiveReply, 'kind' | 'user' | 'session'>,
     readonly change: { currentPassword: string; newPassword: string; tokens?: PasswordChangeEffect },
     readonly metadata: Metadata & { ip: string | null },
+    readonly ifMatch = IfMatch.none,
   ) {
     super();
   }
@@ -43,7 +46,7 @@ export class ChangePasswordHandler implements ICommandHandler<ChangePassword> {
     private readonly entered: EnteredPassword,
   ) {}
 
-  async execute({ authentication, change, metadata }: ChangePassword) {
+  async execute({ authentication, change, metadata, ifMatch }: ChangePassword) {
     refuseTokenSession(authentication);
     const before = await this.users.get(authentication.user.id);
     await this.entered.require(before, change.currentPassword, metadata.ip);
@@ -53,6 +56,7 @@ export class ChangePasswordHandler implements ICommandHandler<ChangePassword> {
     const passwordHash = await hashPassword(change.newPassword);
     return this.users.transact(async (em) => {
       const user = await lockUser(em, before.id);
+      ifMatch.assertHolds(userTag(user));
       // What was checked must still hold: somebody else may have set the password meanwhile.
       if (user.passwordHash !== before.passwordHash) {
         throw new Problem('password-just-changed', 'The password was changed by somebody else at the same time.');

@@ -3,12 +3,14 @@ import { Command, CommandHandler, type ICommandHandler } from '@nestjs/cqrs';
 import { role } from '@tokenlog/contracts/message.js';
 import { named } from '@tokenlog/contracts/named.js';
 import type { Metadata } from '@tokenlog/event-store/event.js';
+import { IfMatch } from '@tokenlog/platform/if-match.js';
 import { invalidRequest } from '@tokenlog/platform/problem.js';
 import { wrongFields } from '@tokenlog/platform/wrong-fields.js';
 import { z } from 'zod';
 import { keepOneAdmin } from './keep-one-admin.js';
 import { factsOf, recordUserEvent } from './record-user-event.js';
 import type { User } from './user.entity.js';
+import { userTag } from './user-tag.js';
 import { contact, organization, roles, userView } from './user-view.js';
 import { countOtherAdmins, lockAdmins, lockUser, Users } from './users.js';
 
@@ -33,6 +35,7 @@ export class ChangeUser extends Command<{ user: User; eventId: string | null }> 
     readonly userId: string,
     readonly changes: UserChanges,
     readonly metadata: Metadata,
+    readonly ifMatch = IfMatch.none,
   ) {
     super();
   }
@@ -42,10 +45,11 @@ export class ChangeUser extends Command<{ user: User; eventId: string | null }> 
 export class ChangeUserHandler implements ICommandHandler<ChangeUser> {
   constructor(private readonly users: Users) {}
 
-  execute({ userId, changes, metadata }: ChangeUser) {
+  execute({ userId, changes, metadata, ifMatch }: ChangeUser) {
     return this.users.transact(async (em) => {
       await lockAdmins(em);
       const user = await lockUser(em, userId);
+      ifMatch.assertHolds(userTag(user));
       keepOneAdmin(user, { ...user, ...changes }, await countOtherAdmins(em, user));
       const before = factsOf(user);
       em.assign(user, { ...changes, ...(changes.roles && { roles: rolesFrom(changes.roles, user.roles) }) });

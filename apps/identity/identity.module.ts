@@ -36,6 +36,7 @@ import { MAIL_SETTINGS } from './mail-settings.js';
 import { MailUserWhenTokenExpiresHandler } from './mail-user-when-token-expires.js';
 import { Mailer } from './mailer.js';
 import { MeController } from './me.controller.js';
+import { migrations } from './migrations.js';
 import { RegisterUserHandler } from './register-user.js';
 import { ServiceMetrics } from './service-metrics.js';
 import { SessionController } from './session.controller.js';
@@ -129,7 +130,8 @@ export function identityService(config: IdentityConfig): ServiceDefinition {
     bindAddress: config.BIND_ADDRESS,
     natsUrl: config.NATS_URL,
     databaseUrl: config.DATABASE_URL,
-    databaseRole: config.databasePart.role,
+    databasePart: config.databasePart,
+    migrations,
     trustedProxies: config.TRUSTED_PROXIES,
     log: logSettings(config),
   };

@@ -2,6 +2,7 @@ import { Inject } from '@nestjs/common';
 import { Command, CommandHandler, type ICommandHandler } from '@nestjs/cqrs';
 import { named } from '@tokenlog/contracts/named.js';
 import type { Metadata } from '@tokenlog/event-store/event.js';
+import { IfMatch } from '@tokenlog/platform/if-match.js';
 import { Problem } from '@tokenlog/platform/problem.js';
 import { z } from 'zod';
 import { lockExternalUser, subject } from './external-identity.js';
@@ -9,6 +10,7 @@ import { externalLoginOff } from './external-login-failure.js';
 import { EXTERNAL_LOGIN, type ExternalLoginSettings } from './external-login-settings.js';
 import { factsOf, recordUserEvent } from './record-user-event.js';
 import { applicationUser } from './register-user.js';
+import { userTag } from './user-tag.js';
 import { lockUser, Users } from './users.js';
 
 /** The provider's `sub` of the person; null takes the link away. */
@@ -26,6 +28,7 @@ export class LinkExternalIdentity extends Command<{ eventId: string }> {
     readonly userId: string,
     readonly subject: string | null,
     readonly metadata: Metadata,
+    readonly ifMatch = IfMatch.none,
   ) {
     super();
   }
@@ -38,7 +41,7 @@ export class LinkExternalIdentityHandler implements ICommandHandler<LinkExternal
     @Inject(EXTERNAL_LOGIN) private readonly settings: ExternalLoginSettings | null,
   ) {}
 
-  execute({ userId, subject, metadata }: LinkExternalIdentity) {
+  execute({ userId, subject, metadata, ifMatch }: LinkExternalIdentity) {
     const issuer = this.settings?.issuer.href;
     if (issuer === undefined) throw externalLoginOff();
     return this.users.transact(async (em) => {
@@ -48,6 +51,7 @@ export class LinkExternalIdentityHandler implements ICommandHandler<LinkExternal
         throw new Problem('external-identity-taken', detail);
       }
       const user = await lockUser(em, userId);
+      ifMatch.assertHolds(userTag(user));
       if (user.kind === 'application') throw applicationUser();
       user.externalIssuer = subject === null ? null : issuer;
       user.externalSubject = subject;

@@ -1,5 +1,6 @@
 import { instant, scope, text } from '@tokenlog/contracts/message.js';
 import { named } from '@tokenlog/contracts/named.js';
+import { tagged } from '@tokenlog/platform/operation.js';
 import { changesIn } from '@tokenlog/platform/sent-back.js';
 import { z } from 'zod';
 import { pageQuery } from './page.js';
@@ -75,10 +76,12 @@ export const reassignBody = named('TokenReassignment', z.strictObject({ userId: 
 });
 export const historyQuery = z.strictObject(pageQuery);
 
-export const tokenAnswer = named('TokenAnswer', z.object({ token: tokenView }), { token: shownToken });
-export const tokenWithSecretAnswer = named(
-  'TokenWithSecret',
-  z.object({ token: tokenView, secret: z.string().describe("the token's text; shown this once") }),
-  { token: shownToken, secret: `tkl_${shownToken.id.replaceAll('-', '')}_${'x'.repeat(49)}` },
+export const tokenAnswer = tagged(named('TokenAnswer', z.object({ token: tokenView }), { token: shownToken }));
+export const tokenWithSecretAnswer = tagged(
+  named(
+    'TokenWithSecret',
+    z.object({ token: tokenView, secret: z.string().describe("the token's text; shown this once") }),
+    { token: shownToken, secret: `tkl_${shownToken.id.replaceAll('-', '')}_${'x'.repeat(49)}` },
+  ),
 );
 export const tokenId = z.uuid();

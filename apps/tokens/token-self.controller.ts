@@ -2,10 +2,13 @@ import { Body, Controller, Get, Post } from '@nestjs/common';
 import { CommandBus } from '@nestjs/cqrs';
 import { ApiTags } from '@nestjs/swagger';
 import { EventStore } from '@tokenlog/event-store/event-store.js';
+import { CurrentIfMatch, type IfMatch } from '@tokenlog/platform/if-match.js';
 import { Operation } from '@tokenlog/platform/operation.js';
 import { Problem } from '@tokenlog/platform/problem.js';
 import type { z } from 'zod';
 import { type Caller, CurrentCaller } from './caller.js';
+import { Repeatable, type RepeatableRequest } from './idempotency-key.js';
+import { KeptAnswers } from './kept-answers.js';
 import { RefreshToken } from './refresh-token.js';
 import { RevokeToken } from './revoke-token.js';
 import { tokenProblems } from './token-problems.js';
@@ -19,6 +22,7 @@ export class TokenSelfController {
   constructor(
     private readonly commands: CommandBus,
     private readonly store: EventStore,
+    private readonly answers: KeptAnswers,
   ) {}
 
   @Operation({
@@ -39,15 +43,16 @@ export class TokenSelfController {
     problems: tokenProblems.refreshSelf,
   })
   @Post('refresh')
-  async refresh(
+  refresh(
     @CurrentCaller() caller: Caller,
     @Body({ schema: selfRefreshBody }) body: z.output<typeof selfRefreshBody>,
+    @CurrentIfMatch() ifMatch: IfMatch,
+    @Repeatable() request: RepeatableRequest | null,
   ) {
-    const wishes = { ...body, selfService: true };
-    const { tokenId, secret } = await this.commands.execute(
-      new RefreshToken(caller, tokenOf(caller), caller.id, wishes),
+    const [tokenId, wishes] = [tokenOf(caller), { ...body, selfService: true }];
+    return this.answers.once(request, caller, tokenId, (claim) =>
+      this.commands.execute(new RefreshToken(caller, tokenId, caller.id, wishes, ifMatch, claim)),
     );
-    return { token: await findToken(this.store.pool, tokenId, 'anyone'), secret };
   }
 
   @Operation({
@@ -60,9 +65,10 @@ export class TokenSelfController {
   async revoke(
     @CurrentCaller() caller: Caller,
     @Body({ schema: selfRevokeBody }) body: z.output<typeof selfRevokeBody>,
+    @CurrentIfMatch() ifMatch: IfMatch,
   ) {
     const wishes = { ...body, selfService: true };
-    await this.commands.execute(new RevokeToken(caller, tokenOf(caller), caller.id, wishes));
+    await this.commands.execute(new RevokeToken(caller, tokenOf(caller), caller.id, wishes, ifMatch));
     return { token: await findToken(this.store.pool, tokenOf(caller), 'anyone') };
   }
 }

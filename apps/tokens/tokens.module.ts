@@ -38,6 +38,7 @@ import { EndSessionHandler } from './end-session.js';
 import { EnterController } from './enter.controller.js';
 import { ExpirySweep } from './expiry-sweep.js';
 import { expiryTable } from './expiry-table.js';
+import { ForgetAnswers } from './forget-answers.js';
 import { ForwardAuthController } from './forward-auth.controller.js';
 import { GuardAnswers } from './guard-answers.js';
 import { GuardUsesConsumer } from './guard-uses-consumer.js';
@@ -48,7 +49,9 @@ import { ImportAccessKeysHandler } from './import-access-keys.js';
 import { ImportAtStart } from './import-at-start.js';
 import { InternalRequestsController } from './internal-requests.controller.js';
 import { IntrospectController } from './introspect.controller.js';
+import { KeptAnswers } from './kept-answers.js';
 import { ListTokensHandler } from './list-tokens.js';
+import { migrations } from './migrations.js';
 import { OAuthRevokeController } from './oauth-revoke.controller.js';
 import { OwnTokensController } from './own-tokens.controller.js';
 import { Peppers } from './peppers.js';
@@ -188,6 +191,8 @@ export class TokensModule implements OnApplicationBootstrap, BeforeApplicationSh
         IdentityStanding,
         IdentityConsumer,
         ExpirySweep,
+        KeptAnswers,
+        ForgetAnswers,
         Servers,
         ServiceMetrics,
         ...commandHandlers,
@@ -228,13 +233,15 @@ export function tokensService(config: Config): ServiceDefinition {
     bindAddress: config.bindAddress,
     natsUrl: config.natsUrl,
     databaseUrl: config.databaseUrl,
-    databaseRole: config.databasePart.role,
+    databasePart: config.databasePart,
+    migrations,
     trustedProxies: config.trustedProxies,
     log: config.log,
     start: async (app) => {
       app.get(IdentityConsumer).start();
       app.get(GuardUsesConsumer).start();
       app.get(ExpirySweep).start();
+      app.get(ForgetAnswers).start();
       await app.get(ImportAtStart).start();
     },
   };

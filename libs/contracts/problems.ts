@@ -142,6 +142,11 @@ const requestProblems = kinds({
     title: 'Request not sent in time',
     remedy: 'Send the request again, all of it within ten seconds.',
   },
+  'precondition-failed': {
+    status: 412,
+    title: 'Changed since it was read',
+    remedy: 'Read it again, decide anew, and send the change with the `ETag` of that answer in `If-Match`.',
+  },
   'payload-too-large': { status: 413, title: 'Body too large', remedy: 'Send at most 64 KiB.' },
   'unsupported-media-type': {
     status: 415,
@@ -295,6 +300,17 @@ const tokenProblems = kinds({
     status: 409,
     title: 'Token’s user is gone',
     remedy: 'An admin can reassign the token to another user first.',
+  },
+  'request-under-way': {
+    status: 409,
+    title: 'The same request is under way',
+    remedy:
+      'Ask again with the same `Idempotency-Key` after `Retry-After` seconds: the answer is that of the first request then.',
+  },
+  'idempotency-key-reused': {
+    status: 422,
+    title: 'Idempotency-Key of another request',
+    remedy: 'Send a new `Idempotency-Key` with another request, or repeat the first one as it was.',
   },
   'refreshed-meanwhile': {
     status: 409,

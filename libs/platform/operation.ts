@@ -51,6 +51,15 @@ const HEADERS = 'tokenlog:operation-headers';
 const FORMATS = 'tokenlog:operation-formats';
 const FORM = 'tokenlog:operation-problem-form';
 
+const ETAG = { name: 'ETag', description: 'Of what is answered, for `If-Match` (RFC 9110, 8.8.3).' };
+const taggedSchemas = new WeakSet<z.ZodType>();
+
+/** A schema whose answers carry an `ETag`. */
+export function tagged<Schema extends z.ZodType>(schema: Schema): Schema {
+  taggedSchemas.add(schema);
+  return schema;
+}
+
 /** The database, NATS or the other service is away, or too much is asked at once. A guarded route can always answer so. */
 export const UNAVAILABLE = [
   'database-unavailable',
@@ -75,6 +84,9 @@ export function Operation({ id, summary, description, answers, problems = [] }: 
     HttpCode(first.status),
     ...documented.map(({ status, description = STATUS_CODES[status] ?? '', schema }) =>
       ApiResponse({ status, description, ...(schema && { standardSchema: schema as never }) }),
+    ),
+    ...documented.flatMap(({ status, schema }) =>
+      schema && taggedSchemas.has(schema) ? [AnswersHeader({ ...ETAG, statuses: [status] })] : [],
     ),
     ...documented.flatMap(({ status, headers = {} }) =>
       Object.entries(headers).map(([name, description]) => AnswersHeader({ name, description, statuses: [status] })),

@@ -73,8 +73,11 @@ function nothingThere(request: Request): Problem {
 
 /** What Express and its parsers refuse: a path, or a body that is too large, cut off or not what its headers say. */
 function refusalByExpress(error: unknown): Problem | null {
-  const { status, type } = (error ?? {}) as { status?: unknown; type?: unknown };
-  if (error instanceof HttpException || typeof status !== 'number' || status < 400 || status >= 500) return null;
+  // Nest wraps it, in words that are not ours.
+  const cause = error instanceof HttpException ? (error.cause ?? error) : error;
+  if (cause instanceof Problem) return cause;
+  const { status, type } = (cause ?? {}) as { status?: unknown; type?: unknown };
+  if (typeof status !== 'number' || status < 400 || status >= 500) return null;
   // What they say themselves quotes what was sent, and it may be a password or a token.
   const [code, detail] = REFUSALS[String(type)] ?? ['bad-request', 'The request cannot be read.'];
   return new Problem(code, detail);

@@ -6,11 +6,14 @@ import { SwaggerModule } from '@nestjs/swagger';
 import { readAddress } from '@tokenlog/contracts/address.js';
 import { parseNatsUrl } from '@tokenlog/contracts/nats-url.js';
 import type { Express, NextFunction, Request, Response } from 'express';
+import { AnswerHeaders } from './answer-headers.js';
 import { patiently } from './bounded-client.js';
+import type { DatabasePart } from './database.js';
 import { databaseConnection } from './database-url.js';
 import { BoundedExpressAdapter } from './http-server.js';
 import { type LogSettings, ServiceLogger } from './logging.js';
 import { answerOptions } from './methods.js';
+import type { MigrationStep } from './migration-steps.js';
 import { NatsRequestServer } from './nats-transport.js';
 import { createDocument } from './openapi.js';
 import { ProblemFilter } from './problem.filter.js';
@@ -33,8 +36,10 @@ export interface ServiceDefinition {
   readonly natsUrl: string;
   /** Waited for at the start, where it is told; the line at the start has it without its password. */
   readonly databaseUrl?: string;
-  /** What the service becomes there. */
-  readonly databaseRole?: string;
+  /** What the service becomes there, and where. */
+  readonly databasePart?: DatabasePart;
+  /** What must have been done to that part. */
+  readonly migrations?: readonly MigrationStep[];
   readonly trustedProxies: number;
   readonly log?: LogSettings;
   /** Starts what the service does by itself, once everything it stands on is there. */
@@ -65,9 +70,16 @@ export async function createHttpApplication(module: Type | DynamicModule, settin
   );
   app.set('trust proxy', trustedProxies);
   app.disable('x-powered-by');
-  app.use(identifyRequest, refuseBadEncoding, answerOptions);
+  app.use(identifyRequest, noStore, refuseBadEncoding, answerOptions);
+  readBodies(app);
   app.useGlobalFilters(new ProblemFilter());
   return app;
+}
+
+/** Answers are about people and their secrets. */
+function noStore(_request: Request, response: Response, next: NextFunction): void {
+  response.setHeader('Cache-Control', 'no-store');
+  next();
 }
 
 /** Has bodies read, at most 64 KiB of each. */
@@ -88,14 +100,14 @@ export async function createService(
   const app = await createHttpApplication(service.module, { ...service, alsoFinish: () => requests.close() });
   app.set('query parser', 'simple');
   app.disable('etag');
-  app.use((request: Request, response: Response, next: NextFunction) => {
-    // Answers are about people and their secrets.
-    response.setHeader('Cache-Control', 'no-store');
+  app.use((request: Request, _response: Response, next: NextFunction) => {
+    // An entity tag stands for what can be changed; uses and times move without it, and a 304 would hide that.
+    Object.defineProperty(request, 'fresh', { value: false });
     Object.defineProperty(request, 'ip', { value: readAddress(request.ip) ?? undefined });
     next();
   });
-  readBodies(app);
   app.useGlobalPipes(validationPipe);
+  app.useGlobalInterceptors(new AnswerHeaders());
   refuseUnknownFields(app);
   app.connectMicroservice({ strategy: requests }, { inheritAppConfig: false });
   const document = createDocument(app, { title: `Tokenlog ${service.name}`, description: service.description });
