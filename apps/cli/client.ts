@@ -1,6 +1,7 @@
 import type { Addresses, Service } from './addresses.js';
 import type { Page } from './api.js';
 import { EXIT, exitCodeOf, Failure, localFailure, type ProblemBody } from './failure.js';
+import { unreachable } from './unreachable.js';
 
 const TIMEOUT_MS = 30_000;
 
@@ -24,6 +25,8 @@ export class Client {
   constructor(
     readonly addresses: Addresses,
     private readonly credential: () => Promise<string>,
+    /** What sets the address of a service, in words. */
+    private readonly origin: (service: Service) => string,
   ) {}
 
   /** The body of the answer; undefined where there is none. */
@@ -69,11 +72,11 @@ export class Client {
       });
       text = await response.text();
     } catch (error) {
-      throw unreachable(address, error);
+      throw unreachable(address, this.origin(service), TIMEOUT_MS, error);
     }
     const body = bodyOf(response, text);
-    if (!response.ok) throw failureOf(response, body, address);
-    if (body === NOT_JSON) throw notTokenlog(response, address);
+    if (!response.ok) throw failureOf(response, body, address, this.origin(service));
+    if (body === NOT_JSON) throw notTokenlog(response, address, this.origin(service));
     return { status: response.status, headers: response.headers, body: body as Body };
   }
 }
@@ -92,13 +95,13 @@ function bodyOf(response: Response, text: string): unknown {
   }
 }
 
-function failureOf(response: Response, body: unknown, address: string): Failure {
+function failureOf(response: Response, body: unknown, address: string, origin: string): Failure {
   const { status } = response;
   if (!isProblem(body)) {
     const isDown = exitCodeOf(status) === EXIT.unavailable;
     return isDown
       ? localFailure(EXIT.unavailable, 'unavailable', `${address} cannot answer at the moment (HTTP ${status}).`)
-      : notTokenlog(response, address);
+      : notTokenlog(response, address, origin);
   }
   const seconds = response.headers.get('retry-after');
   const wait = status === 429 && seconds ? `Wait ${seconds} s.` : '';
@@ -110,16 +113,9 @@ function isProblem(body: unknown): body is ProblemBody {
   return typeof code === 'string' && typeof detail === 'string';
 }
 
-function notTokenlog({ status }: Response, address: string): Failure {
-  const detail = `${address} answers (HTTP ${status}), but not as Tokenlog does. Is the address right?`;
+function notTokenlog({ status }: Response, address: string, origin: string): Failure {
+  const detail = `${address} answers (HTTP ${status}), but not as Tokenlog does. Is the address right? ${origin}`;
   return localFailure(EXIT.failed, 'not-tokenlog', detail);
-}
-
-function unreachable(address: string, error: unknown): Failure {
-  const { name, cause } = error as Error & { cause?: { code?: string; message?: string } };
-  const why = name === 'TimeoutError' ? `no answer in ${TIMEOUT_MS / 1000} s` : (cause?.code ?? cause?.message ?? name);
-  const detail = `${address} cannot be reached (${why}). Is Tokenlog running there?`;
-  return localFailure(EXIT.unavailable, 'unreachable', detail);
 }
 
 function queryOf(query: Call['query'] = {}): string {
