@@ -12,7 +12,11 @@ describe('the client', () => {
     server = createServer((request, response) => answer(request, response));
     await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
     const address = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
-    client = new Client({ identity: address, tokens: address }, async () => 'tkl_mine', () => 'Origin.');
+    client = new Client(
+      { identity: address, tokens: address },
+      async () => 'tkl_mine',
+      () => 'Origin.',
+    );
   });
   afterEach(() => new Promise((resolve) => server.close(resolve)));
 

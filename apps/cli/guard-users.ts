@@ -4,6 +4,7 @@ import { basename, dirname, join, relative } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { connect } from '@nats-io/transport-node';
 import { guardName, guardUser } from '@tokenlog/contracts/guard/guard-name.js';
+import { generateSecret } from '../../tools/generate-secret.js';
 import {
   BASE_CONFIGURATION,
   GUARDS_CONFIGURATION,
@@ -13,7 +14,6 @@ import {
 } from '../../tools/nats-guards.js';
 import { reloadNats } from '../../tools/nats-reload.js';
 import { writePrivately } from '../../tools/private-file.js';
-import { generateSecret } from '../../tools/secrets.js';
 import { EXIT, localFailure } from './failure.js';
 
 /** Which nats-server. */

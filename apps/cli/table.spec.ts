@@ -24,7 +24,8 @@ const token: Token = {
   useCount: 7,
   activeSessions: 1,
 };
-const draw = (tokens: Token[], wide = true) => table(tokenColumns(output, wide, true, now), tokens, plain).text.split('\n');
+const draw = (tokens: Token[], wide = true) =>
+  table(tokenColumns(output, wide, true, now), tokens, plain).text.split('\n');
 const cells = (line: string | undefined) => line?.split(/ {2,}/);
 
 describe('the table of tokens', () => {
