@@ -114,7 +114,7 @@ export class Cli {
     throw localFailure(
       EXIT.notAuthenticated,
       'not-logged-in',
-      `There is no credential for ${identity} and ${tokens}: run \`tokenlog login\`, or set TOKENLOG_TOKEN.`,
+      `There is no credential for ${[...new Set([identity, tokens])].join(' and ')}: run \`tokenlog login\`, or set TOKENLOG_TOKEN.`,
     );
   }
 }

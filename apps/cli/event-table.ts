@@ -11,7 +11,7 @@ export const historyColumns: Column<HistoryItem>[] = [
   { title: 'Event', cell: ({ type }) => type, whole: true },
   { title: 'By', cell: ({ by }) => by },
   { title: 'From', cell: ({ from }) => origins(from), spare: 2 },
-  { title: 'What', cell: ({ changes }) => changesOf(changes) },
+  { title: 'What', cell: ({ changes }) => changesOf(changes), prose: true },
 ];
 
 /** The audit: the history of everything. */

@@ -53,7 +53,7 @@ export function showImpact({ output }: Cli, impact: Impact, fate: string = EFFEC
   output.table(
     [
       { title: 'ID', cell: ({ id }) => id, whole: true },
-      { title: 'Description', cell: ({ description }) => description },
+      { title: 'Description', cell: ({ description }) => description, prose: true },
       { title: 'State', cell: ({ state }) => state, whole: true },
     ],
     impact.tokens,

@@ -17,6 +17,8 @@ export interface Column<Row> {
   readonly cell: (row: Row) => string | Cell;
   /** Never broken: an id is copied, a state is looked for. */
   readonly whole?: true;
+  /** Text that is read: a spare column is left out rather than that this one becomes very narrow. */
+  readonly prose?: true;
   /** Left out where there is no room; of several, the one with the highest number goes first. */
   readonly spare?: number;
 }
@@ -37,6 +39,7 @@ export interface Drawn {
 const GAP = 2;
 /** What a column is not made narrower than, unless its cells are. */
 const NARROWEST = 10;
+const PROSE = 24;
 /** What a row takes in a list at the most: all of it is in `show`. */
 const LINES = 3;
 
@@ -51,7 +54,8 @@ export function table<Row>(columns: readonly Column<Row>[], rows: readonly Row[]
   const shown = width === Number.POSITIVE_INFINITY || wide ? measured : chosen(measured, width);
   if (needed(shown, 'least') > width) return { text: blocks(measured, rows.length, lines, style), leftOut: [] };
 
-  const widths = allotted(shown, width);
+  const isAmple = needed(shown, 'natural') <= width;
+  const widths = isAmple ? shown.map(({ natural }) => natural) : allotted(shown, width);
   const head = shown.map(({ title }, index) => wrapped(title, widths[index] ?? 0));
   const body = rows.map((_, row) =>
     shown.map(({ cells }, index) => linesOf(cells[row] ?? '', widths[index] ?? 0, lines)),
@@ -71,12 +75,16 @@ interface Measured {
   readonly title: string;
   readonly cells: readonly (string | Cell)[];
   readonly spare: number;
-  /** The cells of a line that it would take, and that it needs. */
+  /** The cells of a line that it would take, with its title and without, that it reads well in, and that it needs. */
   readonly natural: number;
+  readonly content: number;
+  readonly fair: number;
   readonly least: number;
 }
 
-function measure<Row>({ title, cell, whole, spare = 0 }: Column<Row>, rows: readonly Row[]): Measured {
+type Size = 'natural' | 'content' | 'fair' | 'least';
+
+function measure<Row>({ title, cell, whole, prose, spare = 0 }: Column<Row>, rows: readonly Row[]): Measured {
   const cells = rows.map(cell);
   const longest = Math.max(0, ...cells.map((value) => widthOf(safeText(value))));
   const ofTitle = Math.max(...title.split(' ').map(widthOf));
@@ -85,6 +93,8 @@ function measure<Row>({ title, cell, whole, spare = 0 }: Column<Row>, rows: read
     cells,
     spare,
     natural: Math.max(longest, widthOf(title)),
+    content: Math.max(longest, ofTitle),
+    fair: Math.max(ofTitle, whole ? longest : Math.min(longest, prose ? PROSE : NARROWEST)),
     least: Math.max(ofTitle, whole ? longest : Math.min(longest, NARROWEST)),
   };
 }
@@ -94,23 +104,28 @@ function chosen(columns: readonly Measured[], width: number): Measured[] {
   let shown = columns.filter(({ spare }) => spare === 0);
   for (const column of columns.filter(({ spare }) => spare > 0).sort((a, b) => a.spare - b.spare)) {
     const more = columns.filter((other) => other === column || shown.includes(other));
-    if (needed(more, 'least') <= width) shown = more;
+    if (needed(more, 'fair') <= width) shown = more;
   }
   return shown;
 }
 
-function needed(columns: readonly Measured[], size: 'natural' | 'least'): number {
+function needed(columns: readonly Measured[], size: Size): number {
   return columns.reduce((sum, column) => sum + column[size], GAP * (columns.length - 1));
 }
 
-/** What there is beyond the least goes to the narrowest column that can use it, cell by cell. */
+/** What there is beyond the least goes to the narrowest column that can use it: to read well, to hold its cells, its title. */
 function allotted(columns: readonly Measured[], width: number): number[] {
-  if (needed(columns, 'natural') <= width) return columns.map(({ natural }) => natural);
   const widths = columns.map(({ least }) => least);
-  for (let rest = width - needed(columns, 'least'); rest > 0; rest--) {
-    const inNeed = [...widths.keys()].filter((index) => (widths[index] ?? 0) < (columns[index]?.natural ?? 0));
-    const narrowest = inNeed.reduce((a, b) => ((widths[b] ?? 0) < (widths[a] ?? 0) ? b : a));
-    widths[narrowest] = (widths[narrowest] ?? 0) + 1;
+  let rest = width - needed(columns, 'least');
+  for (const size of ['fair', 'content', 'natural'] as const) {
+    const wanted = (index: number) => columns[index]?.[size] ?? 0;
+    while (rest > 0) {
+      const inNeed = [...widths.keys()].filter((index) => (widths[index] ?? 0) < wanted(index));
+      if (inNeed.length === 0) break;
+      const narrowest = inNeed.reduce((a, b) => ((widths[b] ?? 0) < (widths[a] ?? 0) ? b : a));
+      widths[narrowest] = (widths[narrowest] ?? 0) + 1;
+      rest--;
+    }
   }
   return widths;
 }

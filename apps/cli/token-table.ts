@@ -19,7 +19,7 @@ export function tokenColumns(output: Output, wide: boolean, withUser: boolean, a
   return [
     column('ID', ({ id }) => id, { whole: true }),
     ...(withUser || wide ? [user] : []),
-    column('Description', ({ description }) => description),
+    column('Description', ({ description }) => description, { prose: true }),
     column('State', (token) => stateCell(output, token), { whole: true }),
     column('Scopes', ({ scopes }) => scopes.join(','), { spare: 3 }),
     column('Expiry Time', expiryTime, { spare: 4 }),

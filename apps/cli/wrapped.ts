@@ -9,8 +9,8 @@ export function widthOf(text: string): number {
 }
 
 /**
- * A text in lines of so many cells: broken between words, and within a word that is longer than a line, never within what a
- * reader sees as one character. What does not fit into `lines` is cut off, and an ellipsis says so.
+ * A text in lines of so many cells: broken between words, and within a word that is longer than a line, after a comma where it
+ * has one, never within what a reader sees as one character. What does not fit into `lines` is cut off, and an ellipsis says so.
  */
 export function wrapped(text: string, width: number, lines = Number.POSITIVE_INFINITY): string[] {
   if (widthOf(text) <= width) return [text];
@@ -37,7 +37,8 @@ export function wrapped(text: string, width: number, lines = Number.POSITIVE_INF
 function broken(word: string, width: number): string[] {
   const pieces: string[] = [];
   for (let rest = word; rest !== ''; ) {
-    const piece = cut(rest, width) || firstGrapheme(rest);
+    const most = cut(rest, width) || firstGrapheme(rest);
+    const piece = most === rest ? rest : most.slice(0, most.lastIndexOf(',') + 1) || most;
     pieces.push(piece);
     rest = rest.slice(piece.length);
   }
