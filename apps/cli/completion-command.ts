@@ -29,7 +29,9 @@ export function addCompletionCommands(program: Parent, openOutput: OpenOutput): 
       const lines =
         completion === 'files'
           ? [FILES]
-          : completion.map(({ value, description }) => (shell === 'bash' ? value : `${value}\t${description}`));
+          : completion.map(({ value, description }) =>
+              shell === 'bash' || description === '' ? value : `${value}\t${description}`,
+            );
       openOutput().raw(lines.map((line) => `${line}\n`).join(''));
     });
 }

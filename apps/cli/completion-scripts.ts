@@ -37,7 +37,7 @@ _tokenlog() {
     return
   fi
   for line in $lines; do
-    candidates+=("\${\${line%%$'\\t'*}//:/\\\\:}:\${line#*$'\\t'}")
+    candidates+=("\${\${line//:/\\\\:}/$'\\t'/:}")
   done
   (( $#candidates )) && _describe -V tokenlog candidates
 }
