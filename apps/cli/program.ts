@@ -44,7 +44,7 @@ export function programOf(surroundings: Surroundings): Parent {
     .option('--url <url>', "the console's address (TOKENLOG_URL)")
     .option('--identity-url <url>', 'the address of the identity service (TOKENLOG_IDENTITY_URL)')
     .option('--tokens-url <url>', 'the address of the token service (TOKENLOG_TOKENS_URL)')
-    .configureHelp({ showGlobalOptions: true, formatItem })
+    .configureHelp({ showGlobalOptions: true, minWidthToWrap: 20, formatItem })
     .configureOutput({
       writeOut: (text) => stdout.write(text),
       writeErr: (text) => stderr.write(text),
