@@ -45,7 +45,7 @@ async function exportAudit({ client, output }: Cli, query: { format: string; cur
     // Each page of CSV begins with the header; one is enough.
     const lines = isFirst || query.format !== 'csv' ? body : body.slice(body.indexOf('\r\n') + 2);
     await output.stream(output.isTerminal ? printableLines(lines) : lines);
-    cursor = headers.get('next-cursor') ?? undefined;
+    cursor = headers['next-cursor']?.toString();
     if (cursor === undefined) return;
     if (!all) return output.note(`There is more: --all, or --cursor ${cursor}`);
   }

@@ -99,6 +99,28 @@ describe('the client', () => {
     await expect(client.call('tokens', 'GET', '/')).rejects.toMatchObject({ exitCode, code });
   });
 
+  it('takes no answer for whole that ended half way', async () => {
+    answer = (_, response) => {
+      response.writeHead(200, { 'content-type': 'application/json', 'content-length': '100' }).write('{}');
+      setImmediate(() => response.destroy());
+    };
+    await expect(client.call('tokens', 'GET', '/')).rejects.toMatchObject({ exitCode: 8, code: 'unreachable' });
+  });
+
+  it('sends a body with every method, its length told', async () => {
+    answer = (request, response) => {
+      let body = '';
+      request.on('data', (chunk) => {
+        body += chunk;
+      });
+      request.on('end', () => json(200, { body, length: request.headers['content-length'] })(request, response));
+    };
+    for (const method of ['POST', 'PATCH', 'PUT', 'DELETE']) {
+      const sent = await client.call('tokens', method, '/', { json: { password: 'pässwort' } });
+      expect(sent).toEqual({ body: '{"password":"pässwort"}', length: '24' });
+    }
+  });
+
   it('tells a server that is not there', async () => {
     const { port } = server.address() as AddressInfo;
     await new Promise((resolve) => server.close(resolve));

@@ -15,6 +15,7 @@ import { addSessionCommands } from './session-commands.js';
 import { properties } from './table.js';
 import { addAdminTokenCommands, addTokenCommands } from './token-commands.js';
 import { addUserCommands } from './user-commands.js';
+import { wrapped } from './wrapped.js';
 
 const VARIABLES = [
   ['TOKENLOG_TOKEN', 'a token or session to call with; comes before the one that login keeps'],
@@ -96,7 +97,7 @@ function helpText(width: number): string {
   return [
     '',
     section('Environment', VARIABLES),
-    'Passwords and tokens are never given on the command line: others can read it.\n',
+    `${wrapped('Passwords and tokens are never given on the command line: others can read it.', width).join('\n')}\n`,
     section(
       'Exit codes',
       EXIT_CODES.map(([code, meaning]) => [String(code), meaning]),
