@@ -75,7 +75,8 @@ export type System = Record<ServiceName, { url: string }> & {
 
 const CONNECT_MS = 10_000;
 /** Read here, and not by the services alone: each may stand in a file. */
-const OWN = ['DATABASE_URL', ...natsVariables, 'ADMIN_PASSWORD', 'BIND_ADDRESS', 'DATABASE_ROLE_PREFIX'];
+const PORTS = serviceNames.map((name) => services[name].variable);
+const OWN = ['DATABASE_URL', ...natsVariables, 'ADMIN_PASSWORD', 'BIND_ADDRESS', 'DATABASE_ROLE_PREFIX', ...PORTS];
 
 /**
  * Starts a whole system: PostgreSQL and NATS unless the environment names others, migrations, and each service as a
@@ -126,8 +127,9 @@ export async function startSystem(options: SystemOptions): Promise<System> {
     const adminPassword = env.ADMIN_PASSWORD || undefined;
     const made = await migrateIdentity(databaseUrl, { adminPassword, renew, part: database.identity });
     firstAdmin = made.firstAdmin;
+    if (made.newerVersion) output(made.newerVersion);
     if (made.isUnused) output(ADMIN_PASSWORD_UNUSED);
-    await migrateTokens(databaseUrl, database.tokens);
+    for (const line of await migrateTokens(databaseUrl, database.tokens)) output(line);
     const databaseUrls = await serviceLogins(databaseUrl, secrets, env, database);
     if (!env.DATABASE_URL) await noteBegun(dataDir.path, secrets);
     proceed();
