@@ -1,4 +1,4 @@
-import { type System, startSystem } from '../../tools/system.js';
+import { type System, type SystemOptions, startSystem } from '../../tools/system.js';
 import { type Answer, type Call, httpClient } from '../../tools/tour/client.js';
 import { testFolder } from './folder.js';
 
@@ -12,6 +12,12 @@ export interface Issued {
   readonly token: { readonly id: string; readonly userId: string };
   readonly secret: string;
 }
+
+/** Stopped after the file's last test at the latest, also where a test that failed did not come to that. */
+const running = new Set<System>();
+afterAll(async () => {
+  await Promise.all([...running].map((system) => system.stop()));
+});
 
 /** A whole system of real processes on free ports, with an admin who is logged in. */
 export class WholeSystem {
@@ -34,10 +40,11 @@ export class WholeSystem {
   static async startIn(
     dataDir: string,
     variables: Record<string, string> = {},
-    output?: (line: string) => void,
+    more: Pick<SystemOptions, 'output' | 'patienceMs'> = {},
   ): Promise<WholeSystem> {
     const env = { ...process.env, ADMIN_PASSWORD, DATABASE_URL: '', NATS_URL: '', ...variables };
-    const system = await startSystem({ dataDir, ports: 'free', fsync: false, env, output });
+    const system = await startSystem({ dataDir, ports: 'free', fsync: false, env, ...more });
+    running.add(system);
     const client = (service: 'identity' | 'tokens' | 'example') => httpClient(service, system[service].url, silent);
     const whole = new WholeSystem(system, dataDir, client('identity'), client('tokens'), client('example'));
     whole.admin = await whole.logIn('admin', ADMIN_PASSWORD);
@@ -72,8 +79,9 @@ export class WholeSystem {
     return expectStatus(await this.tokens('POST', '/sessions', { as: secret }), 201).body.session;
   }
 
-  stop(): Promise<void> {
-    return this.system.stop();
+  async stop(): Promise<void> {
+    await this.system.stop();
+    running.delete(this.system);
   }
 }
 
