@@ -3,6 +3,7 @@ import { eventually } from '../../test/support/eventually.js';
 import { CreateToken } from './create-token.js';
 import { EditToken } from './edit-token.js';
 import { migrations, TOKENS_DATABASE } from './migrations.js';
+import { RefreshToken } from './refresh-token.js';
 import { call, sessionOf } from './testing/http.js';
 import { startTokenService, type TestTokenService, type TestUser } from './testing/token-service.js';
 
@@ -150,6 +151,21 @@ describe('refreshing a token', () => {
     expect(given?.status).toBe(200);
     for (const { status, body } of others) expect([status, body.code]).toEqual([409, 'refreshed-meanwhile']);
     expect(await outcome(given?.body.secret)).toBe('active');
+  });
+
+  it('by the token itself with a secret that was replaced once it had been verified, is refused; with one in its grace, not', async () => {
+    for (const gracePeriodSeconds of [0, 3600]) {
+      const { tokenId, secret } = await issue();
+      const { secret: newer } = (await refreshSelf(secret, { gracePeriodSeconds })).body;
+      // As if the verification had not seen the other's commit, though it came after what its event tells.
+      const verifiedAt = new Date(Date.now() + 1000).toISOString();
+      const credential = { kind: 'token' as const, id: tokenId };
+      const caller = { ...service.caller(ada), credential, secretGeneration: 1, scopes: [], verifiedAt };
+      const asked = service.commands.execute(new RefreshToken(caller, tokenId, 'anyone', { selfService: true }));
+      if (gracePeriodSeconds === 0) await expect(asked).rejects.toMatchObject({ code: 'refreshed-meanwhile' });
+      else await asked;
+      expect(await outcome(newer)).toBe(gracePeriodSeconds === 0 ? 'active' : 'superseded');
+    }
   });
 
   it('while it is edited, is not taken for another refresh', async () => {

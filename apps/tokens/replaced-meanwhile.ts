@@ -22,9 +22,14 @@ export async function assertNotReplaced(
   sql: Sql,
   tokenId: string,
   { asked, now }: { readonly asked: number | undefined; readonly now: number },
-  { verifiedAt }: Caller,
+  caller: Caller,
 ): Promise<void> {
-  if (asked === now && !(verifiedAt && (await wasReplacedSince(sql, tokenId, verifiedAt)))) return;
+  const { verifiedAt } = caller;
+  const isReplaced =
+    asked !== now ||
+    (verifiedAt && (await wasReplacedSince(sql, tokenId, verifiedAt))) ||
+    (await hasLostItsSecret(sql, { tokenId, now }, caller));
+  if (!isReplaced) return;
   throw new Problem(
     409,
     'refreshed-meanwhile',
@@ -38,4 +43,21 @@ async function wasReplacedSince(sql: Sql, tokenId: string, instant: string): Pro
     [Token.stream(tokenId), instant],
   );
   return rows.length > 0;
+}
+
+/**
+ * Whether the caller is this token with a secret that works no more: it did when it was verified. The event that replaced it
+ * may tell of a moment before that, for the commit came after it.
+ */
+async function hasLostItsSecret(
+  sql: Sql,
+  { tokenId, now }: { readonly tokenId: string; readonly now: number },
+  { credential, secretGeneration }: Caller,
+): Promise<boolean> {
+  if (credential.kind !== 'token' || credential.id !== tokenId || secretGeneration === now) return false;
+  const { rows } = await sql.query(
+    'SELECT FROM secret_graces WHERE token_id = $1 AND generation = $2 AND ends_at >= statement_timestamp() LIMIT 1',
+    [tokenId, secretGeneration],
+  );
+  return rows.length === 0;
 }
