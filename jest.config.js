@@ -23,6 +23,8 @@ export default {
   globalTeardown: '<rootDir>/test/support/global-teardown.mjs',
   // More than cores: half the time of most files is waiting, for processes to start and for what runs out.
   maxWorkers: 3,
+  // Each file leaves some of its modules behind; a worker of more than a gigabyte takes longer to end than Jest waits.
+  workerIdleMemoryLimit: '600MB',
   testTimeout: 90_000,
 };
 

@@ -22,7 +22,7 @@ import {
   tooLarge,
   valueFor,
 } from './support/bad-input.js';
-import { testFolder } from './support/folder.js';
+import { newDataDir } from './support/data-dir.js';
 
 /** How often each route and each subject is tried with generated input; more for whoever has the time. */
 const RUNS = Number(process.env.BAD_INPUT_RUNS ?? 40);
@@ -98,7 +98,7 @@ describe('bad input', () => {
       LOGIN_ATTEMPTS_PER_ADDRESS: ATTEMPTS,
       LOGIN_ATTEMPTS_PER_ACCOUNT_HOURLY: ATTEMPTS,
     };
-    system = await startSystem({ dataDir: await testFolder('bad-input'), ports: 'free', fsync: false, env });
+    system = await startSystem({ dataDir: await newDataDir('bad-input'), ports: 'free', fsync: false, env });
     database = new Client(system.databaseUrl);
     await database.connect();
     routes = [...(await routesOf('identity')), ...(await routesOf('tokens'))];

@@ -1,15 +1,13 @@
 import { rename } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Client } from 'pg';
-import { type System, startSystem } from '../tools/system.js';
+import { startSystem } from '../tools/system.js';
 import { httpClient } from '../tools/tour/client.js';
+import { atTheLatest } from './support/at-the-latest.js';
 import { testFolder } from './support/folder.js';
 import { ADMIN_PASSWORD } from './support/whole-system.js';
 
 const MINUTES = 300_000;
-const running = new Set<System>();
-
-afterEach(() => Promise.all([...running].map((system) => system.stop())));
 
 it(
   'npm start stops where the cluster is not whole, says what it found, and changes nothing',
@@ -19,14 +17,9 @@ it(
     const env = { ...process.env, ADMIN_PASSWORD, DATABASE_URL: '', NATS_URL: '' };
     const start = async (variables: NodeJS.ProcessEnv) => {
       const system = await startSystem({ ...options, env: variables });
-      running.add(system);
-      return system;
+      return { ...system, stop: atTheLatest(system.stop) };
     };
-    const stop = async (system: System) => {
-      running.delete(system);
-      await system.stop();
-    };
-    await stop(await start(env));
+    await (await start(env)).stop();
     const version = join(folder, 'postgres', 'PG_VERSION');
     await rename(version, join(folder, 'elsewhere'));
     await expect(start(env)).rejects.toThrow(/postgres lacks PG_VERSION.*Nothing was changed/s);
@@ -37,7 +30,7 @@ it(
     await owner.connect();
     await owner.query('DROP SCHEMA tokens CASCADE');
     await owner.end();
-    await stop(again);
+    await again.stop();
     await expect(start(env)).rejects.toThrow(/was in use and lacks tokens\.events/);
     const identity = httpClient('identity', again.identity.url, { step: () => undefined, call: () => undefined });
     await expect(identity('GET', '/health/live')).rejects.toThrow();

@@ -2,8 +2,8 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Client } from 'pg';
 import { processesIn } from '../tools/processes.js';
+import { newDataDir } from './support/data-dir.js';
 import { eventually } from './support/eventually.js';
-import { testFolder } from './support/folder.js';
 import { ADMIN_PASSWORD, expectProblem, PASSWORD, WholeSystem } from './support/whole-system.js';
 
 const LONG = { timeoutMs: 80_000 };
@@ -17,7 +17,7 @@ describe('the servers of npm start', () => {
   const lines: string[] = [];
 
   beforeAll(async () => {
-    folder = await testFolder('embedded');
+    folder = await newDataDir('embedded');
     whole = await WholeSystem.startIn(folder, {}, { output: (line) => lines.push(line), patienceMs: PATIENCE_MS });
   });
   beforeEach(() => lines.splice(0));

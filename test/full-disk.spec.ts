@@ -1,8 +1,8 @@
 import { spawnSync } from 'node:child_process';
 import { mkdir, rm, statfs, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { newDataDir } from './support/data-dir.js';
 import { eventually } from './support/eventually.js';
-import { testFolder } from './support/folder.js';
 import { ADMIN_PASSWORD, WholeSystem } from './support/whole-system.js';
 
 const LONG = { timeoutMs: 80_000 };
@@ -18,7 +18,7 @@ function mountSmall(folder: string): boolean {
 it(
   'logins go on while JetStream’s disk is full, and events are published when there is space',
   async () => {
-    const folder = await testFolder('full-disk');
+    const folder = await newDataDir('full-disk');
     const store = join(folder, 'nats');
     await mkdir(store, { recursive: true });
     if (!mountSmall(store)) {

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { root } from '../tools/paths.js';
 import { type System, startSystem } from '../tools/system.js';
-import { testFolder } from './support/folder.js';
+import { newDataDir } from './support/data-dir.js';
 
 const run = promisify(execFile);
 
@@ -16,7 +16,7 @@ describe('the README', () => {
     readme = await readFile(join(root, 'README.md'), 'utf8');
     const ADMIN_PASSWORD = /ADMIN_PASSWORD=(\S+) npm start/.exec(readme)?.[1] ?? '';
     const env = { ...process.env, ADMIN_PASSWORD, DATABASE_URL: '', NATS_URL: '' };
-    system = await startSystem({ dataDir: await testFolder('readme'), ports: 'free', fsync: false, env });
+    system = await startSystem({ dataDir: await newDataDir('readme'), ports: 'free', fsync: false, env });
   });
   afterAll(() => system.stop());
 

@@ -49,6 +49,8 @@ async function logIn(run: Run, password: string | undefined): Promise<number> {
 /** One after the other on one data directory, for the tests that need no new one. */
 let shared: Run | undefined;
 let sharedEnv: Record<string, string>;
+/** The admin's, as its first start shows it. */
+let password: string | undefined;
 
 beforeAll(async () => {
   sharedEnv = await newEnvironment();
@@ -58,7 +60,8 @@ beforeAll(async () => {
 async function running(): Promise<Run> {
   if (!shared || hasEnded(shared)) {
     shared = start(sharedEnv);
-    await untilItRuns(shared);
+    password = passwordIn(await untilItRuns(shared)) ?? password;
+    await noted(sharedEnv);
   }
   return shared;
 }
@@ -86,11 +89,9 @@ afterEach(async () => {
 afterAll(() => end(runs.splice(0)));
 
 test('the first start prints the admin’s password, the second does not, and the data is kept', async () => {
-  const first = start(sharedEnv);
-  const password = passwordIn(await untilItRuns(first));
-  expect(password).toBeDefined();
+  const first = await running();
+  expect(passwordIn(first.output())).toBeDefined();
   expect(await logIn(first, password)).toBe(200);
-  await noted(sharedEnv);
   expect(await stop(first)).toBe(0);
   expect(processesOf(sharedEnv.DATA_DIR ?? '')).toEqual([]);
 
@@ -131,6 +132,11 @@ test('a service that dies is started again', async () => {
   });
 });
 
+test('a start that was killed is recovered by the next one, with its data', async () => {
+  await stop(await running(), 'SIGKILL');
+  expect(await logIn(await running(), password)).toBe(200);
+});
+
 test('Ctrl-C stops everything and leaves no process', async () => {
   const run = await running();
   expect(processesOf(run.env.DATA_DIR ?? '').length).toBeGreaterThanOrEqual(5);
@@ -143,17 +149,6 @@ test('Ctrl-C in the middle of a start leaves no process', async () => {
   await eventually(() => processesOf(run.env.DATA_DIR ?? '').length > 1);
   expect(await stop(run, 'SIGINT')).toBe(130);
   expect(processesOf(run.env.DATA_DIR ?? '')).toEqual([]);
-});
-
-test('a start that was killed is recovered by the next one, with its data', async () => {
-  const env = await newEnvironment();
-  const killed = start(env);
-  const password = passwordIn(await untilItRuns(killed));
-  await noted(env);
-  await stop(killed, 'SIGKILL');
-  const next = start(env);
-  await untilItRuns(next);
-  expect(await logIn(next, password)).toBe(200);
 });
 
 test('a start that was killed while it made the data directory is recovered by the next one', async () => {

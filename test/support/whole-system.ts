@@ -1,6 +1,7 @@
 import { type System, type SystemOptions, startSystem } from '../../tools/system.js';
 import { type Answer, type Call, httpClient } from '../../tools/tour/client.js';
-import { testFolder } from './folder.js';
+import { atTheLatest } from './at-the-latest.js';
+import { newDataDir } from './data-dir.js';
 
 export const ADMIN_PASSWORD = 'whole-system-admin-password';
 export const PASSWORD = 'a password of a user';
@@ -12,12 +13,6 @@ export interface Issued {
   readonly token: { readonly id: string; readonly userId: string };
   readonly secret: string;
 }
-
-/** Stopped after the file's last test at the latest, also where a test that failed did not come to that. */
-const running = new Set<System>();
-afterAll(async () => {
-  await Promise.all([...running].map((system) => system.stop()));
-});
 
 /** A whole system of real processes on free ports, with an admin who is logged in. */
 export class WholeSystem {
@@ -33,7 +28,7 @@ export class WholeSystem {
   admin = '';
 
   static async start(name: string, variables: Record<string, string> = {}): Promise<WholeSystem> {
-    return WholeSystem.startIn(await testFolder(name), variables);
+    return WholeSystem.startIn(await newDataDir(name), variables);
   }
 
   /** On the data of one that was stopped. */
@@ -44,7 +39,6 @@ export class WholeSystem {
   ): Promise<WholeSystem> {
     const env = { ...process.env, ADMIN_PASSWORD, DATABASE_URL: '', NATS_URL: '', ...variables };
     const system = await startSystem({ dataDir, ports: 'free', fsync: false, env, ...more });
-    running.add(system);
     const client = (service: 'identity' | 'tokens' | 'example') => httpClient(service, system[service].url, silent);
     const whole = new WholeSystem(system, dataDir, client('identity'), client('tokens'), client('example'));
     whole.admin = await whole.logIn('admin', ADMIN_PASSWORD);
@@ -79,10 +73,7 @@ export class WholeSystem {
     return expectStatus(await this.tokens('POST', '/sessions', { as: secret }), 201).body.session;
   }
 
-  async stop(): Promise<void> {
-    await this.system.stop();
-    running.delete(this.system);
-  }
+  readonly stop = atTheLatest(() => this.system.stop());
 }
 
 /** An answer of this status, or a failure that shows what came instead. */
