@@ -36,6 +36,8 @@ export default async function setUp() {
   process.env.TEST_DATABASE_URL = postgres.url('postgres');
   process.env.TEST_FOLDER = folder;
   process.env.NATS_SERVER_BIN = natsServer;
+  // Services are started hundreds of times: each is compiled once.
+  process.env.NODE_COMPILE_CACHE = join(folder, 'compiled');
 
   let ended;
   const end = () => {
