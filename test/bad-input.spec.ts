@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import type { NatsConnection } from '@nats-io/transport-node';
 import type { RequestContract } from '@tokenlog/contracts/message.js';
 import { requestError } from '@tokenlog/contracts/message.js';
+import { isProblemCode, problems, problemType, statusesOf } from '@tokenlog/contracts/problems.js';
 import { connectNats } from '@tokenlog/platform/nats.js';
 import fc from 'fast-check';
 import { Client } from 'pg';
@@ -68,13 +69,26 @@ const BROKEN_PAYLOADS = [
 const REDIRECTING = ['/enter', '/login/oidc', '/login/oidc/callback'];
 const INSIDES =
   /\n\s*at |node_modules|\.[jt]s:\d|\b(?:SELECT|INSERT INTO|DELETE FROM|UPDATE \w+ SET)\b|syntax error at|violates|DriverException|QueryFailed|relation "|\bpg_|ECONN/;
-const problem = z.object({
-  type: z.string().min(1),
-  title: z.string().min(1),
-  status: z.int(),
-  code: z.string().regex(/^[a-z0-9]+(-[a-z0-9]+)*$/),
-  detail: z.string().min(1),
-});
+/** Words of the libraries that read what was sent. */
+const LIBRARIES =
+  /\b(?:Invalid (?:input|option|string|discriminator|key|value)|expected|received|Unrecognized|Too (?:big|small)|Unexpected token|Cannot (?:GET|POST|PUT|PATCH|DELETE)|unsupported (?:charset|content))\b|in JSON at/i;
+/** Secrets of this system, and the form of others. */
+const SECRETS = /bad-input-admin-password|bad-input-password|tk[ls]_[0-9a-f]{32}_[0-9A-Za-z]{49}/;
+const fieldError = z.object({ field: z.string().min(1), detail: z.string().min(1) });
+const problem = z
+  .object({
+    type: z.string(),
+    title: z.string(),
+    status: z.int(),
+    code: z.string().refine(isProblemCode, 'is in no registry'),
+    detail: z.string().min(1),
+    errors: z.array(fieldError).min(1).optional(),
+    requestId: z.string().min(1),
+  })
+  .refine(({ code, type }) => type === problemType(code), 'the type leads elsewhere')
+  .refine(({ code, title }) => title === problems[code].title, 'another title')
+  .refine(({ code, status }) => statusesOf(code).includes(status), 'another status')
+  .refine(({ code, errors }) => code !== 'invalid-request' || errors, 'no field is named');
 
 describe('bad input', () => {
   const agent = new Agent({ keepAlive: true, maxSockets: 4 });
@@ -192,7 +206,10 @@ describe('bad input', () => {
       for (const method of tried.filter((each) => METHODS.includes(each) && !methods?.has(each))) {
         // No command that exists for another path may be hit: `/tokens/{id}` matches `/tokens/self` too.
         const path = fill(route.path, '01997c9e-2222-7222-8222-222222222222');
-        await hold({ ...route, method }, { method, path }, 'nobody');
+        const { status, headers } = await hold({ ...route, method }, { method, path }, 'nobody');
+        if (status !== 405 && status !== 204) continue;
+        const allow = String(headers.allow).split(', ');
+        expect([method, path, allow]).toEqual([method, path, expect.arrayContaining([...(methods ?? []), 'OPTIONS'])]);
       }
     }
   });
@@ -356,6 +373,12 @@ describe('bad input', () => {
         if (!parsed.success) throw new Error(`no problem: ${parsed.error.message}: ${told}`);
         if (parsed.data.status !== status) throw new Error(`another status in the body: ${told}`);
         if (INSIDES.test(body)) throw new Error(`insides are shown: ${told}`);
+        if (LIBRARIES.test(body)) throw new Error(`a library speaks: ${told}`);
+        if (SECRETS.test(body)) throw new Error(`a secret is repeated: ${told}`);
+      }
+      if (status === 405 && !answer.headers.allow) throw new Error(`405 without Allow: ${told}`);
+      if ((status === 429 || status === 503) && !answer.headers['retry-after']) {
+        throw new Error(`not said when to ask again: ${told}`);
       }
       if (status === 401 && !answer.headers['www-authenticate']) throw new Error(`401 without a challenge: ${told}`);
       const events = await appended();
@@ -575,6 +598,14 @@ async function answered(
   const error = requestError.safeParse(body);
   if (error.success && error.data.error.code === 'internal-error') return `${told}: ${JSON.stringify(body)}`;
   if (INSIDES.test(JSON.stringify(body))) return `${told}: insides are shown: ${JSON.stringify(body)}`;
+  if (error.success) {
+    const { code, detail, errors = [] } = error.data.error;
+    const said = JSON.stringify(body);
+    if (!isProblemCode(code)) return `${told}: a code in no registry: ${said}`;
+    if (code === 'invalid-request' && !z.array(fieldError).min(1).safeParse(errors).success) return `${told}: ${said}`;
+    if (LIBRARIES.test([detail, ...errors.map((each) => each.detail)].join())) return `${told}: a library: ${said}`;
+    if (SECRETS.test(said)) return `${told}: a secret is repeated: ${said}`;
+  }
   return error.success || contract.reply.safeParse(body).success ? null : `${told}: no reply: ${JSON.stringify(body)}`;
 }
 

@@ -128,8 +128,9 @@ export async function startSystem(options: SystemOptions): Promise<System> {
     const adminPassword = env.ADMIN_PASSWORD || undefined;
     const made = await migrateIdentity(databaseUrl, { adminPassword, renew, part: database.identity });
     firstAdmin = made.firstAdmin;
+    if (made.newerVersion) output(made.newerVersion);
     if (made.isUnused) output(ADMIN_PASSWORD_UNUSED);
-    await migrateTokens(databaseUrl, database.tokens);
+    for (const line of await migrateTokens(databaseUrl, database.tokens)) output(line);
     const databaseUrls = await serviceLogins(databaseUrl, secrets, env, database);
     if (!env.DATABASE_URL) await noteBegun(dataDir.path, secrets);
     proceed();

@@ -1,6 +1,7 @@
 import { type DynamicModule, Module } from '@nestjs/common';
 import { DocumentBuilder, SwaggerModule } from '@nestjs/swagger';
 import { AuthModule, TokenVerifier } from '@tokenlog/auth';
+import { ErrorsModule } from '@tokenlog/platform/errors-page.js';
 import { HealthModule } from '@tokenlog/platform/health.js';
 import { logSettings } from '@tokenlog/platform/logging.js';
 import { MetricsModule } from '@tokenlog/platform/metrics.js';
@@ -20,6 +21,7 @@ export class ExampleModule {
         AuthModule.forRoot({ nats: config.NATS_URL, service: 'example-api' }),
         HealthModule.forRootAsync({ inject: [TokenVerifier], useFactory: readiness }),
         MetricsModule,
+        ErrorsModule,
       ],
       controllers: [WhoamiController],
     };

@@ -8,6 +8,7 @@ import { AuthModule, TokenGuard } from '@tokenlog/auth';
 import { IDENTITY_STREAM } from '@tokenlog/contracts/identity/identity-events.js';
 import { checkDatabase, checkStream } from '@tokenlog/platform/checks.js';
 import { poolOf } from '@tokenlog/platform/database.js';
+import { ErrorsModule } from '@tokenlog/platform/errors-page.js';
 import { HealthModule } from '@tokenlog/platform/health.js';
 import { logSettings } from '@tokenlog/platform/logging.js';
 import { MetricsModule } from '@tokenlog/platform/metrics.js';
@@ -35,6 +36,7 @@ import { MAIL_SETTINGS } from './mail-settings.js';
 import { MailUserWhenTokenExpiresHandler } from './mail-user-when-token-expires.js';
 import { Mailer } from './mailer.js';
 import { MeController } from './me.controller.js';
+import { migrations } from './migrations.js';
 import { RegisterUserHandler } from './register-user.js';
 import { ServiceMetrics } from './service-metrics.js';
 import { SessionController } from './session.controller.js';
@@ -92,6 +94,7 @@ export class IdentityModule implements OnApplicationBootstrap {
           }),
         }),
         MetricsModule,
+        ErrorsModule,
       ],
       controllers: [...routes, ...requests],
       providers: [
@@ -127,7 +130,8 @@ export function identityService(config: IdentityConfig): ServiceDefinition {
     bindAddress: config.BIND_ADDRESS,
     natsUrl: config.NATS_URL,
     databaseUrl: config.DATABASE_URL,
-    databaseRole: config.databasePart.role,
+    databasePart: config.databasePart,
+    migrations,
     trustedProxies: config.TRUSTED_PROXIES,
     log: logSettings(config),
   };

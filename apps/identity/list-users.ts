@@ -67,5 +67,7 @@ function writeCursor(username: string): string {
 function readCursor(cursor: string): string {
   const name = Buffer.from(cursor, 'base64url').toString();
   if (writeCursor(name) === cursor && username.safeParse(name).success) return name;
-  throw new Problem(400, 'invalid-cursor', 'cursor: it is not one that a list has given.');
+  throw new Problem('invalid-cursor', 'cursor: is not one that a list has given', {
+    errors: [{ field: 'cursor', detail: 'is not one that a list has given' }],
+  });
 }

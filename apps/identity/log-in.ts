@@ -113,7 +113,7 @@ function wrong(): never {
 }
 
 function wrongCredentials(): Problem {
-  return new Problem(401, 'wrong-credentials', 'The user name or the password is wrong.', {
+  return new Problem('wrong-credentials', 'The user name or the password is wrong.', {
     headers: { 'WWW-Authenticate': 'Bearer realm="identity"' },
   });
 }

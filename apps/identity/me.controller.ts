@@ -11,6 +11,7 @@ import {
   RequireScopes,
 } from '@tokenlog/auth';
 import { type UserImpact, userImpact } from '@tokenlog/contracts/internal/user-impact.js';
+import { CurrentIfMatch, type IfMatch } from '@tokenlog/platform/if-match.js';
 import { NATS } from '@tokenlog/platform/nats.js';
 import { request } from '@tokenlog/platform/nats-request.js';
 import { changesIn } from '@tokenlog/platform/sent-back.js';
@@ -19,6 +20,7 @@ import type { z } from 'zod';
 import { AppliedEvents } from './applied-events.js';
 import { ChangePassword, passwordChange } from './change-password.js';
 import { profileChanges, UpdateProfile } from './update-profile.js';
+import { ownAnswerOf, userTag } from './user-tag.js';
 import { type OwnView, ownView, ownViewOf } from './user-view.js';
 import { Users } from './users.js';
 
@@ -38,7 +40,7 @@ export class MeController {
   @ApiOkResponse({ standardSchema: ownView })
   @Get()
   async get(@CurrentUser() { id }: AuthenticatedUser): Promise<OwnView> {
-    return ownViewOf(await this.users.get(id));
+    return ownAnswerOf(await this.users.get(id));
   }
 
   @ApiOperation({ summary: 'Changes how I can be reached; null erases.' })
@@ -47,12 +49,14 @@ export class MeController {
   async update(
     @CurrentUser() { id }: AuthenticatedUser,
     @Body({ schema: profileChanges }) { user: sent = {}, contact, ...fields }: z.output<typeof profileChanges>,
+    @CurrentIfMatch() ifMatch: IfMatch,
   ): Promise<OwnView> {
-    const shown = ownViewOf(await this.users.get(id)).user;
-    changesIn<OwnView['user'], never>(sent, shown, { writable: [], moving: ['lastLoginAt'] });
+    const present = await this.users.get(id);
+    ifMatch.assertHolds(userTag(present));
+    changesIn<OwnView['user'], never>(sent, ownViewOf(present).user, { writable: [], moving: ['lastLoginAt'] });
     const changes = { ...contact, ...fields };
-    const { user } = await this.commands.execute(new UpdateProfile(id, changes));
-    return ownViewOf(user);
+    const { user } = await this.commands.execute(new UpdateProfile(id, changes, ifMatch));
+    return ownAnswerOf(user);
   }
 
   @ApiOperation({
@@ -67,11 +71,12 @@ export class MeController {
     @CurrentAuthentication() authentication: Authentication,
     @Ip() ip: string | undefined,
     @Body({ schema: passwordChange }) change: z.output<typeof passwordChange>,
+    @CurrentIfMatch() ifMatch: IfMatch,
     @Res({ passthrough: true }) response: Response,
   ): Promise<void> {
     const { id, username } = authentication.user;
     const metadata = { by: { kind: 'user' as const, id, username }, ip: ip ?? null };
-    const { eventId } = await this.commands.execute(new ChangePassword(authentication, change, metadata));
+    const { eventId } = await this.commands.execute(new ChangePassword(authentication, change, metadata, ifMatch));
     response.status((await this.applied.wait(eventId)) ? 204 : 202);
   }
 

@@ -12,6 +12,7 @@ import { places } from './migrations/0004-places.js';
 import { loginAddresses } from './migrations/0005-login-addresses.js';
 import { foldedUsernames } from './migrations/0007-folded-usernames.js';
 import { isPassword } from './passwords.js';
+import { setPasswordOf } from './set-password-as-owner.js';
 import { identityPart } from './user.entity.js';
 import { IS_NAMED } from './users.js';
 
@@ -155,6 +156,17 @@ describe('migrating identity', () => {
       await expect(sql.query(statement)).rejects.toThrow('append-only');
       await expect(sql.query(`SET ROLE tokenlog_identity; ${statement}`)).rejects.toThrow('permission denied');
     }
+  });
+
+  it('sets no password in a database that a newer version has changed', async () => {
+    await migrate(database.url);
+    await sql.query(`INSERT INTO tokenlog.migration_steps VALUES ('identity', '0999-of-a-newer-version', false)`);
+    const refused = { name: 'ConfigError', message: expect.stringContaining('0999-of-a-newer-version') };
+    await expect(setPasswordOf(database.url, 'admin')).rejects.toMatchObject(refused);
+    await expect(migrate(database.url)).rejects.toMatchObject(refused);
+    await sql.query('UPDATE tokenlog.migration_steps SET is_safe_for_earlier = true');
+    expect(await migrate(database.url)).toEqual({ newerVersion: expect.stringContaining('0999-of-a-newer-version') });
+    await setPasswordOf(database.url, 'admin');
   });
 
   it('as a program prints the one-time password once, and says in one line what is wrong', () => {

@@ -11,13 +11,8 @@ import {
   withRolesOf,
 } from '@tokenlog/platform/database.js';
 import { ensureLoginOf } from '@tokenlog/platform/database-login.js';
-import { usersAndLog } from './migrations/0001-users-and-log.js';
-import { externalIdentities } from './migrations/0002-external-identities.js';
-import { mailedEvents } from './migrations/0003-mailed-events.js';
-import { places } from './migrations/0004-places.js';
-import { loginAddresses } from './migrations/0005-login-addresses.js';
-import { numbers } from './migrations/0006-numbers.js';
-import { foldedUsernames } from './migrations/0007-folded-usernames.js';
+import { newerVersionWasHere } from '@tokenlog/platform/migration-steps.js';
+import { migrations } from './migrations.js';
 import { hashPassword, isPassword, randomPassword } from './passwords.js';
 import { register, registration } from './register-user.js';
 import { setPasswordAsOwner } from './set-password-as-owner.js';
@@ -25,9 +20,6 @@ import { identityPart, User } from './user.entity.js';
 import { newPassword } from './user-view.js';
 
 const ADMIN = 'admin';
-
-/** In the order in which they run; a name, once released, stays. */
-const migrations = [usersAndLog, externalIdentities, mailedEvents, places, loginAddresses, numbers, foldedUsernames];
 
 /** The first admin, told once: the password is stored only as its hash. */
 export interface FirstAdmin {
@@ -50,6 +42,8 @@ export interface Migrated {
   readonly firstAdmin?: FirstAdmin;
   /** Whether an `adminPassword` was given and is not that of the admin: there are users, and they keep theirs. */
   readonly isUnused?: true;
+  /** That a newer version was here, and says that this one may go on. */
+  readonly newerVersion?: string;
 }
 
 /** What whoever gave a password that is not used has to know. */
@@ -64,13 +58,14 @@ export const ADMIN_PASSWORD_UNUSED =
  */
 export async function migrate(databaseUrl: string, options: MigrateOptions = {}): Promise<Migrated> {
   const { part = identityPart } = options;
-  await migrateDatabase(databaseUrl, part, migrations, ['SELECT identity.continue_log()']);
+  const newer = await migrateDatabase(databaseUrl, part, migrations, ['SELECT identity.continue_log()']);
   const orm = await MikroORM.init(databaseOptions(databaseUrl, part, [User]));
   try {
-    return await orm.em.fork().transactional(async (em) => {
+    const made = await orm.em.fork().transactional(async (em) => {
       await sqlOf(em).query(`SELECT pg_advisory_xact_lock(hashtextextended('identity.first-admin', 0))`);
       return firstAdmin(em, options);
     });
+    return newer.length > 0 ? { ...made, newerVersion: newerVersionWasHere(part.schema, newer) } : made;
   } finally {
     await closeDatabase(orm);
   }
@@ -105,10 +100,11 @@ async function main(): Promise<void> {
     ADMIN_PASSWORD: newPassword.optional(),
   });
   const part = withRolesOf(identityPart, DATABASE_ROLE_PREFIX);
-  const { firstAdmin, isUnused } = await migrate(DATABASE_URL, { adminPassword: ADMIN_PASSWORD, part });
+  const { firstAdmin, isUnused, newerVersion } = await migrate(DATABASE_URL, { adminPassword: ADMIN_PASSWORD, part });
   if (IDENTITY_DATABASE_URL) {
     await ensureLoginOf(DATABASE_URL, part, IDENTITY_DATABASE_URL, 'IDENTITY_DATABASE_URL');
   }
+  if (newerVersion) process.stdout.write(`${newerVersion}\n`);
   if (isUnused) process.stdout.write(`${ADMIN_PASSWORD_UNUSED}\n`);
   if (!firstAdmin) return;
   process.stdout.write(`First admin: ${firstAdmin.username}\n`);

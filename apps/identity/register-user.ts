@@ -83,17 +83,9 @@ export async function register(
 
 /** S42: 409. */
 export function applicationUser(): Problem {
-  return new Problem(
-    409,
-    'application-user',
-    'An application has no password and does not log in; make a token for it.',
-  );
+  return new Problem('application-user', 'An application has no password and does not log in; make a token for it.');
 }
 
 function usernameTaken(username: string): Problem {
-  return new Problem(
-    409,
-    'username-taken',
-    `There is a user ${username} already; upper and lower case count as the same.`,
-  );
+  return new Problem('username-taken', `There is a user ${username} already; upper and lower case count as the same.`);
 }

@@ -1,5 +1,7 @@
 import { type EntityManager, MikroORM } from '@mikro-orm/postgresql';
-import { closeDatabase, type DatabasePart, databaseOptions } from '@tokenlog/platform/database.js';
+import { closeDatabase, type DatabasePart, databaseOptions, sqlOf } from '@tokenlog/platform/database.js';
+import { checkSteps } from '@tokenlog/platform/migration-steps.js';
+import { migrations } from './migrations.js';
 import { hashPassword, randomPassword } from './passwords.js';
 import { factsOf, recordUserEvent } from './record-user-event.js';
 import { identityPart, User } from './user.entity.js';
@@ -17,6 +19,7 @@ export interface OwnersPassword {
  * log as a change by the system, and the policy for tokens at a password change applies.
  * @returns the name as it is written, and the password
  * @throws Error where there is no such user, or it is an application
+ * @throws ConfigError where the database is of another version
  */
 export async function setPasswordOf(
   databaseUrl: string,
@@ -27,6 +30,7 @@ export async function setPasswordOf(
   try {
     return await orm.em.fork().transactional(async (transaction) => {
       const em = transaction as EntityManager;
+      await checkSteps(sqlOf(em), part.schema, migrations);
       const named = await em.createQueryBuilder(User).where(IS_NAMED, [username]).getSingleResult();
       const user = named && (await lockUser(em, named.id));
       if (!user) throw new Error(`There is no user ${username}.`);

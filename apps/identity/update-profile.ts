@@ -1,6 +1,8 @@
 import { Command, CommandHandler, type ICommandHandler } from '@nestjs/cqrs';
+import { IfMatch } from '@tokenlog/platform/if-match.js';
 import { z } from 'zod';
 import type { User } from './user.entity.js';
+import { userTag } from './user-tag.js';
 import { contact, ownView } from './user-view.js';
 import { lockUser, Users } from './users.js';
 
@@ -17,6 +19,7 @@ export class UpdateProfile extends Command<{ user: User }> {
   constructor(
     readonly userId: string,
     readonly changes: z.output<typeof changeable>,
+    readonly ifMatch = IfMatch.none,
   ) {
     super();
   }
@@ -26,9 +29,10 @@ export class UpdateProfile extends Command<{ user: User }> {
 export class UpdateProfileHandler implements ICommandHandler<UpdateProfile> {
   constructor(private readonly users: Users) {}
 
-  execute({ userId, changes }: UpdateProfile) {
+  execute({ userId, changes, ifMatch }: UpdateProfile) {
     return this.users.transact(async (em) => {
       const user = await lockUser(em, userId);
+      ifMatch.assertHolds(userTag(user));
       em.assign(user, changes);
       return { user };
     });

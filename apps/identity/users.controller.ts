@@ -29,6 +29,7 @@ import { type UserImpact, userImpact } from '@tokenlog/contracts/internal/user-i
 import type { Metadata } from '@tokenlog/event-store/event.js';
 import { EventStore } from '@tokenlog/event-store/event-store.js';
 import { currentEpoch } from '@tokenlog/event-store/history.js';
+import { CurrentIfMatch, type IfMatch } from '@tokenlog/platform/if-match.js';
 import { NATS } from '@tokenlog/platform/nats.js';
 import { request } from '@tokenlog/platform/nats-request.js';
 import { changesIn } from '@tokenlog/platform/sent-back.js';
@@ -42,6 +43,7 @@ import { ListUsers, userList, usersQuery } from './list-users.js';
 import { RegisterUser, type Registration, registration } from './register-user.js';
 import { passwordToSet, SetPassword } from './set-password.js';
 import type { User } from './user.entity.js';
+import { answerOf, userTag } from './user-tag.js';
 import { type UserView, userView, viewOf } from './user-view.js';
 import { Users } from './users.js';
 
@@ -78,7 +80,7 @@ export class UsersController {
   @RequireRoles('admin', 'helpdesk')
   @Get(':id')
   async get(@Param('id', { schema: userId }) id: string): Promise<UserView> {
-    return viewOf(await this.users.get(id));
+    return answerOf(await this.users.get(id));
   }
 
   @ApiOperation({ summary: 'Registers a user.', description: '409 `username-taken` or `application-user`.' })
@@ -88,10 +90,12 @@ export class UsersController {
     @CurrentUser() actor: AuthenticatedUser,
     @Ip() ip: string | undefined,
     @Body({ schema: registration }) body: Registration,
+    @CurrentIfMatch() ifMatch: IfMatch,
   ): Promise<UserView> {
+    ifMatch.assertHolds(null);
     const { user, eventId } = await this.commands.execute(new RegisterUser(body, metadataOf(actor, ip)));
     await this.applied.wait(eventId);
-    return viewOf(user);
+    return answerOf(user);
   }
 
   @ApiOperation({
@@ -106,16 +110,19 @@ export class UsersController {
     @Ip() ip: string | undefined,
     @Param('id', { schema: userId }) id: string,
     @Body({ schema: userChanges }) body: z.output<typeof userChanges>,
+    @CurrentIfMatch() ifMatch: IfMatch,
     @Res({ passthrough: true }) response: Response,
   ): Promise<UserView> {
-    const shown = viewOf(await this.users.get(id));
-    changesIn<UserView, (typeof CHANGEABLE)['writable'][number]>(body, shown, CHANGEABLE);
+    const present = await this.users.get(id);
+    // What was read before somebody else's change is told that, and not that it sends what cannot be changed.
+    ifMatch.assertHolds(userTag(present));
+    changesIn<UserView, (typeof CHANGEABLE)['writable'][number]>(body, viewOf(present), CHANGEABLE);
     // What is so already too: it may be the second try of a change that was broken off.
     const changes = changeable.parse(body);
-    const { user, eventId } = await this.commands.execute(new ChangeUser(id, changes, metadataOf(actor, ip)));
+    const { user, eventId } = await this.commands.execute(new ChangeUser(id, changes, metadataOf(actor, ip), ifMatch));
     const holds = eventId === null ? await this.confirm(user, changes) : await this.applied.wait(eventId);
     if (!holds) response.status(202);
-    return viewOf(user);
+    return answerOf(user);
   }
 
   /** A change that finds nothing to change may be the second try of one whose answer was 202, or lost. */
@@ -141,10 +148,11 @@ export class UsersController {
     @Ip() ip: string | undefined,
     @Param('id', { schema: userId }) id: string,
     @Query({ schema: deletion }) { dryRun }: z.output<typeof deletion>,
+    @CurrentIfMatch() ifMatch: IfMatch,
     @Res({ passthrough: true }) response: Response,
   ): Promise<UserImpact | undefined> {
     if (dryRun === 'true') return request(this.nats, userImpact, { userId: (await this.users.get(id)).id });
-    const { eventId } = await this.commands.execute(new DeleteUser(id, metadataOf(actor, ip)));
+    const { eventId } = await this.commands.execute(new DeleteUser(id, metadataOf(actor, ip), ifMatch));
     response.status((await this.applied.wait(eventId)) ? 204 : 202);
     return undefined;
   }
@@ -164,9 +172,10 @@ export class UsersController {
     @Ip() ip: string | undefined,
     @Param('id', { schema: userId }) id: string,
     @Body({ schema: passwordToSet }) passwords: z.output<typeof passwordToSet>,
+    @CurrentIfMatch() ifMatch: IfMatch,
     @Res({ passthrough: true }) response: Response,
   ): Promise<void> {
-    const { eventId } = await this.commands.execute(new SetPassword(id, passwords, actor, ip ?? null));
+    const { eventId } = await this.commands.execute(new SetPassword(id, passwords, actor, ip ?? null, ifMatch));
     response.status((await this.applied.wait(eventId)) ? 204 : 202);
   }
 
@@ -182,8 +191,9 @@ export class UsersController {
     @Ip() ip: string | undefined,
     @Param('id', { schema: userId }) id: string,
     @Body({ schema: externalLink }) { subject }: z.output<typeof externalLink>,
+    @CurrentIfMatch() ifMatch: IfMatch,
   ): Promise<void> {
-    await this.commands.execute(new LinkExternalIdentity(id, subject, metadataOf(actor, ip)));
+    await this.commands.execute(new LinkExternalIdentity(id, subject, metadataOf(actor, ip), ifMatch));
   }
 }
 

@@ -3,11 +3,14 @@ import { CommandBus, QueryBus } from '@nestjs/cqrs';
 import { ApiCreatedResponse, ApiNoContentResponse, ApiOkResponse, ApiOperation, ApiTags } from '@nestjs/swagger';
 import { RequireRoles, RequireScopes } from '@tokenlog/auth';
 import { EventStore } from '@tokenlog/event-store/event-store.js';
+import { CurrentIfMatch, type IfMatch } from '@tokenlog/platform/if-match.js';
 import { z } from 'zod';
 import { type Caller, CurrentCaller } from './caller.js';
 import { CreateToken } from './create-token.js';
 import { DeleteToken } from './delete-token.js';
 import { EditToken } from './edit-token.js';
+import { Repeatable, type RepeatableRequest } from './idempotency-key.js';
+import { KeptAnswers } from './kept-answers.js';
 import { ListTokens, type TokenListQuery, tokenListQuery, tokenPage } from './list-tokens.js';
 import { ReassignToken } from './reassign-token.js';
 import { RefreshToken } from './refresh-token.js';
@@ -26,7 +29,7 @@ import {
   tokenId,
   tokenWithSecretAnswer,
 } from './token-routes.js';
-import { findToken } from './token-view.js';
+import { findToken, tagOf } from './token-view.js';
 
 const adminCreateBody = createBody.extend({ userId: z.uuid() });
 
@@ -40,6 +43,7 @@ export class AdminTokensController {
     private readonly commands: CommandBus,
     private readonly queries: QueryBus,
     private readonly store: EventStore,
+    private readonly answers: KeptAnswers,
   ) {}
 
   @ApiOperation({ summary: 'The table of all tokens (S36), now or as it was.' })
@@ -52,13 +56,17 @@ export class AdminTokensController {
   @ApiOperation({ summary: 'Create a token for any user.' })
   @ApiCreatedResponse({ standardSchema: tokenWithSecretAnswer })
   @Post()
-  async create(
+  create(
     @CurrentCaller() caller: Caller,
     @Body({ schema: adminCreateBody }) body: z.output<typeof adminCreateBody>,
+    @CurrentIfMatch() ifMatch: IfMatch,
+    @Repeatable() request: RepeatableRequest | null,
   ) {
+    ifMatch.assertHolds(null);
     const { password, ...token } = body;
-    const created = await this.commands.execute(new CreateToken(caller, token, password));
-    return { token: await this.view(created.tokenId), secret: created.secret };
+    return this.answers.once(request, caller, null, (claim) =>
+      this.commands.execute(new CreateToken(caller, token, password, claim)),
+    );
   }
 
   @ApiOperation({ summary: 'Read a token, a deleted one too.' })
@@ -75,9 +83,15 @@ export class AdminTokensController {
     @CurrentCaller() caller: Caller,
     @Param('id', { schema: tokenId }) id: string,
     @Body({ schema: editBody }) body: z.output<typeof editBody>,
+    @CurrentIfMatch() ifMatch: IfMatch,
   ) {
-    const changes = editsIn(body, await this.view(id));
-    if (Object.keys(changes).length > 0) await this.commands.execute(new EditToken(caller, id, 'anyone', changes));
+    const shown = await this.view(id);
+    // What was read before somebody else's change is told that, and not that it sends what cannot be changed.
+    ifMatch.assertHolds(tagOf(shown));
+    const changes = editsIn(body, shown);
+    if (Object.keys(changes).length > 0) {
+      await this.commands.execute(new EditToken(caller, id, 'anyone', changes, ifMatch));
+    }
     return { token: await this.view(id) };
   }
 
@@ -85,13 +99,16 @@ export class AdminTokensController {
   @ApiOkResponse({ standardSchema: tokenWithSecretAnswer })
   @HttpCode(200)
   @Post(':id/refresh')
-  async refresh(
+  refresh(
     @CurrentCaller() caller: Caller,
     @Param('id', { schema: tokenId }) id: string,
     @Body({ schema: refreshBody }) body: z.output<typeof refreshBody>,
+    @CurrentIfMatch() ifMatch: IfMatch,
+    @Repeatable() request: RepeatableRequest | null,
   ) {
-    const { secret } = await this.commands.execute(new RefreshToken(caller, id, 'anyone', body));
-    return { token: await this.view(id), secret };
+    return this.answers.once(request, caller, id, (claim) =>
+      this.commands.execute(new RefreshToken(caller, id, 'anyone', body, ifMatch, claim)),
+    );
   }
 
   @ApiOperation({ summary: 'End a token for good.' })
@@ -102,8 +119,9 @@ export class AdminTokensController {
     @CurrentCaller() caller: Caller,
     @Param('id', { schema: tokenId }) id: string,
     @Body({ schema: revokeBody }) body: z.output<typeof revokeBody>,
+    @CurrentIfMatch() ifMatch: IfMatch,
   ) {
-    await this.commands.execute(new RevokeToken(caller, id, 'anyone', body));
+    await this.commands.execute(new RevokeToken(caller, id, 'anyone', body, ifMatch));
     return { token: await this.view(id) };
   }
 
@@ -111,13 +129,16 @@ export class AdminTokensController {
   @ApiOkResponse({ standardSchema: tokenWithSecretAnswer })
   @HttpCode(200)
   @Post(':id/reassign')
-  async reassign(
+  reassign(
     @CurrentCaller() caller: Caller,
     @Param('id', { schema: tokenId }) id: string,
     @Body({ schema: reassignBody }) body: z.output<typeof reassignBody>,
+    @CurrentIfMatch() ifMatch: IfMatch,
+    @Repeatable() request: RepeatableRequest | null,
   ) {
-    const { secret } = await this.commands.execute(new ReassignToken(caller, id, body.userId, body.password));
-    return { token: await this.view(id), secret };
+    return this.answers.once(request, caller, id, (claim) =>
+      this.commands.execute(new ReassignToken(caller, id, body.userId, body.password, ifMatch, claim)),
+    );
   }
 
   @ApiOperation({ summary: 'Take a token out of the table, revoked if it still worked; its history stays.' })
@@ -128,8 +149,9 @@ export class AdminTokensController {
     @CurrentCaller() caller: Caller,
     @Param('id', { schema: tokenId }) id: string,
     @Body({ schema: deleteBody }) body: z.output<typeof deleteBody>,
+    @CurrentIfMatch() ifMatch: IfMatch,
   ) {
-    await this.commands.execute(new DeleteToken(caller, id, 'anyone', body.password));
+    await this.commands.execute(new DeleteToken(caller, id, 'anyone', body.password, ifMatch));
   }
 
   @ApiOperation({ summary: 'Every event of a token, newest first.' })

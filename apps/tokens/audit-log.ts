@@ -61,7 +61,14 @@ export async function auditLog(store: EventStore, query: AuditQuery): Promise<z.
   };
 }
 
-const CSV_COLUMNS = ['position', 'at', 'type', 'tokenId', 'sessionId', 'by', 'byId', 'from', 'changes', 'id'] as const;
+/** In the order that readers of the file know; what an item has beside comes after them. */
+const FIRST_COLUMNS: readonly string[] = [
+  ...['position', 'at', 'type', 'tokenId', 'sessionId', 'by', 'byId', 'from', 'changes', 'id'],
+];
+const CSV_COLUMNS = [
+  ...FIRST_COLUMNS,
+  ...Object.keys(auditItem.shape).filter((field) => !FIRST_COLUMNS.includes(field)),
+] as readonly (keyof AuditItem)[];
 
 /** Audit items as CSV (RFC 4180). A cell that a spreadsheet would run as a formula is defused with a quote mark. */
 export function toCsv(items: readonly AuditItem[]): string {

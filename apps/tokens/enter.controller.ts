@@ -44,7 +44,7 @@ export class EnterController {
     const presented = { method: 'POST', headers: {}, body: { auth_token: access_token } };
     const { kind, token } = await askGuard(this.guard, requestAs(request, presented), response, {});
     if (kind !== 'token' || !token) {
-      throw new Problem(403, 'not-a-token', 'Only a token can start a session here; this is a session.');
+      throw new Problem('not-a-token', 'Only a token can start a session here; this is a session.');
     }
     const basis = { with: 'token', tokenId: token.id, generation: token.secretGeneration } as const;
     const { credential, expiresAt } = await this.commands.execute(new StartSession(basis, request.ip ?? null));

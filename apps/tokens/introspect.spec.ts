@@ -267,7 +267,7 @@ describe('RFC 7662 introspection', () => {
 
     it('in JSON, also when the JSON is right', async () => {
       const answer = await call(service, 'POST', PATH, { as: gateway, json: { token: gateway } });
-      expect(answer).toMatchObject({ status: 400, body: { code: 'invalid-request', error: 'invalid_request' } });
+      expect(answer).toMatchObject({ status: 415, body: { code: 'unsupported-media-type', error: 'invalid_request' } });
     });
 
     it('and a client library, which reads application/json only, is told what was wrong', async () => {

@@ -5,7 +5,7 @@ import { foldedParameter, foldedSql } from '@tokenlog/event-store/folded.sql.js'
 import type { Sql } from '@tokenlog/event-store/sql.js';
 import { patiently } from '@tokenlog/platform/bounded-client.js';
 import { DatabaseClock } from '@tokenlog/platform/clock.js';
-import { Problem } from '@tokenlog/platform/problem.js';
+import { invalidRequest } from '@tokenlog/platform/problem.js';
 import { userReference } from '@tokenlog/platform/user-reference.js';
 import { z } from 'zod';
 import { findUsers } from './find-users.js';
@@ -89,9 +89,7 @@ export class ListTokensHandler implements IQueryHandler<ListTokens> {
   execute({ query, owner }: ListTokens): Promise<TokenPage> {
     const now = query.asOf ? new Date(query.asOf) : this.clock.now();
     if (now.getTime() > this.clock.nowMs() + 1000) {
-      throw new Problem(400, 'invalid-request', 'asOf: must not lie in the future.', {
-        errors: [{ field: 'asOf', detail: 'must not lie in the future' }],
-      });
+      throw invalidRequest([{ field: 'asOf', detail: 'must not lie in the future' }]);
     }
     // A search goes through every token, and the table of another day through the log.
     return patiently(() => {

@@ -2,11 +2,16 @@ import { pathToFileURL } from 'node:url';
 import { databaseVariables, readConfig } from '@tokenlog/platform/config.js';
 import { type DatabasePart, migrateDatabase, withRolesOf } from '@tokenlog/platform/database.js';
 import { ensureLoginOf } from '@tokenlog/platform/database-login.js';
+import { newerVersionWasHere } from '@tokenlog/platform/migration-steps.js';
 import { migrations, TOKENS_DATABASE } from './migrations.js';
 
-/** Brings the token service's part of the database up to date, as the owner of `databaseUrl`. */
-export async function migrate(databaseUrl: string, part: DatabasePart = TOKENS_DATABASE): Promise<void> {
-  await migrateDatabase(databaseUrl, part, migrations, ['SELECT tokens.continue_log()']);
+/**
+ * Brings the token service's part of the database up to date, as the owner of `databaseUrl`.
+ * @returns what there is to say of it: usually nothing
+ */
+export async function migrate(databaseUrl: string, part: DatabasePart = TOKENS_DATABASE): Promise<string[]> {
+  const newer = await migrateDatabase(databaseUrl, part, migrations, ['SELECT tokens.continue_log()']);
+  return newer.length > 0 ? [newerVersionWasHere(part.schema, newer)] : [];
 }
 
 async function main(): Promise<void> {
@@ -16,7 +21,7 @@ async function main(): Promise<void> {
     TOKENS_DATABASE_URL: databaseVariables.DATABASE_URL.optional(),
   });
   const part = withRolesOf(TOKENS_DATABASE, DATABASE_ROLE_PREFIX);
-  await migrate(DATABASE_URL, part);
+  for (const line of await migrate(DATABASE_URL, part)) process.stdout.write(`${line}\n`);
   if (TOKENS_DATABASE_URL) await ensureLoginOf(DATABASE_URL, part, TOKENS_DATABASE_URL, 'TOKENS_DATABASE_URL');
 }
 

@@ -20,7 +20,7 @@ export class OAuthClientGuard implements CanActivate {
     response.set('Cache-Control', 'no-store');
     decodeBasic(request);
     await askGuard(this.guard, request, response, { scopes: ['introspect'] });
-    if (!request.is(FORM)) throw new Problem(400, 'invalid-request', `The parameters must be a form: ${FORM}.`);
+    if (!request.is(FORM)) throw new Problem('unsupported-media-type', `The parameters must be a form: ${FORM}.`);
     return true;
   }
 }

@@ -1,5 +1,6 @@
 import { type ArgumentsHost, Catch, type ExceptionFilter } from '@nestjs/common';
-import { describeError, type ProblemBody } from '@tokenlog/platform/problem.js';
+import type { ProblemBody } from '@tokenlog/contracts/problems.js';
+import { describeError } from '@tokenlog/platform/problem.filter.js';
 import type { Request, Response } from 'express';
 
 const PROBLEM = 'application/problem+json';
@@ -13,7 +14,8 @@ export class OAuthErrorFilter implements ExceptionFilter {
   catch(error: unknown, host: ArgumentsHost): void {
     const request = host.switchToHttp().getRequest<Request>();
     const response = host.switchToHttp().getResponse<Response>();
-    const { body: problem, headers } = describeError(error);
+    const { body: problem, headers } = describeError(error, request);
+    response.set(headers as Record<string, string | string[]>);
     const basic = /^basic\b/i.test(request.headers.authorization ?? '');
     if (problem.status === 401 && basic) {
       // RFC 6749, 5.2: the challenge names the scheme that the client used.
@@ -24,7 +26,6 @@ export class OAuthErrorFilter implements ExceptionFilter {
     const body = { ...problem, error: errorOf(problem, basic), error_description: printable(problem.detail) };
     response
       .status(problem.status)
-      .set(headers)
       .type(request.accepts(PROBLEM, 'application/json') || PROBLEM)
       .send(JSON.stringify(body));
   }

@@ -3,11 +3,14 @@ import { CommandBus, QueryBus } from '@nestjs/cqrs';
 import { ApiCreatedResponse, ApiNoContentResponse, ApiOkResponse, ApiOperation, ApiTags } from '@nestjs/swagger';
 import { RequireScopes } from '@tokenlog/auth';
 import { EventStore } from '@tokenlog/event-store/event-store.js';
+import { CurrentIfMatch, type IfMatch } from '@tokenlog/platform/if-match.js';
 import type { z } from 'zod';
 import { type Caller, CurrentCaller } from './caller.js';
 import { CreateToken } from './create-token.js';
 import { DeleteToken } from './delete-token.js';
 import { EditToken } from './edit-token.js';
+import { Repeatable, type RepeatableRequest } from './idempotency-key.js';
+import { KeptAnswers } from './kept-answers.js';
 import { ListTokens, tokenListQuery, tokenPage } from './list-tokens.js';
 import { RefreshToken } from './refresh-token.js';
 import { RevokeToken } from './revoke-token.js';
@@ -24,7 +27,7 @@ import {
   tokenId,
   tokenWithSecretAnswer,
 } from './token-routes.js';
-import { findToken } from './token-view.js';
+import { findToken, tagOf } from './token-view.js';
 
 const ownListQuery = tokenListQuery.omit({ user: true, asOf: true });
 
@@ -37,15 +40,23 @@ export class OwnTokensController {
     private readonly commands: CommandBus,
     private readonly queries: QueryBus,
     private readonly store: EventStore,
+    private readonly answers: KeptAnswers,
   ) {}
 
   @ApiOperation({ summary: 'Create a token; its text is in this answer and nowhere else.' })
   @ApiCreatedResponse({ standardSchema: tokenWithSecretAnswer })
   @Post()
-  async create(@CurrentCaller() caller: Caller, @Body({ schema: createBody }) body: z.output<typeof createBody>) {
+  create(
+    @CurrentCaller() caller: Caller,
+    @Body({ schema: createBody }) body: z.output<typeof createBody>,
+    @CurrentIfMatch() ifMatch: IfMatch,
+    @Repeatable() request: RepeatableRequest | null,
+  ) {
+    ifMatch.assertHolds(null);
     const { password, ...token } = body;
-    const created = await this.commands.execute(new CreateToken(caller, { ...token, userId: caller.id }, password));
-    return { token: await findToken(this.store.pool, created.tokenId, caller.id), secret: created.secret };
+    return this.answers.once(request, caller, null, (claim) =>
+      this.commands.execute(new CreateToken(caller, { ...token, userId: caller.id }, password, claim)),
+    );
   }
 
   @ApiOperation({ summary: 'List your tokens.' })
@@ -69,10 +80,16 @@ export class OwnTokensController {
     @CurrentCaller() caller: Caller,
     @Param('id', { schema: tokenId }) id: string,
     @Body({ schema: editBody }) body: z.output<typeof editBody>,
+    @CurrentIfMatch() ifMatch: IfMatch,
   ) {
     const view = () => findToken(this.store.pool, id, caller.id);
-    const changes = editsIn(body, await view());
-    if (Object.keys(changes).length > 0) await this.commands.execute(new EditToken(caller, id, caller.id, changes));
+    const shown = await view();
+    // What was read before somebody else's change is told that, and not that it sends what cannot be changed.
+    ifMatch.assertHolds(tagOf(shown));
+    const changes = editsIn(body, shown);
+    if (Object.keys(changes).length > 0) {
+      await this.commands.execute(new EditToken(caller, id, caller.id, changes, ifMatch));
+    }
     return { token: await view() };
   }
 
@@ -80,13 +97,16 @@ export class OwnTokensController {
   @ApiOkResponse({ standardSchema: tokenWithSecretAnswer })
   @HttpCode(200)
   @Post(':id/refresh')
-  async refresh(
+  refresh(
     @CurrentCaller() caller: Caller,
     @Param('id', { schema: tokenId }) id: string,
     @Body({ schema: refreshBody }) body: z.output<typeof refreshBody>,
+    @CurrentIfMatch() ifMatch: IfMatch,
+    @Repeatable() request: RepeatableRequest | null,
   ) {
-    const { secret } = await this.commands.execute(new RefreshToken(caller, id, caller.id, body));
-    return { token: await findToken(this.store.pool, id, caller.id), secret };
+    return this.answers.once(request, caller, id, (claim) =>
+      this.commands.execute(new RefreshToken(caller, id, caller.id, body, ifMatch, claim)),
+    );
   }
 
   @ApiOperation({ summary: 'End a token for good.' })
@@ -97,8 +117,9 @@ export class OwnTokensController {
     @CurrentCaller() caller: Caller,
     @Param('id', { schema: tokenId }) id: string,
     @Body({ schema: revokeBody }) body: z.output<typeof revokeBody>,
+    @CurrentIfMatch() ifMatch: IfMatch,
   ) {
-    await this.commands.execute(new RevokeToken(caller, id, caller.id, body));
+    await this.commands.execute(new RevokeToken(caller, id, caller.id, body, ifMatch));
     return { token: await findToken(this.store.pool, id, caller.id) };
   }
 
@@ -110,8 +131,9 @@ export class OwnTokensController {
     @CurrentCaller() caller: Caller,
     @Param('id', { schema: tokenId }) id: string,
     @Body({ schema: deleteBody }) body: z.output<typeof deleteBody>,
+    @CurrentIfMatch() ifMatch: IfMatch,
   ) {
-    await this.commands.execute(new DeleteToken(caller, id, caller.id, body.password));
+    await this.commands.execute(new DeleteToken(caller, id, caller.id, body.password, ifMatch));
   }
 
   @ApiOperation({ summary: 'What happened to a token, newest first.' })

@@ -23,6 +23,18 @@ describe('rebuilding a projection', () => {
   const table = async () =>
     (await service.store.pool.query(`SELECT * FROM tokens LEFT JOIN token_usage ON token_id = id ORDER BY id`)).rows;
 
+  it('touches nothing in a database that a newer version has changed', async () => {
+    const owner = new pg.Client(service.database.url);
+    await owner.connect();
+    try {
+      await owner.query(`INSERT INTO tokenlog.migration_steps VALUES ('tokens', '2999-newer', false)`);
+      await expect(rebuildProjection(service.database.url, 'token-table')).rejects.toThrow('2999-newer');
+    } finally {
+      await owner.query(`DELETE FROM tokenlog.migration_steps WHERE name = '2999-newer'`);
+      await owner.end();
+    }
+  });
+
   it('makes the same table from the log, while tokens are made and used, and no reader sees it half built', async () => {
     const tokens = await Promise.all(Array.from({ length: 30 }, (_, index) => issue(`token ${index}`)));
     for (const { tokenId } of tokens.slice(0, 10)) {

@@ -3,9 +3,10 @@ import { type RebuildReport, rebuild } from '@tokenlog/event-store/rebuild.js';
 import { databaseVariables, readConfig } from '@tokenlog/platform/config.js';
 import { type DatabasePart, withRolesOf } from '@tokenlog/platform/database.js';
 import { databaseConnection } from '@tokenlog/platform/database-url.js';
+import { checkSteps } from '@tokenlog/platform/migration-steps.js';
 import { Pool } from 'pg';
 import { expiryTable } from './expiry-table.js';
-import { TOKENS_DATABASE } from './migrations.js';
+import { migrations, TOKENS_DATABASE } from './migrations.js';
 import { sessionTable } from './session-table.js';
 import { tokenTable } from './token-table.js';
 
@@ -15,6 +16,7 @@ const projections = [tokenTable, sessionTable, expiryTable];
  * Rebuilds the tables of one projection from the log, while the services run.
  * @param databaseUrl as the owner of the database, whom the migrations run as
  * @throws Error for a name that no projection has
+ * @throws ConfigError where the database is of another version
  */
 export async function rebuildProjection(
   databaseUrl: string,
@@ -29,6 +31,7 @@ export async function rebuildProjection(
   }
   const owner = new Pool({ ...databaseConnection(databaseUrl), max: 2 });
   try {
+    await checkSteps(owner, schema, migrations);
     return await rebuild(owner, schema, role, projection, progress);
   } finally {
     await owner.end();

@@ -31,7 +31,6 @@ export async function assertNotReplaced(
     (await hasLostItsSecret(sql, { tokenId, now }, caller));
   if (!isReplaced) return;
   throw new Problem(
-    409,
     'refreshed-meanwhile',
     'Somebody else was given a new secret of this token at the same time: this one would end it. Ask again if you must.',
   );

@@ -37,7 +37,7 @@ export class SessionsController {
     @Res({ passthrough: true }) response: Response,
   ): Promise<z.output<typeof startedAnswer>> {
     if (caller.credential.kind !== 'token') {
-      throw new Problem(403, 'not-a-token', 'Only a token can start a session here; log in for one of your own.');
+      throw new Problem('not-a-token', 'Only a token can start a session here; log in for one of your own.');
     }
     const generation = caller.secretGeneration ?? 0;
     const basis = { with: 'token', tokenId: caller.credential.id, generation } as const;

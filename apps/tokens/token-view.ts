@@ -1,7 +1,9 @@
 import { instant } from '@tokenlog/contracts/message.js';
 import type { Sql } from '@tokenlog/event-store/sql.js';
+import { answerHeaders, withHeaders } from '@tokenlog/platform/answer-headers.js';
 import { z } from 'zod';
 import { tokenNotFound } from './token.js';
+import { tokenTag } from './token-tag.js';
 
 export const tokenState = z.enum(['active', 'expired', 'revoked', 'invalid', 'deleted']);
 
@@ -79,19 +81,30 @@ export function viewOf(row: TokenRow, now: Date): TokenView {
   };
 }
 
+/** The last event of a token's stream, for the statement that reads its row: both are then of one moment. */
+const HEAD = `
+  SELECT version, id AS event_id FROM events
+  WHERE period = '-infinity' AND stream = 'token-' || r.id ORDER BY version DESC LIMIT 1`;
+
 /**
- * One token, deleted or not.
+ * One token, deleted or not; it is answered with its `ETag`.
  * @param owner whose it must be, or anyone's
  * @throws Problem 404 `token-not-found`
  */
 export async function findToken(sql: Sql, id: string, owner: string | 'anyone'): Promise<TokenView> {
-  const { rows } = await sql.query<TokenRow & { now: string | Date }>(
-    `SELECT *, statement_timestamp() AS now FROM (${TOKEN_ROWS}) AS r WHERE id = $2`,
+  const { rows } = await sql.query<TokenRow & { now: string | Date; version: number; event_id: string }>(
+    `SELECT r.*, head.*, statement_timestamp() AS now FROM (${TOKEN_ROWS}) AS r, LATERAL (${HEAD}) AS head WHERE r.id = $2`,
     [null, id],
   );
   const row = rows[0];
   if (!row || (owner !== 'anyone' && (row.user_id !== owner || row.state === 'deleted'))) throw tokenNotFound();
-  return viewOf(row, new Date(row.now));
+  const tag = tokenTag({ version: row.version, eventId: row.event_id });
+  return withHeaders(viewOf(row, new Date(row.now)), { ETag: tag });
+}
+
+/** The `ETag` that a view of `findToken` is answered with. */
+export function tagOf(view: TokenView): string {
+  return answerHeaders(view).ETag ?? '';
 }
 
 /** An instant of the database as RFC 3339. */

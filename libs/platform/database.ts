@@ -7,6 +7,7 @@ import type { Pool } from 'pg';
 import { bounded } from './bounded-client.js';
 import { checkGrants, ensureRole, ensureSchema, explained } from './database-owner.js';
 import { databaseConnection } from './database-url.js';
+import { type MigrationStep, rememberSteps, stepsOfNewerVersions, stepsTable } from './migration-steps.js';
 import { ParameterDriver } from './parameter-driver.js';
 
 /** A service's part of the database: a schema of its own, used by a role that has no more than its grants. */
@@ -42,15 +43,10 @@ export function databaseOptions(url: string, part: DatabasePart, entities: Optio
   });
 }
 
-/** A migration: its name is what the database remembers it by. */
-export interface MigrationStep {
-  readonly name: string;
-  readonly statements: readonly string[];
-}
-
 /**
  * Brings a part of the database up to date, as its owner, and then does `atEachRun`. Runs one at a time, however many try.
- * @throws ConfigError that says what to run, where the owner may not make what is missing
+ * @returns what a newer version has run, and says is safe for this one; usually nothing
+ * @throws ConfigError that says what to run, where the owner may not make what is missing, and where a newer version was here
  * @throws Error when the server is older than PostgreSQL 18, or the database not in UTF-8
  */
 export async function migrateDatabase(
@@ -58,7 +54,7 @@ export async function migrateDatabase(
   part: DatabasePart,
   steps: readonly MigrationStep[],
   atEachRun: readonly string[] = [],
-): Promise<void> {
+): Promise<string[]> {
   const connection = databaseConnection(url, { search_path: part.schema });
   const orm = await MikroORM.init(
     defineConfig({
@@ -73,7 +69,7 @@ export async function migrateDatabase(
         tableName: `${part.schema}.migrations`,
         snapshot: false,
         silent: true,
-        migrationsList: steps.map(({ name, statements }) => ({ name, class: migrationOf(statements, part) })),
+        migrationsList: steps.map((step) => ({ name: step.name, class: migrationOf(step, part) })),
       },
     } as Options),
   );
@@ -91,13 +87,17 @@ export async function migrateDatabase(
           `DATABASE_URL: the database is in ${rows[0].encoding}; make one with ENCODING 'UTF8' TEMPLATE template0`,
         );
       }
+      const ofNewerVersions = await stepsOfNewerVersions(lock, part.schema, steps);
       await ensureRole(lock, part);
       await ensureSchema(lock, part.schema);
       await ensureSchema(lock, 'tokenlog');
-      for (const statement of deploymentTable(part.role)) await lock.query(statement);
+      for (const statement of [...deploymentTable(part.role), ...stepsTable(part.role)]) await lock.query(statement);
       await orm.migrator.up();
+      // Those that were run before they were remembered here.
+      if (steps.length > 0) await lock.query(rememberSteps(part.schema, steps));
       for (const statement of atEachRun) await lock.query(statement);
       await checkGrants(lock, part);
+      return ofNewerVersions;
     } catch (error) {
       throw explained(error);
     } finally {
@@ -143,11 +143,12 @@ export function sqlOf(em: EntityManager): Sql {
   };
 }
 
-function migrationOf(statements: readonly string[], { role, writtenAs = role }: DatabasePart) {
+function migrationOf(step: MigrationStep, { role, schema, writtenAs = role }: DatabasePart) {
   const written = new RegExp(`\\b${writtenAs}\\b`, 'g');
   return class extends Migration {
     override async up(): Promise<void> {
-      for (const statement of statements) this.addSql(statement.replace(written, role));
+      for (const statement of step.statements) this.addSql(statement.replace(written, role));
+      this.addSql(rememberSteps(schema, [step]));
     }
   };
 }

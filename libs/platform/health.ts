@@ -10,7 +10,6 @@ import {
 import { Public } from '@tokenlog/auth';
 import { Problem } from './problem.js';
 import { Part, type ReadinessChecks } from './readiness.js';
-import { RETRY_AFTER_SECONDS } from './unavailable.js';
 import { IgnoreUnknownFields } from './unknown-fields.js';
 
 const CHECKS = Symbol('READINESS_CHECKS');
@@ -51,10 +50,7 @@ class HealthController {
     if (result.status === 'ok' || result.status === 'degraded') return result;
     const detail = down.length > 0 ? down.join('; ') : 'The service stops.';
     const { details, info, error } = result;
-    throw new Problem(503, 'not-ready', detail, {
-      headers: { 'Retry-After': String(RETRY_AFTER_SECONDS) },
-      members: { details, info, error },
-    });
+    throw new Problem('not-ready', detail, { members: { details, info, error } });
   }
 
   private indicatorOf(part: Part): HealthIndicatorFunction {

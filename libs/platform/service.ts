@@ -6,17 +6,23 @@ import { DocumentBuilder, SwaggerModule } from '@nestjs/swagger';
 import { readAddress } from '@tokenlog/contracts/address.js';
 import { parseNatsUrl } from '@tokenlog/contracts/nats-url.js';
 import type { NextFunction, Request, Response } from 'express';
+import { AnswerHeaders } from './answer-headers.js';
 import { patiently } from './bounded-client.js';
+import type { DatabasePart } from './database.js';
 import { databaseConnection } from './database-url.js';
 import { BoundedExpressAdapter } from './http-server.js';
 import { type LogSettings, ServiceLogger } from './logging.js';
+import { answerOptions } from './methods.js';
+import type { MigrationStep } from './migration-steps.js';
 import { NatsRequestServer } from './nats-transport.js';
-import { ProblemFilter, validationPipe } from './problem.js';
+import { ProblemFilter } from './problem.filter.js';
 import { identifyRequest } from './request-id.js';
 import type { Program, Start } from './run.js';
 import { refuseUnknownFields } from './unknown-fields.js';
+import { validationPipe } from './validation.js';
 import { VERSION } from './version.js';
 import { waitForServers } from './wait-for-servers.js';
+import { refuseBadBytes, refuseBadEncoding, refuseBadForm } from './well-formed.js';
 
 /** What `runService` needs to know of a service. */
 export interface ServiceDefinition {
@@ -29,8 +35,10 @@ export interface ServiceDefinition {
   readonly natsUrl: string;
   /** Waited for at the start, where it is told; the line at the start has it without its password. */
   readonly databaseUrl?: string;
-  /** What the service becomes there. */
-  readonly databaseRole?: string;
+  /** What the service becomes there, and where. */
+  readonly databasePart?: DatabasePart;
+  /** What must have been done to that part. */
+  readonly migrations?: readonly MigrationStep[];
   readonly trustedProxies: number;
   readonly log?: LogSettings;
   /** Starts what the service does by itself, once everything it stands on is there. */
@@ -61,9 +69,24 @@ export async function createHttpApplication(module: Type | DynamicModule, settin
   );
   app.set('trust proxy', trustedProxies);
   app.disable('x-powered-by');
-  app.use(identifyRequest);
+  app.use(identifyRequest, noStore, refuseBadEncoding, answerOptions);
+  readBodies(app);
   app.useGlobalFilters(new ProblemFilter());
   return app;
+}
+
+/** Answers are about people and their secrets. */
+function noStore(_request: Request, response: Response, next: NextFunction): void {
+  response.setHeader('Cache-Control', 'no-store');
+  next();
+}
+
+/** Has bodies read, at most 64 KiB of each. */
+function readBodies(app: NestExpressApplication): void {
+  const json = { limit: BODY_LIMIT, verify: refuseBadBytes };
+  const form = { limit: BODY_LIMIT, extended: false, verify: refuseBadForm };
+  app.useBodyParser('json', json);
+  app.useBodyParser('urlencoded', form);
 }
 
 /** Creates a service's application: HTTP, NATS requests, problems, OpenAPI at `/openapi.json`, its pages at `/docs`. */
@@ -76,15 +99,14 @@ export async function createService(
   const app = await createHttpApplication(service.module, { ...service, alsoFinish: () => requests.close() });
   app.set('query parser', 'simple');
   app.disable('etag');
-  app.use((request: Request, response: Response, next: NextFunction) => {
-    // Answers are about people and their secrets.
-    response.setHeader('Cache-Control', 'no-store');
+  app.use((request: Request, _response: Response, next: NextFunction) => {
+    // An entity tag stands for what can be changed; uses and times move without it, and a 304 would hide that.
+    Object.defineProperty(request, 'fresh', { value: false });
     Object.defineProperty(request, 'ip', { value: readAddress(request.ip) ?? undefined });
     next();
   });
-  app.useBodyParser('json', { limit: BODY_LIMIT });
-  app.useBodyParser('urlencoded', { limit: BODY_LIMIT, extended: false });
   app.useGlobalPipes(validationPipe);
+  app.useGlobalInterceptors(new AnswerHeaders());
   refuseUnknownFields(app);
   app.connectMicroservice({ strategy: requests }, { inheritAppConfig: false });
   const document = SwaggerModule.createDocument(

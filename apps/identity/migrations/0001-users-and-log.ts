@@ -1,5 +1,5 @@
 import { createLog } from '@tokenlog/event-store/log.sql.js';
-import type { MigrationStep } from '@tokenlog/platform/database.js';
+import type { MigrationStep } from '@tokenlog/platform/migration-steps.js';
 
 /** The users, the log of what happened to them, and the counts of wrong passwords. */
 export const usersAndLog: MigrationStep = {

@@ -1,4 +1,4 @@
-import type { MigrationStep } from '@tokenlog/platform/database.js';
+import type { MigrationStep } from '@tokenlog/platform/migration-steps.js';
 
 /** Who a user is at the external login: the provider's issuer and its name for the person, both or neither. */
 export const externalIdentities: MigrationStep = {

@@ -1,4 +1,4 @@
-import type { MigrationStep } from '@tokenlog/platform/database.js';
+import type { MigrationStep } from '@tokenlog/platform/migration-steps.js';
 
 /** The events that were mailed: one that comes again is not mailed again. */
 export const mailedEvents: MigrationStep = {

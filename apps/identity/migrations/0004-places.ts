@@ -1,5 +1,5 @@
 import { placesInLog } from '@tokenlog/event-store/log.sql.js';
-import type { MigrationStep } from '@tokenlog/platform/database.js';
+import type { MigrationStep } from '@tokenlog/platform/migration-steps.js';
 
 /** Places in the log are snapshots, and the log says which history it is. */
 export const places: MigrationStep = {

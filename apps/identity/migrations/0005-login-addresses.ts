@@ -1,4 +1,4 @@
-import type { MigrationStep } from '@tokenlog/platform/database.js';
+import type { MigrationStep } from '@tokenlog/platform/migration-steps.js';
 
 /**
  * Where each account has logged in, from now on and by the log; it goes with the user. And meters for entered passwords that

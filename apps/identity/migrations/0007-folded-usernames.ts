@@ -1,5 +1,5 @@
 import { foldedSql } from '@tokenlog/event-store/folded.sql.js';
-import type { MigrationStep } from '@tokenlog/platform/database.js';
+import type { MigrationStep } from '@tokenlog/platform/migration-steps.js';
 
 const folded = foldedSql('username');
 

@@ -54,7 +54,7 @@ export async function restoreFromFurtherOn(
   ) => `(SELECT format('%s:%s:%s', pg_snapshot_xmin(s)::text::bigint + ${by}, pg_snapshot_xmax(s)::text::bigint + ${by},
     (SELECT string_agg((xip::text::bigint + ${by})::text, ',' ORDER BY xip) FROM pg_snapshot_xip(s) AS xip))::pg_snapshot
     FROM (SELECT ${snapshot} AS s) AS one WHERE s IS NOT NULL)`;
-  const number = '(transaction_id::text::bigint + ' + by + ')::text::xid8';
+  const number = `(transaction_id::text::bigint + ${by})::text::xid8`;
   await owner.query(`ALTER TABLE ${schema}.events DISABLE TRIGGER USER;
     UPDATE ${schema}.events SET transaction_id = ${number};
     ALTER TABLE ${schema}.events ENABLE TRIGGER USER;
