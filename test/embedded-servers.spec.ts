@@ -116,7 +116,7 @@ describe('the servers of npm start', () => {
     'are missed only when somebody else stopped them',
     async () => {
       await whole.system.kill('nats', 'SIGSTOP');
-      await new Promise((resolve) => setTimeout(resolve, PATIENCE_MS + 3_000));
+      await new Promise((resolve) => setTimeout(resolve, PATIENCE_MS + 5_000));
       await whole.system.kill('nats', 'SIGCONT');
       await eventually(ready, LONG);
       expect(lines.filter((line) => line.startsWith('nats-server'))).toEqual([]);

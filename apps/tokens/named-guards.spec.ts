@@ -3,6 +3,7 @@ import { jetstreamManager } from '@nats-io/jetstream';
 import { headers, type NatsConnection } from '@nats-io/transport-node';
 import { LEASE_MS } from '@tokenlog/contracts/guard/heartbeat.js';
 import type { VerifyReply } from '@tokenlog/contracts/tokens/verify.js';
+import pg from 'pg';
 import { eventually } from '../../test/support/eventually.js';
 import { forgetDeadGuards } from './guard-leases.js';
 import { GuardsUnderTest, type Name, subject, timed } from './testing/guards-under-test.js';
@@ -138,6 +139,9 @@ describe('guards and their names', () => {
 
     it('are given one at a time, so that no flood of made-up guards takes the database away from others', async () => {
       const nats = await natsAs('one');
+      // Not one of the service's connections, which the flood has all to itself.
+      const watcher = new pg.Client(guards.service.database.url);
+      await watcher.connect();
       let isOver = false;
       const flood = Promise.all(Array.from({ length: 1000 }, () => beat(nats, 'one'))).finally(() => {
         isOver = true;
@@ -145,8 +149,9 @@ describe('guards and their names', () => {
       const waiting: number[] = [];
       while (!isOver) {
         const locked = `SELECT count(*)::int AS n FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'`;
-        waiting.push((await sql(locked))[0].n);
+        waiting.push((await watcher.query(locked)).rows[0].n);
       }
+      await watcher.end();
       const answers = await flood;
       // Each is answered, by a word where it has no room or no time for it.
       expect(answers.filter(({ granted, refused }) => !granted && refused !== 'too-many')).toEqual([]);
