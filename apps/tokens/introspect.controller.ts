@@ -1,17 +1,18 @@
-import { Body, Controller, HttpCode, Post, UseFilters, UseGuards } from '@nestjs/common';
+import { Body, Controller, HttpCode, Post, UseGuards } from '@nestjs/common';
 import { ApiConsumes, ApiOkResponse, ApiOperation, ApiTags } from '@nestjs/swagger';
 import { type Authentication, CurrentAuthentication, Public } from '@tokenlog/auth';
 import type { ActiveReply } from '@tokenlog/contracts/tokens/verify.js';
 import { IgnoreUnknownFields } from '@tokenlog/platform/unknown-fields.js';
 import { z } from 'zod';
 import { OAuthClientGuard } from './oauth-client.guard.js';
-import { OAuthErrorFilter } from './oauth-error.filter.js';
 import { Verifier } from './verifier.js';
 
 /** RFC 7662, 2.1 and RFC 7009, 2.1. Parameters that are not named are ignored, as OAuth wants it (RFC 6749, 3.2). */
 export const presentedForm = z.object({
   token: z.string().min(1).describe('the token or session credential that is asked about'),
   token_type_hint: z.string().optional().describe('ignored: a token says itself what it is'),
+  client_id: z.string().optional().describe('client_secret_post (RFC 6749, 2.3.1): the account name of the caller'),
+  client_secret: z.string().optional().describe('and its token; not beside the header `Authorization`'),
 });
 
 const introspection = z.union([
@@ -38,7 +39,6 @@ const LONGEST_SERVICE = 128;
 @ApiTags('standards')
 @Public()
 @UseGuards(OAuthClientGuard)
-@UseFilters(OAuthErrorFilter)
 @IgnoreUnknownFields()
 @Controller('oauth2/introspect')
 export class IntrospectController {

@@ -25,11 +25,8 @@ export async function assertNotReplaced(
   caller: Caller,
 ): Promise<void> {
   const { verifiedAt } = caller;
-  const isReplaced =
-    asked !== now ||
-    (verifiedAt && (await wasReplacedSince(sql, tokenId, verifiedAt))) ||
-    (await hasLostItsSecret(sql, { tokenId, now }, caller));
-  if (!isReplaced) return;
+  const isReplaced = verifiedAt !== undefined && (await wasReplacedSince(sql, tokenId, verifiedAt));
+  if (asked === now && !isReplaced && (await provedWhatWorks(sql, tokenId, now, caller))) return;
   throw new Problem(
     'refreshed-meanwhile',
     'Somebody else was given a new secret of this token at the same time: this one would end it. Ask again if you must.',
@@ -44,19 +41,18 @@ async function wasReplacedSince(sql: Sql, tokenId: string, instant: string): Pro
   return rows.length > 0;
 }
 
-/**
- * Whether the caller is this token with a secret that works no more: it did when it was verified. The event that replaced it
- * may tell of a moment before that, for the commit came after it.
- */
-async function hasLostItsSecret(
+/** An event is recorded before it is committed: what was verified between the two proved a secret that works no longer. */
+async function provedWhatWorks(
   sql: Sql,
-  { tokenId, now }: { readonly tokenId: string; readonly now: number },
+  tokenId: string,
+  now: number,
   { credential, secretGeneration }: Caller,
 ): Promise<boolean> {
-  if (credential.kind !== 'token' || credential.id !== tokenId || secretGeneration === now) return false;
+  if (credential.kind !== 'token' || credential.id !== tokenId) return true;
+  if (secretGeneration === null || secretGeneration === now) return true;
   const { rows } = await sql.query(
-    'SELECT FROM secret_graces WHERE token_id = $1 AND generation = $2 AND ends_at >= statement_timestamp() LIMIT 1',
+    'SELECT FROM secret_graces WHERE token_id = $1 AND generation = $2 AND ends_at >= clock_timestamp()',
     [tokenId, secretGeneration],
   );
-  return rows.length === 0;
+  return rows.length > 0;
 }
