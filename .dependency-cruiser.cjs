@@ -54,6 +54,8 @@ module.exports = {
   ],
   options: {
     doNotFollow: { path: 'node_modules' },
+    // What a package of ours bundles is declared at the root.
+    combinedDependencies: true,
     // Other people's code, with what they depend on.
     exclude: { path: '^(dist|bench/peers)/' },
     tsConfig: { fileName: 'tsconfig.json' },
