@@ -24,6 +24,7 @@ import {
   valueFor,
 } from './support/bad-input.js';
 import { newDataDir } from './support/data-dir.js';
+import { mediaTypeOf, type Operation, operationsOf, undocumented } from './support/documented.js';
 
 /** How often each route and each subject is tried with generated input; more for whoever has the time. */
 const RUNS = Number(process.env.BAD_INPUT_RUNS ?? 40);
@@ -34,16 +35,12 @@ const PASSWORD = 'bad-input-password';
 /** Passwords may be wrong as often as the test likes. */
 const ATTEMPTS = '1000000';
 
-interface Operation {
-  readonly parameters?: readonly { readonly name: string; readonly in: string; readonly schema?: Schema }[];
-  readonly requestBody?: { readonly content: Readonly<Record<string, { readonly schema?: Schema }>> };
-}
 type Service = 'identity' | 'tokens';
 interface Route {
   readonly service: Service;
   readonly method: string;
   readonly path: string;
-  readonly operation: Operation;
+  readonly operation: Pick<Operation, 'parameters' | 'requestBody'>;
 }
 interface Call {
   readonly method: string;
@@ -95,6 +92,7 @@ describe('bad input', () => {
   let system: System;
   let database: Client;
   let routes: Route[];
+  const documents: Record<Service, Map<string, Operation>> = { identity: new Map(), tokens: new Map() };
   let known: Known;
   let pids: (number | undefined)[];
   const credentials = new Map<Actor, string>();
@@ -380,6 +378,15 @@ describe('bad input', () => {
       if ((status === 429 || status === 503) && !answer.headers['retry-after']) {
         throw new Error(`not said when to ask again: ${told}`);
       }
+      const code = call.method === 'HEAD' ? undefined : JSON.parse(body).code;
+      const wrong =
+        code &&
+        undocumented(documents[route.service], call.method, call.path, {
+          status,
+          type: mediaTypeOf(answer.type),
+          code,
+        });
+      if (wrong) throw new Error(`${wrong}: ${told}`);
       if (status === 401 && !answer.headers['www-authenticate']) throw new Error(`401 without a challenge: ${told}`);
       const events = await appended();
       if (events.length > 0) throw new Error(`refused, and yet appended ${events.join(', ')}: ${told}`);
@@ -475,15 +482,12 @@ describe('bad input', () => {
 
   async function routesOf(service: Service): Promise<Route[]> {
     const answer = await send(service, { method: 'GET', path: '/openapi.json' });
-    const document = JSON.parse(answer.body) as { paths: Record<string, Record<string, Operation>> };
-    return Object.entries(document.paths).flatMap(([path, operations]) =>
-      Object.entries(operations).map(([method, operation]) => ({
-        service,
-        method: method.toUpperCase(),
-        path,
-        operation,
-      })),
-    );
+    const operations = operationsOf(JSON.parse(answer.body));
+    documents[service] = operations;
+    return [...operations].map(([route, operation]) => {
+      const [method = '', path = ''] = route.split(' ');
+      return { service, method, path, operation };
+    });
   }
 });
 

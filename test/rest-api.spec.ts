@@ -4,6 +4,7 @@ import { parseCredential, proofOf } from '@tokenlog/contracts/credential.js';
 import { connectNats } from '@tokenlog/platform/nats.js';
 import { Client } from 'pg';
 import type { Call } from '../tools/tour/client.js';
+import { type Operation, operationsOf } from './support/documented.js';
 import { eventually } from './support/eventually.js';
 import { ADMIN_PASSWORD, expectProblem, expectStatus, PASSWORD, WholeSystem } from './support/whole-system.js';
 
@@ -55,11 +56,6 @@ const ISSUING = [
   ...['POST /admin/tokens/{id}/refresh', 'POST /admin/tokens/{id}/reassign'],
 ].sort();
 
-interface Operation {
-  readonly parameters?: readonly { readonly name: string }[];
-  readonly requestBody?: { readonly content: Readonly<Record<string, { schema: { properties?: object } }>> };
-  readonly responses: Readonly<Record<string, unknown>>;
-}
 const services = ['identity', 'tokens'] as const;
 
 describe('the REST API, on a whole system', () => {
@@ -69,12 +65,8 @@ describe('the REST API, on a whole system', () => {
   beforeAll(async () => {
     whole = await WholeSystem.start('rest-api');
     for (const service of services) {
-      const { paths } = expectStatus(await whole[service]('GET', '/openapi.json'), 200).body;
-      for (const [path, methods] of Object.entries<Record<string, Operation>>(paths)) {
-        for (const [method, operation] of Object.entries(methods)) {
-          operations[service].set(`${method.toUpperCase()} ${path}`, operation);
-        }
-      }
+      const document = expectStatus(await whole[service]('GET', '/openapi.json'), 200).body;
+      for (const [route, operation] of operationsOf(document)) operations[service].set(route, operation);
     }
   });
   afterAll(() => whole?.stop());
@@ -83,9 +75,9 @@ describe('the REST API, on a whole system', () => {
     expect([...operations[service].keys()]).toEqual(expect.arrayContaining([...ROUTES[service]]));
   });
 
-  it('S39 the two services have no route in common but for health and metrics: one origin can serve both', () => {
+  it('S39 the two services have no route in common but for health, metrics and the page of errors: one origin can serve both', () => {
     const shared = [...operations.identity.keys()].filter((route) => operations.tokens.has(route));
-    expect(shared.sort()).toEqual(['GET /health/live', 'GET /health/ready', 'GET /metrics']);
+    expect(shared.sort()).toEqual(['GET /docs/errors', 'GET /health/live', 'GET /health/ready', 'GET /metrics']);
   });
 
   it.each(Object.entries(INPUTS))('S39 %s takes what is promised', (route, promised) => {
@@ -93,7 +85,7 @@ describe('the REST API, on a whole system', () => {
     const [content] = Object.values(operation?.requestBody?.content ?? {});
     const names = [
       ...(operation?.parameters ?? []).map(({ name }) => name),
-      ...Object.keys(content?.schema.properties ?? {}),
+      ...Object.keys(content?.schema?.properties ?? {}),
     ];
     expect(names).toEqual(expect.arrayContaining([...promised]));
   });

@@ -1,5 +1,6 @@
 import { Command, CommandHandler, type ICommandHandler } from '@nestjs/cqrs';
 import { type PasswordChangeEffect, passwordChangeEffect } from '@tokenlog/contracts/identity/password-changed.js';
+import { named } from '@tokenlog/contracts/named.js';
 import type { ActiveReply } from '@tokenlog/contracts/tokens/verify.js';
 import type { Metadata } from '@tokenlog/event-store/event.js';
 import { IfMatch } from '@tokenlog/platform/if-match.js';
@@ -12,12 +13,16 @@ import { userTag } from './user-tag.js';
 import { enteredPassword, newPassword } from './user-view.js';
 import { lockUser, Users } from './users.js';
 
-export const passwordChange = z.strictObject({
-  currentPassword: enteredPassword,
-  newPassword,
-  /** What becomes of the user's tokens and sessions this once, instead of the policy (S43). */
-  tokens: passwordChangeEffect.optional(),
-});
+export const passwordChange = named(
+  'PasswordChange',
+  z.strictObject({
+    currentPassword: enteredPassword,
+    newPassword,
+    /** What becomes of the user's tokens and sessions this once, instead of the policy (S43). */
+    tokens: passwordChangeEffect.optional(),
+  }),
+  { currentPassword: 'the password so far', newPassword: 'another one of mine' },
+);
 
 /**
  * Sets a new password, giving the current one (S13).

@@ -1,6 +1,7 @@
 import { isDeepStrictEqual } from 'node:util';
 import { Command, CommandHandler, type ICommandHandler } from '@nestjs/cqrs';
 import { role } from '@tokenlog/contracts/message.js';
+import { named } from '@tokenlog/contracts/named.js';
 import type { Metadata } from '@tokenlog/event-store/event.js';
 import { IfMatch } from '@tokenlog/platform/if-match.js';
 import { invalidRequest } from '@tokenlog/platform/problem.js';
@@ -17,7 +18,9 @@ import { countOtherAdmins, lockAdmins, lockUser, Users } from './users.js';
 export const changeable = z.object({ ...contact, organization, roles: z.array(role), disabled: z.boolean() }).partial();
 export type UserChanges = z.output<typeof changeable>;
 /** As bodies have it: a user may be sent back as it was read. What is left out stays. */
-export const userChanges = z.strictObject({ ...userView.partial().shape, ...changeable.shape });
+export const userChanges = named('UserChanges', z.strictObject({ ...userView.partial().shape, ...changeable.shape }), {
+  roles: ['operator', 'helpdesk'],
+});
 export const CHANGEABLE = {
   writable: ['displayName', 'email', 'phone', 'organization', 'roles', 'disabled'],
   moving: ['lastLoginAt'],

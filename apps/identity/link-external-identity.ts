@@ -1,5 +1,6 @@
 import { Inject } from '@nestjs/common';
 import { Command, CommandHandler, type ICommandHandler } from '@nestjs/cqrs';
+import { named } from '@tokenlog/contracts/named.js';
 import type { Metadata } from '@tokenlog/event-store/event.js';
 import { IfMatch } from '@tokenlog/platform/if-match.js';
 import { Problem } from '@tokenlog/platform/problem.js';
@@ -13,7 +14,9 @@ import { userTag } from './user-tag.js';
 import { lockUser, Users } from './users.js';
 
 /** The provider's `sub` of the person; null takes the link away. */
-export const externalLink = z.strictObject({ subject: subject.nullable() });
+export const externalLink = named('ExternalLink', z.strictObject({ subject: subject.nullable() }), {
+  subject: 'a3f1c2',
+});
 
 /**
  * An admin says who a user is at the provider, so that an account that was here before goes on under the external login

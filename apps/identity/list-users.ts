@@ -1,6 +1,7 @@
 import { MikroORM, raw } from '@mikro-orm/postgresql';
 import { Injectable } from '@nestjs/common';
 import { text } from '@tokenlog/contracts/message.js';
+import { exampleOf, named } from '@tokenlog/contracts/named.js';
 import { foldedParameter, foldedSql } from '@tokenlog/event-store/folded.sql.js';
 import { Problem } from '@tokenlog/platform/problem.js';
 import { readUserReference, userReference, usersMeant } from '@tokenlog/platform/user-reference.js';
@@ -18,7 +19,11 @@ export const usersQuery = z.strictObject({
   limit: z.coerce.number().int().min(1).max(200).default(50),
 });
 
-export const userList = z.object({ items: z.array(userView), nextCursor: z.string().nullable(), total: z.int() });
+export const userList = named(
+  'UserPage',
+  z.object({ items: z.array(userView), nextCursor: z.string().nullable(), total: z.int() }),
+  { items: [exampleOf(userView)], nextCursor: null, total: 1 },
+);
 
 const NAME = foldedSql('username');
 const CONTAINS = `EXISTS (SELECT FROM (SELECT ${foldedParameter('?')} AS q) AS sought

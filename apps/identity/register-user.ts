@@ -1,5 +1,6 @@
 import { type EntityManager, UniqueConstraintViolationException } from '@mikro-orm/postgresql';
 import { Command, CommandHandler, type ICommandHandler } from '@nestjs/cqrs';
+import { named } from '@tokenlog/contracts/named.js';
 import type { Metadata } from '@tokenlog/event-store/event.js';
 import { DatabaseClock } from '@tokenlog/platform/clock.js';
 import { Problem } from '@tokenlog/platform/problem.js';
@@ -12,18 +13,22 @@ import { contact, newPassword, newUsername, organization, roles } from './user-v
 import { Users } from './users.js';
 
 /** What is told of a new user. */
-export const registration = z.strictObject({
-  username: newUsername,
-  kind: z.enum(['person', 'application']).default('person'),
-  displayName: contact.displayName.default(null),
-  email: contact.email.default(null),
-  phone: contact.phone.default(null),
-  organization: organization.default(null),
-  roles: roles.default([]),
-  disabled: z.boolean().default(false),
-  password: newPassword.nullable().default(null),
-  mustChangePassword: z.boolean().default(true),
-});
+export const registration = named(
+  'NewUser',
+  z.strictObject({
+    username: newUsername,
+    kind: z.enum(['person', 'application']).default('person'),
+    displayName: contact.displayName.default(null),
+    email: contact.email.default(null),
+    phone: contact.phone.default(null),
+    organization: organization.default(null),
+    roles: roles.default([]),
+    disabled: z.boolean().default(false),
+    password: newPassword.nullable().default(null),
+    mustChangePassword: z.boolean().default(true),
+  }),
+  { username: 'ada', displayName: 'Ada Lovelace', roles: ['operator'] },
+);
 export type Registration = z.output<typeof registration>;
 
 /**

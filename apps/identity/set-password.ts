@@ -1,4 +1,5 @@
 import { Command, CommandHandler, type ICommandHandler } from '@nestjs/cqrs';
+import { named } from '@tokenlog/contracts/named.js';
 import { IfMatch } from '@tokenlog/platform/if-match.js';
 import { Problem } from '@tokenlog/platform/problem.js';
 import { z } from 'zod';
@@ -11,7 +12,10 @@ import { userTag } from './user-tag.js';
 import { enteredPassword, newPassword } from './user-view.js';
 import { lockUser, Users } from './users.js';
 
-export const passwordToSet = z.strictObject({ actorPassword: enteredPassword, newPassword });
+export const passwordToSet = named('PasswordToSet', z.strictObject({ actorPassword: enteredPassword, newPassword }), {
+  actorPassword: 'my own password',
+  newPassword: 'one for the first login',
+});
 
 /**
  * The help desk, or an admin, sets somebody's first or lost password, entering their own (S12). The user must change it.

@@ -1,4 +1,5 @@
 import { Command, CommandHandler, type ICommandHandler } from '@nestjs/cqrs';
+import { named } from '@tokenlog/contracts/named.js';
 import { IfMatch } from '@tokenlog/platform/if-match.js';
 import { z } from 'zod';
 import type { User } from './user.entity.js';
@@ -8,11 +9,15 @@ import { lockUser, Users } from './users.js';
 
 const changeable = z.object(contact).partial();
 /** As bodies have it: who one is may be sent back as it was read. */
-export const profileChanges = z.strictObject({
-  ...changeable.shape,
-  contact: z.strictObject(changeable.shape).optional(),
-  user: z.strictObject(ownView.shape.user.partial().shape).optional(),
-});
+export const profileChanges = named(
+  'ProfileChanges',
+  z.strictObject({
+    ...changeable.shape,
+    contact: z.strictObject(changeable.shape).optional(),
+    user: z.strictObject(ownView.shape.user.partial().shape).optional(),
+  }),
+  { displayName: 'Ada King', phone: null },
+);
 
 /** Users change how they can be reached. Nobody else needs to know: no event. Fails with 404 `user-not-found`. */
 export class UpdateProfile extends Command<{ user: User }> {

@@ -1,28 +1,7 @@
 import type { NatsConnection } from '@nats-io/transport-node';
-import {
-  Body,
-  Controller,
-  Delete,
-  Get,
-  HttpCode,
-  Inject,
-  Ip,
-  Param,
-  Patch,
-  Post,
-  Put,
-  Query,
-  Res,
-} from '@nestjs/common';
+import { Body, Controller, Delete, Get, Inject, Ip, Param, Patch, Post, Put, Query, Res } from '@nestjs/common';
 import { CommandBus } from '@nestjs/cqrs';
-import {
-  ApiAcceptedResponse,
-  ApiCreatedResponse,
-  ApiNoContentResponse,
-  ApiOkResponse,
-  ApiOperation,
-  ApiTags,
-} from '@nestjs/swagger';
+import { ApiTags } from '@nestjs/swagger';
 import { type AuthenticatedUser, CurrentUser, RequireRoles, RequireScopes } from '@tokenlog/auth';
 import { confirmUser } from '@tokenlog/contracts/internal/confirm-user.js';
 import { type UserImpact, userImpact } from '@tokenlog/contracts/internal/user-impact.js';
@@ -32,6 +11,7 @@ import { currentEpoch } from '@tokenlog/event-store/history.js';
 import { CurrentIfMatch, type IfMatch } from '@tokenlog/platform/if-match.js';
 import { NATS } from '@tokenlog/platform/nats.js';
 import { request } from '@tokenlog/platform/nats-request.js';
+import { Operation } from '@tokenlog/platform/operation.js';
 import { changesIn } from '@tokenlog/platform/sent-back.js';
 import type { Response } from 'express';
 import { z } from 'zod';
@@ -65,8 +45,12 @@ export class UsersController {
     @Inject(NATS) private readonly nats: NatsConnection,
   ) {}
 
-  @ApiOperation({ summary: 'Users by account name.' })
-  @ApiOkResponse({ standardSchema: userList })
+  @Operation({
+    id: 'listUsers',
+    summary: 'Users by account name.',
+    answers: { 200: userList },
+    problems: ['invalid-cursor', 'ambiguous-user'],
+  })
   @RequireScopes('admin', 'helpdesk')
   @RequireRoles('admin', 'helpdesk')
   @Get()
@@ -74,8 +58,7 @@ export class UsersController {
     return this.lists.execute(query);
   }
 
-  @ApiOperation({ summary: 'A user.' })
-  @ApiOkResponse({ standardSchema: userView })
+  @Operation({ id: 'getUser', summary: 'A user.', answers: { 200: userView }, problems: ['user-not-found'] })
   @RequireScopes('admin', 'helpdesk')
   @RequireRoles('admin', 'helpdesk')
   @Get(':id')
@@ -83,8 +66,12 @@ export class UsersController {
     return answerOf(await this.users.get(id));
   }
 
-  @ApiOperation({ summary: 'Registers a user.', description: '409 `username-taken` or `application-user`.' })
-  @ApiCreatedResponse({ standardSchema: userView })
+  @Operation({
+    id: 'createUser',
+    summary: 'Registers a user.',
+    answers: { 201: userView },
+    problems: ['username-taken', 'application-user'],
+  })
   @Post()
   async register(
     @CurrentUser() actor: AuthenticatedUser,
@@ -98,12 +85,19 @@ export class UsersController {
     return answerOf(user);
   }
 
-  @ApiOperation({
+  @Operation({
+    id: 'editUser',
     summary: 'Changes a user; what is left out stays.',
-    description: 'A user may be sent back as it was read: what cannot be changed must be as it is. 409 `last-admin`.',
+    description: 'A user may be sent back as it was read: what cannot be changed must be as it is.',
+    answers: {
+      200: { schema: userView, description: 'Changed, and the token service has applied it.' },
+      202: {
+        schema: userView,
+        description: 'Changed; the token service has not said within 2 s that it has applied it.',
+      },
+    },
+    problems: ['user-not-found', 'last-admin'],
   })
-  @ApiOkResponse({ standardSchema: userView, description: 'Changed, and the token service has applied it.' })
-  @ApiAcceptedResponse({ description: 'Changed; the token service has not said within 2 s that it has applied it.' })
   @Patch(':id')
   async change(
     @CurrentUser() actor: AuthenticatedUser,
@@ -135,13 +129,17 @@ export class UsersController {
     );
   }
 
-  @ApiOperation({
+  @Operation({
+    id: 'deleteUser',
     summary: 'Erases a user; the tokens of it become invalid.',
-    description: '`dryRun=true` changes nothing and lists what it would touch. 409 `last-admin`.',
+    description: '`dryRun=true` changes nothing and lists what it would touch.',
+    answers: {
+      200: { schema: userImpact.reply, description: 'The dry run.' },
+      202: { description: 'Erased; the token service has not said within 2 s that it has applied it.' },
+      204: { description: 'Erased, and the token service has applied it.' },
+    },
+    problems: ['user-not-found', 'last-admin'],
   })
-  @ApiOkResponse({ standardSchema: userImpact.reply, description: 'The dry run.' })
-  @ApiNoContentResponse({ description: 'Erased, and the token service has applied it.' })
-  @ApiAcceptedResponse({ description: 'Erased; the token service has not said within 2 s that it has applied it.' })
   @Delete(':id')
   async delete(
     @CurrentUser() actor: AuthenticatedUser,
@@ -157,13 +155,23 @@ export class UsersController {
     return undefined;
   }
 
-  @ApiOperation({
+  @Operation({
+    id: 'setPasswordOfUser',
     summary: "Sets a user's password, entering one's own; the user must change it.",
-    description:
-      '403 `wrong-password` or `admin-account`, 409 `application-user`, `own-account` or `no-local-password`, 429.',
+    answers: {
+      202: { description: 'Set; the token service has not said within 2 s that it has applied it.' },
+      204: { description: 'Set, and the token service has applied it.' },
+    },
+    problems: [
+      'wrong-password',
+      'admin-account',
+      'user-not-found',
+      'application-user',
+      'own-account',
+      'no-local-password',
+      'too-many-attempts',
+    ],
   })
-  @ApiNoContentResponse({ description: 'Set, and the token service has applied it.' })
-  @ApiAcceptedResponse({ description: 'Set; the token service has not said within 2 s that it has applied it.' })
   @RequireScopes('admin', 'helpdesk')
   @RequireRoles('admin', 'helpdesk')
   @Put(':id/password')
@@ -179,12 +187,12 @@ export class UsersController {
     response.status((await this.applied.wait(eventId)) ? 204 : 202);
   }
 
-  @ApiOperation({
+  @Operation({
+    id: 'linkUserToExternalIdentity',
     summary: 'Says who a user is at the external login: its `sub` there, or null for nobody.',
-    description: '404 `external-login-off`, 409 `external-identity-taken` or `application-user`.',
+    answers: { 204: null },
+    problems: ['user-not-found', 'external-login-off', 'external-identity-taken', 'application-user'],
   })
-  @ApiNoContentResponse()
-  @HttpCode(204)
   @Put(':id/external-identity')
   async link(
     @CurrentUser() actor: AuthenticatedUser,

@@ -1,10 +1,11 @@
-import { Body, Controller, Delete, Get, HttpCode, Param, Patch, Post, Query } from '@nestjs/common';
+import { Body, Controller, Delete, Get, Param, Patch, Post, Query } from '@nestjs/common';
 import { CommandBus, QueryBus } from '@nestjs/cqrs';
-import { ApiCreatedResponse, ApiNoContentResponse, ApiOkResponse, ApiOperation, ApiTags } from '@nestjs/swagger';
+import { ApiTags } from '@nestjs/swagger';
 import { RequireRoles, RequireScopes } from '@tokenlog/auth';
 import { EventStore } from '@tokenlog/event-store/event-store.js';
 import { CurrentIfMatch, type IfMatch } from '@tokenlog/platform/if-match.js';
-import { z } from 'zod';
+import { Operation } from '@tokenlog/platform/operation.js';
+import type { z } from 'zod';
 import { type Caller, CurrentCaller } from './caller.js';
 import { CreateToken } from './create-token.js';
 import { DeleteToken } from './delete-token.js';
@@ -16,8 +17,9 @@ import { ReassignToken } from './reassign-token.js';
 import { RefreshToken } from './refresh-token.js';
 import { RevokeToken } from './revoke-token.js';
 import { historyPage, tokenHistory } from './token-history.js';
+import { tokenProblems } from './token-problems.js';
 import {
-  createBody,
+  adminCreateBody,
   deleteBody,
   editBody,
   editsIn,
@@ -30,8 +32,6 @@ import {
   tokenWithSecretAnswer,
 } from './token-routes.js';
 import { findToken, tagOf } from './token-view.js';
-
-const adminCreateBody = createBody.extend({ userId: z.uuid() });
 
 /** Everybody's tokens, for admins (S10, S36, S39): the same commands as the owner's own routes. */
 @ApiTags('admin: tokens')
@@ -46,15 +46,23 @@ export class AdminTokensController {
     private readonly answers: KeptAnswers,
   ) {}
 
-  @ApiOperation({ summary: 'The table of all tokens (S36), now or as it was.' })
-  @ApiOkResponse({ standardSchema: tokenPage })
+  @Operation({
+    id: 'listTokens',
+    summary: 'The table of all tokens (S36), now or as it was.',
+    answers: { 200: tokenPage },
+    problems: tokenProblems.list,
+  })
   @Get()
   list(@Query({ schema: tokenListQuery }) query: TokenListQuery) {
     return this.queries.execute(new ListTokens(query, 'anyone'));
   }
 
-  @ApiOperation({ summary: 'Create a token for any user.' })
-  @ApiCreatedResponse({ standardSchema: tokenWithSecretAnswer })
+  @Operation({
+    id: 'createTokenForUser',
+    summary: 'Create a token for any user.',
+    answers: { 201: tokenWithSecretAnswer },
+    problems: tokenProblems.create,
+  })
   @Post()
   create(
     @CurrentCaller() caller: Caller,
@@ -69,15 +77,23 @@ export class AdminTokensController {
     );
   }
 
-  @ApiOperation({ summary: 'Read a token, a deleted one too.' })
-  @ApiOkResponse({ standardSchema: tokenAnswer })
+  @Operation({
+    id: 'getToken',
+    summary: 'Read a token, a deleted one too.',
+    answers: { 200: tokenAnswer },
+    problems: tokenProblems.read,
+  })
   @Get(':id')
   async read(@Param('id', { schema: tokenId }) id: string) {
     return { token: await this.view(id) };
   }
 
-  @ApiOperation({ summary: 'Change description, scopes or expiry.' })
-  @ApiOkResponse({ standardSchema: tokenAnswer })
+  @Operation({
+    id: 'editToken',
+    summary: 'Change description, scopes or expiry.',
+    answers: { 200: tokenAnswer },
+    problems: tokenProblems.edit,
+  })
   @Patch(':id')
   async edit(
     @CurrentCaller() caller: Caller,
@@ -95,9 +111,12 @@ export class AdminTokensController {
     return { token: await this.view(id) };
   }
 
-  @ApiOperation({ summary: 'A new secret on the same token.' })
-  @ApiOkResponse({ standardSchema: tokenWithSecretAnswer })
-  @HttpCode(200)
+  @Operation({
+    id: 'refreshToken',
+    summary: 'A new secret on the same token.',
+    answers: { 200: tokenWithSecretAnswer },
+    problems: tokenProblems.refresh,
+  })
   @Post(':id/refresh')
   refresh(
     @CurrentCaller() caller: Caller,
@@ -111,9 +130,12 @@ export class AdminTokensController {
     );
   }
 
-  @ApiOperation({ summary: 'End a token for good.' })
-  @ApiOkResponse({ standardSchema: tokenAnswer })
-  @HttpCode(200)
+  @Operation({
+    id: 'revokeToken',
+    summary: 'End a token for good.',
+    answers: { 200: tokenAnswer },
+    problems: tokenProblems.revoke,
+  })
   @Post(':id/revoke')
   async revoke(
     @CurrentCaller() caller: Caller,
@@ -125,9 +147,12 @@ export class AdminTokensController {
     return { token: await this.view(id) };
   }
 
-  @ApiOperation({ summary: 'Attach a token to another user, with a new secret (S31).' })
-  @ApiOkResponse({ standardSchema: tokenWithSecretAnswer })
-  @HttpCode(200)
+  @Operation({
+    id: 'reassignToken',
+    summary: 'Attach a token to another user, with a new secret (S31).',
+    answers: { 200: tokenWithSecretAnswer },
+    problems: tokenProblems.reassign,
+  })
   @Post(':id/reassign')
   reassign(
     @CurrentCaller() caller: Caller,
@@ -141,9 +166,12 @@ export class AdminTokensController {
     );
   }
 
-  @ApiOperation({ summary: 'Take a token out of the table, revoked if it still worked; its history stays.' })
-  @ApiNoContentResponse()
-  @HttpCode(204)
+  @Operation({
+    id: 'deleteToken',
+    summary: 'Take a token out of the table, revoked if it still worked; its history stays.',
+    answers: { 204: null },
+    problems: tokenProblems.delete,
+  })
   @Delete(':id')
   async delete(
     @CurrentCaller() caller: Caller,
@@ -154,8 +182,12 @@ export class AdminTokensController {
     await this.commands.execute(new DeleteToken(caller, id, 'anyone', body.password, ifMatch));
   }
 
-  @ApiOperation({ summary: 'Every event of a token, newest first.' })
-  @ApiOkResponse({ standardSchema: historyPage })
+  @Operation({
+    id: 'listEventsOfToken',
+    summary: 'Every event of a token, newest first.',
+    answers: { 200: historyPage },
+    problems: tokenProblems.history,
+  })
   @Get(':id/history')
   async history(
     @Param('id', { schema: tokenId }) id: string,

@@ -76,6 +76,15 @@ export const Repeatable = createParamDecorator(
       name: 'Idempotency-Key',
       description:
         'A random UUID of your own: for a day, the same request with it gets the same answer again, the secret included.',
+      problems: ['request-under-way', 'idempotency-key-reused'],
+      answered: [
+        { name: 'Idempotent-Replayed', description: '`true`: the answer of an earlier request, again.' },
+        {
+          name: 'Retry-After',
+          description: 'With `request-under-way`: when to ask again, in seconds.',
+          statuses: [409],
+        },
+      ],
     }),
   ],
 );

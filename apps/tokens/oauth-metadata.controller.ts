@@ -1,29 +1,45 @@
 import { Controller, Get, Inject, NotFoundException, Req } from '@nestjs/common';
-import { ApiExcludeEndpoint, ApiOkResponse, ApiOperation, ApiTags } from '@nestjs/swagger';
+import { ApiExcludeEndpoint, ApiTags } from '@nestjs/swagger';
 import { Public } from '@tokenlog/auth';
+import { named } from '@tokenlog/contracts/named.js';
+import { Operation } from '@tokenlog/platform/operation.js';
 import { invalidRequest } from '@tokenlog/platform/problem.js';
 import { IgnoreUnknownFields } from '@tokenlog/platform/unknown-fields.js';
 import type { Request } from 'express';
 import { z } from 'zod';
 import { CONFIG, type Config } from './config.js';
+import { AnswersOAuthErrors } from './oauth-operation.js';
 
 const PATH = '.well-known/oauth-authorization-server';
 
-const metadata = z.object({
-  issuer: z.url().describe('`OAUTH_ISSUER`, or the address that was asked'),
-  introspection_endpoint: z.url(),
-  introspection_endpoint_auth_methods_supported: z
-    .array(z.string())
-    .describe('`Bearer`: the caller’s token in the header `Authorization`'),
-  revocation_endpoint: z.url(),
-  revocation_endpoint_auth_methods_supported: z.array(z.string()),
-  response_types_supported: z.array(z.string()).describe('none: there is no authorization endpoint'),
-  grant_types_supported: z.array(z.string()).describe('none: there is no token endpoint'),
-  service_documentation: z.url(),
-});
-
 /** How a client may show who it is, by the names that IANA keeps. */
 const CLIENT_SECRET = ['client_secret_basic', 'client_secret_post'];
+
+const metadata = named(
+  'AuthorizationServerMetadata',
+  z.object({
+    issuer: z.url().describe('`OAUTH_ISSUER`, or the address that was asked'),
+    introspection_endpoint: z.url(),
+    introspection_endpoint_auth_methods_supported: z
+      .array(z.string())
+      .describe('`Bearer`: the caller’s token in the header `Authorization`'),
+    revocation_endpoint: z.url(),
+    revocation_endpoint_auth_methods_supported: z.array(z.string()),
+    response_types_supported: z.array(z.string()).describe('none: there is no authorization endpoint'),
+    grant_types_supported: z.array(z.string()).describe('none: there is no token endpoint'),
+    service_documentation: z.url(),
+  }),
+  {
+    issuer: 'https://tokens.example.org',
+    introspection_endpoint: 'https://tokens.example.org/oauth2/introspect',
+    introspection_endpoint_auth_methods_supported: [...CLIENT_SECRET, 'Bearer'],
+    revocation_endpoint: 'https://tokens.example.org/oauth2/revoke',
+    revocation_endpoint_auth_methods_supported: CLIENT_SECRET,
+    response_types_supported: [],
+    grant_types_supported: [],
+    service_documentation: 'https://tokens.example.org/docs',
+  },
+);
 
 /** RFC 8414: where introspection and revocation are, and how to ask them. See `docs/standards.md` for what it leaves out. */
 @ApiTags('standards')
@@ -33,11 +49,14 @@ const CLIENT_SECRET = ['client_secret_basic', 'client_secret_post'];
 export class OAuthMetadataController {
   constructor(@Inject(CONFIG) private readonly config: Config) {}
 
-  @ApiOperation({
+  @Operation({
+    id: 'readAuthorizationServerMetadata',
     summary: 'What OAuth clients are told of this server (RFC 8414).',
     description: 'Of an `OAUTH_ISSUER` with a path, the path stands behind this one (RFC 8414, 3.1).',
+    answers: { 200: metadata },
+    problems: ['invalid-request'],
   })
-  @ApiOkResponse({ standardSchema: metadata })
+  @AnswersOAuthErrors()
   @Get()
   root(@Req() request: Request): z.output<typeof metadata> {
     return this.metadataFor(request, '');

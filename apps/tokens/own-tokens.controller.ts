@@ -1,9 +1,10 @@
-import { Body, Controller, Delete, Get, HttpCode, Param, Patch, Post, Query } from '@nestjs/common';
+import { Body, Controller, Delete, Get, Param, Patch, Post, Query } from '@nestjs/common';
 import { CommandBus, QueryBus } from '@nestjs/cqrs';
-import { ApiCreatedResponse, ApiNoContentResponse, ApiOkResponse, ApiOperation, ApiTags } from '@nestjs/swagger';
+import { ApiTags } from '@nestjs/swagger';
 import { RequireScopes } from '@tokenlog/auth';
 import { EventStore } from '@tokenlog/event-store/event-store.js';
 import { CurrentIfMatch, type IfMatch } from '@tokenlog/platform/if-match.js';
+import { Operation } from '@tokenlog/platform/operation.js';
 import type { z } from 'zod';
 import { type Caller, CurrentCaller } from './caller.js';
 import { CreateToken } from './create-token.js';
@@ -15,6 +16,7 @@ import { ListTokens, tokenListQuery, tokenPage } from './list-tokens.js';
 import { RefreshToken } from './refresh-token.js';
 import { RevokeToken } from './revoke-token.js';
 import { historyPage, tokenHistory } from './token-history.js';
+import { tokenProblems } from './token-problems.js';
 import {
   createBody,
   deleteBody,
@@ -43,8 +45,12 @@ export class OwnTokensController {
     private readonly answers: KeptAnswers,
   ) {}
 
-  @ApiOperation({ summary: 'Create a token; its text is in this answer and nowhere else.' })
-  @ApiCreatedResponse({ standardSchema: tokenWithSecretAnswer })
+  @Operation({
+    id: 'createToken',
+    summary: 'Create a token; its text is in this answer and nowhere else.',
+    answers: { 201: tokenWithSecretAnswer },
+    problems: tokenProblems.create,
+  })
   @Post()
   create(
     @CurrentCaller() caller: Caller,
@@ -59,22 +65,34 @@ export class OwnTokensController {
     );
   }
 
-  @ApiOperation({ summary: 'List your tokens.' })
-  @ApiOkResponse({ standardSchema: tokenPage })
+  @Operation({
+    id: 'listMyTokens',
+    summary: 'List your tokens.',
+    answers: { 200: tokenPage },
+    problems: tokenProblems.list,
+  })
   @Get()
   list(@CurrentCaller() caller: Caller, @Query({ schema: ownListQuery }) query: z.output<typeof ownListQuery>) {
     return this.queries.execute(new ListTokens(query, caller.id));
   }
 
-  @ApiOperation({ summary: 'Read one of your tokens.' })
-  @ApiOkResponse({ standardSchema: tokenAnswer })
+  @Operation({
+    id: 'getMyToken',
+    summary: 'Read one of your tokens.',
+    answers: { 200: tokenAnswer },
+    problems: tokenProblems.read,
+  })
   @Get(':id')
   async read(@CurrentCaller() caller: Caller, @Param('id', { schema: tokenId }) id: string) {
     return { token: await findToken(this.store.pool, id, caller.id) };
   }
 
-  @ApiOperation({ summary: 'Change description, scopes or expiry.' })
-  @ApiOkResponse({ standardSchema: tokenAnswer })
+  @Operation({
+    id: 'editMyToken',
+    summary: 'Change description, scopes or expiry.',
+    answers: { 200: tokenAnswer },
+    problems: tokenProblems.edit,
+  })
   @Patch(':id')
   async edit(
     @CurrentCaller() caller: Caller,
@@ -93,9 +111,12 @@ export class OwnTokensController {
     return { token: await view() };
   }
 
-  @ApiOperation({ summary: 'A new secret on the same token; the old one is dead at once, or after a grace period.' })
-  @ApiOkResponse({ standardSchema: tokenWithSecretAnswer })
-  @HttpCode(200)
+  @Operation({
+    id: 'refreshMyToken',
+    summary: 'A new secret on the same token; the old one is dead at once, or after a grace period.',
+    answers: { 200: tokenWithSecretAnswer },
+    problems: tokenProblems.refresh,
+  })
   @Post(':id/refresh')
   refresh(
     @CurrentCaller() caller: Caller,
@@ -109,9 +130,12 @@ export class OwnTokensController {
     );
   }
 
-  @ApiOperation({ summary: 'End a token for good.' })
-  @ApiOkResponse({ standardSchema: tokenAnswer })
-  @HttpCode(200)
+  @Operation({
+    id: 'revokeMyToken',
+    summary: 'End a token for good.',
+    answers: { 200: tokenAnswer },
+    problems: tokenProblems.revoke,
+  })
   @Post(':id/revoke')
   async revoke(
     @CurrentCaller() caller: Caller,
@@ -123,9 +147,12 @@ export class OwnTokensController {
     return { token: await findToken(this.store.pool, id, caller.id) };
   }
 
-  @ApiOperation({ summary: 'Take a token out of your list, revoked if it still worked; its history stays.' })
-  @ApiNoContentResponse()
-  @HttpCode(204)
+  @Operation({
+    id: 'deleteMyToken',
+    summary: 'Take a token out of your list, revoked if it still worked; its history stays.',
+    answers: { 204: null },
+    problems: tokenProblems.delete,
+  })
   @Delete(':id')
   async delete(
     @CurrentCaller() caller: Caller,
@@ -136,8 +163,12 @@ export class OwnTokensController {
     await this.commands.execute(new DeleteToken(caller, id, caller.id, body.password, ifMatch));
   }
 
-  @ApiOperation({ summary: 'What happened to a token, newest first.' })
-  @ApiOkResponse({ standardSchema: historyPage })
+  @Operation({
+    id: 'listEventsOfMyToken',
+    summary: 'What happened to a token, newest first.',
+    answers: { 200: historyPage },
+    problems: tokenProblems.history,
+  })
   @Get(':id/history')
   async history(
     @CurrentCaller() caller: Caller,

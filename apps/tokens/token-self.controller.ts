@@ -1,8 +1,9 @@
-import { Body, Controller, Get, HttpCode, Post } from '@nestjs/common';
+import { Body, Controller, Get, Post } from '@nestjs/common';
 import { CommandBus } from '@nestjs/cqrs';
-import { ApiOkResponse, ApiOperation, ApiTags } from '@nestjs/swagger';
+import { ApiTags } from '@nestjs/swagger';
 import { EventStore } from '@tokenlog/event-store/event-store.js';
 import { CurrentIfMatch, type IfMatch } from '@tokenlog/platform/if-match.js';
+import { Operation } from '@tokenlog/platform/operation.js';
 import { Problem } from '@tokenlog/platform/problem.js';
 import type { z } from 'zod';
 import { type Caller, CurrentCaller } from './caller.js';
@@ -10,6 +11,7 @@ import { Repeatable, type RepeatableRequest } from './idempotency-key.js';
 import { KeptAnswers } from './kept-answers.js';
 import { RefreshToken } from './refresh-token.js';
 import { RevokeToken } from './revoke-token.js';
+import { tokenProblems } from './token-problems.js';
 import { selfRefreshBody, selfRevokeBody, tokenAnswer, tokenWithSecretAnswer } from './token-routes.js';
 import { findToken } from './token-view.js';
 
@@ -23,16 +25,23 @@ export class TokenSelfController {
     private readonly answers: KeptAnswers,
   ) {}
 
-  @ApiOperation({ summary: 'The token that asks.' })
-  @ApiOkResponse({ standardSchema: tokenAnswer })
+  @Operation({
+    id: 'getTokenItself',
+    summary: 'The token that asks.',
+    answers: { 200: tokenAnswer },
+    problems: ['not-a-token', ...tokenProblems.read],
+  })
   @Get()
   async read(@CurrentCaller() caller: Caller) {
     return { token: await findToken(this.store.pool, tokenOf(caller), 'anyone') };
   }
 
-  @ApiOperation({ summary: 'A new secret for the token that asks.' })
-  @ApiOkResponse({ standardSchema: tokenWithSecretAnswer })
-  @HttpCode(200)
+  @Operation({
+    id: 'refreshTokenItself',
+    summary: 'A new secret for the token that asks.',
+    answers: { 200: tokenWithSecretAnswer },
+    problems: tokenProblems.refreshSelf,
+  })
   @Post('refresh')
   refresh(
     @CurrentCaller() caller: Caller,
@@ -46,9 +55,12 @@ export class TokenSelfController {
     );
   }
 
-  @ApiOperation({ summary: 'End the token that asks.' })
-  @ApiOkResponse({ standardSchema: tokenAnswer })
-  @HttpCode(200)
+  @Operation({
+    id: 'revokeTokenItself',
+    summary: 'End the token that asks.',
+    answers: { 200: tokenAnswer },
+    problems: tokenProblems.revokeSelf,
+  })
   @Post('revoke')
   async revoke(
     @CurrentCaller() caller: Caller,

@@ -1,4 +1,5 @@
 import { instant } from '@tokenlog/contracts/message.js';
+import { exampleOf, named } from '@tokenlog/contracts/named.js';
 import type { Sql } from '@tokenlog/event-store/sql.js';
 import { answerHeaders, withHeaders } from '@tokenlog/platform/answer-headers.js';
 import { z } from 'zod';
@@ -8,24 +9,46 @@ import { tokenTag } from './token-tag.js';
 export const tokenState = z.enum(['active', 'expired', 'revoked', 'invalid', 'deleted']);
 
 /** A token as people and programs see it: the columns of S36, state and scopes. */
-export const tokenView = z.object({
-  id: z.uuid(),
-  userId: z.uuid(),
-  user: z.string(),
-  description: z.string(),
-  scopes: z.array(z.string()),
-  state: tokenState,
-  expiresAt: instant.nullable(),
-  secondsTilExpiry: z.int().nullable(),
-  createdAt: instant,
-  createdBy: z.string(),
-  updatedAt: instant,
-  updatedBy: z.string(),
-  lastUsedAt: instant.nullable(),
-  useCount: z.int(),
-  activeSessions: z.int(),
-});
+export const tokenView = named(
+  'Token',
+  z.object({
+    id: z.uuid(),
+    userId: z.uuid(),
+    user: z.string(),
+    description: z.string(),
+    scopes: z.array(z.string()),
+    state: tokenState,
+    expiresAt: instant.nullable(),
+    secondsTilExpiry: z.int().nullable(),
+    createdAt: instant,
+    createdBy: z.string(),
+    updatedAt: instant,
+    updatedBy: z.string(),
+    lastUsedAt: instant.nullable(),
+    useCount: z.int(),
+    activeSessions: z.int(),
+  }),
+  {
+    id: '01997c9e-2222-7222-8222-222222222222',
+    userId: '01997c9e-1111-7111-8111-111111111111',
+    user: 'ada',
+    description: 'nightly export',
+    scopes: ['rest'],
+    state: 'active',
+    expiresAt: '2027-01-31T09:26:53.589Z',
+    secondsTilExpiry: 7_776_000,
+    createdAt: '2026-11-02T09:26:53.589Z',
+    createdBy: 'ada',
+    updatedAt: '2026-11-02T09:26:53.589Z',
+    updatedBy: 'ada',
+    lastUsedAt: null,
+    useCount: 0,
+    activeSessions: 0,
+  },
+);
 export type TokenView = z.infer<typeof tokenView>;
+/** The document's example of a token. */
+export const shownToken: TokenView = exampleOf(tokenView);
 
 /** The table's rows; a token whose time has run out is still there, and says so (S24). `$1` is the time to judge by; null: now. */
 export const TOKEN_ROWS = `

@@ -1,7 +1,8 @@
 import { Controller, Get, Header, Module } from '@nestjs/common';
-import { ApiOkResponse, ApiOperation, ApiTags } from '@nestjs/swagger';
+import { ApiTags } from '@nestjs/swagger';
 import { Public } from '@tokenlog/auth';
 import { PROBLEMS_PAGE, type ProblemCode, problemGroups, statusesOf } from '@tokenlog/contracts/problems.js';
+import { Operation } from './operation.js';
 
 const INTRODUCTION = [
   'An error is answered as `application/problem+json` (RFC 9457): `type`, `title`, `status`, `code`, `detail`, and ' +
@@ -62,8 +63,11 @@ function html(text: string): string {
 class ErrorsController {
   private readonly page = errorsAsHtml();
 
-  @ApiOperation({ summary: 'Every code of an error: what it means and what the caller can do.' })
-  @ApiOkResponse({ content: { 'text/html': { schema: { type: 'string' } } } })
+  @Operation({
+    id: 'explainProblems',
+    summary: 'Every code of an error: what it means and what the caller can do.',
+    answers: { 200: { formats: { 'text/html': '<h1>Errors</h1>' } } },
+  })
   @Get(PROBLEMS_PAGE)
   @Header('Content-Type', 'text/html; charset=utf-8')
   errors(): string {

@@ -71,6 +71,8 @@ export const CurrentIfMatch = createParamDecorator(
     headerParameter({
       name: 'If-Match',
       description: 'The `ETag` of what was read: changes nothing and answers 412 where somebody has changed it since.',
+      problems: ['precondition-failed'],
+      answered: [{ name: 'ETag', description: 'Of what is there now.', statuses: [412] }],
     }),
   ],
 );

@@ -45,7 +45,7 @@ export interface Answer {
 }
 
 /** The body and headers that an error is answered with over HTTP. */
-function describeError(error: unknown, request: Request): Answer {
+export function describeError(error: unknown, request: Request): Answer {
   const problem = problemFor(error, request);
   const id = requestId();
   const body = problem.getResponse() as ProblemBody;

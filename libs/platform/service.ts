@@ -2,10 +2,10 @@ import 'reflect-metadata';
 import { type DynamicModule, type INestApplication, Logger, type LogLevel, type Type } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
 import type { NestExpressApplication } from '@nestjs/platform-express';
-import { DocumentBuilder, SwaggerModule } from '@nestjs/swagger';
+import { SwaggerModule } from '@nestjs/swagger';
 import { readAddress } from '@tokenlog/contracts/address.js';
 import { parseNatsUrl } from '@tokenlog/contracts/nats-url.js';
-import type { NextFunction, Request, Response } from 'express';
+import type { Express, NextFunction, Request, Response } from 'express';
 import { AnswerHeaders } from './answer-headers.js';
 import { patiently } from './bounded-client.js';
 import type { DatabasePart } from './database.js';
@@ -15,6 +15,7 @@ import { type LogSettings, ServiceLogger } from './logging.js';
 import { answerOptions } from './methods.js';
 import type { MigrationStep } from './migration-steps.js';
 import { NatsRequestServer } from './nats-transport.js';
+import { createDocument } from './openapi.js';
 import { ProblemFilter } from './problem.filter.js';
 import { identifyRequest } from './request-id.js';
 import type { Program, Start } from './run.js';
@@ -112,19 +113,11 @@ export async function createService(
   app.useGlobalInterceptors(new AnswerHeaders());
   refuseUnknownFields(app);
   app.connectMicroservice({ strategy: requests }, { inheritAppConfig: false });
-  const document = SwaggerModule.createDocument(
-    app,
-    new DocumentBuilder()
-      .setTitle(`Tokenlog ${service.name}`)
-      .setDescription(service.description)
-      .setVersion('1')
-      .addBearerAuth()
-      .addCookieAuth('session')
-      .addSecurityRequirements('bearer')
-      .addSecurityRequirements('cookie')
-      .build(),
-  );
+  const document = createDocument(app, { title: `Tokenlog ${service.name}`, description: service.description });
   SwaggerModule.setup('docs', app, document, { jsonDocumentUrl: 'openapi.json' });
+  // Relative: the console serves this service below a path of its own.
+  const express: Express = app.getHttpAdapter().getInstance();
+  express.get('/', (_request, response) => response.redirect(302, 'docs'));
   try {
     // What the service does by itself starts in these two, and nobody waits for it.
     await patiently(() => app.init());

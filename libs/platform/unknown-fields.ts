@@ -15,6 +15,11 @@ const seen = new WeakSet<object>();
  */
 export const IgnoreUnknownFields = () => SetMetadata(IGNORED, true);
 
+/** Whether a route ignores the fields that it does not know. */
+export function ignoresUnknownFields(handler: object, controller: object): boolean {
+  return Reflect.hasMetadata(IGNORED, handler) || Reflect.hasMetadata(IGNORED, controller);
+}
+
 /**
  * Makes routes that read no query, or no body, refuse what stands there all the same, once their caller is known, and those that
  * read a body refuse one that is not JSON. Those that read one have a strict schema for it. To be called before the application is
