@@ -23,8 +23,8 @@ import {
   tooLarge,
   valueFor,
 } from './support/bad-input.js';
+import { newDataDir } from './support/data-dir.js';
 import { mediaTypeOf, type Operation, operationsOf, undocumented } from './support/documented.js';
-import { testFolder } from './support/folder.js';
 
 /** How often each route and each subject is tried with generated input; more for whoever has the time. */
 const RUNS = Number(process.env.BAD_INPUT_RUNS ?? 40);
@@ -110,7 +110,7 @@ describe('bad input', () => {
       LOGIN_ATTEMPTS_PER_ADDRESS: ATTEMPTS,
       LOGIN_ATTEMPTS_PER_ACCOUNT_HOURLY: ATTEMPTS,
     };
-    system = await startSystem({ dataDir: await testFolder('bad-input'), ports: 'free', fsync: false, env });
+    system = await startSystem({ dataDir: await newDataDir('bad-input'), ports: 'free', fsync: false, env });
     database = new Client(system.databaseUrl);
     await database.connect();
     routes = [...(await routesOf('identity')), ...(await routesOf('tokens'))];

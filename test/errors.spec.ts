@@ -191,6 +191,15 @@ describe('errors of a running system', () => {
     expect(told.map((each, at) => each.slice(0, wrong[at]?.length))).toEqual(wrong);
   });
 
+  it('what Node would answer by itself is a problem too', async () => {
+    const odd: Record<string, string>[] = [{ expect: 'what is not' }, { upgrade: 'websocket', connection: 'Upgrade' }];
+    for (const headers of odd) {
+      expect(problemOf(await send('tokens', 'GET', '/tokens', { headers }))).toMatchObject({ status: 401 });
+    }
+    const large = await send('tokens', 'GET', '/tokens', { headers: { 'x-large': 'x'.repeat(20_000) } });
+    expect(problemOf(large)).toMatchObject({ status: 431, code: 'request-header-fields-too-large' });
+  });
+
   it('a 429 says when to ask again', async () => {
     const body = JSON.stringify({ username: 'nobody-at-all', password: 'wrong' });
     for (let tries = 0; tries < 50; tries++) {

@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import { jetstreamManager } from '@nats-io/jetstream';
 import { parseCredential, proofOf } from '@tokenlog/contracts/credential.js';
 import { connectNats } from '@tokenlog/platform/nats.js';
@@ -23,6 +24,7 @@ const ROUTES = {
     ...['POST /admin/tokens/{id}/reassign', 'GET /admin/tokens/{id}/history', 'GET /admin/audit', 'GET /admin/policy'],
     ...['POST /sessions', 'GET /enter', 'GET /sessions', 'DELETE /sessions/{id}', 'GET /servers'],
     ...['POST /oauth2/introspect', 'POST /oauth2/revoke', 'GET /auth/verify'],
+    'GET /.well-known/oauth-authorization-server',
     ...['GET /health/live', 'GET /health/ready', 'GET /metrics'],
   ],
 } as const;
@@ -45,8 +47,8 @@ const INPUTS: Readonly<Record<string, readonly string[]>> = {
   'GET /admin/tokens/{id}/history': ['cursor'],
   'GET /admin/audit': ['type', 'actor', 'user', 'token', 'from', 'to', 'cursor', 'format'],
   'GET /enter': ['access_token', 'next'],
-  'POST /oauth2/introspect': ['token'],
-  'POST /oauth2/revoke': ['token'],
+  'POST /oauth2/introspect': ['token', 'client_id', 'client_secret'],
+  'POST /oauth2/revoke': ['token', 'client_id', 'client_secret'],
 };
 /** The only answers with a token's text in them. */
 const ISSUING = [
@@ -86,6 +88,27 @@ describe('the REST API, on a whole system', () => {
       ...Object.keys(content?.schema?.properties ?? {}),
     ];
     expect(names).toEqual(expect.arrayContaining([...promised]));
+  });
+
+  it('RFC 7617 every route that asks for a credential offers Basic beside Bearer, with none and with a wrong one', async () => {
+    const asked = [];
+    for (const service of [...services, 'example'] as const) {
+      const routes = service === 'example' ? ['GET /'] : operations[service].keys();
+      for (const route of routes) {
+        const [method = '', path = ''] = route.split(' ');
+        const address = `${whole.system[service].url}${path.replaceAll(/\{\w+\}/g, randomUUID())}`;
+        for (const authorization of [undefined, 'Bearer garbage', `Basic ${btoa('admin:garbage')}`]) {
+          const headers = { ...(authorization && { authorization }) };
+          const { status, headers: told } = await fetch(address, { method, headers, redirect: 'manual' });
+          const challenges = told.get('www-authenticate') ?? '';
+          if (status !== 401) continue;
+          asked.push(route);
+          const both = expect.stringMatching(/^(?=.*Bearer realm=)(?=.*Basic realm=)/);
+          expect([route, authorization, challenges]).toEqual([route, authorization, both]);
+        }
+      }
+    }
+    expect(new Set(asked).size).toBeGreaterThan(40);
   });
 
   it('S39 an admin lists, creates, reads, changes, refreshes, revokes and deletes anybody’s tokens', async () => {

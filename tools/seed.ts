@@ -1,7 +1,9 @@
 import { createInterface } from 'node:readline/promises';
 import { Writable } from 'node:stream';
 import { parseArgs } from 'node:util';
+import { ConfigError, portVariable, readConfig } from '@tokenlog/platform/config.js';
 import { Presets, SingleBar } from 'cli-progress';
+import { z } from 'zod';
 import { api, SeedError } from './seed/client.js';
 import { type Filled, fill, type Progress, wantsPassword } from './seed/fill.js';
 
@@ -28,7 +30,7 @@ have no password; the help desk can set one.`;
 try {
   await main();
 } catch (error) {
-  if (!(error instanceof SeedError)) throw error;
+  if (!(error instanceof SeedError || error instanceof ConfigError)) throw error;
   console.error(error.message);
   process.exitCode = 1;
 }
@@ -42,8 +44,7 @@ async function main(): Promise<void> {
   const started = performance.now();
   const identity = api('identity', options.identityUrl);
   const tokens = api('tokens', options.tokensUrl);
-  const token = process.env.TOKENLOG_TOKEN || undefined;
-  const known = process.env.ADMIN_PASSWORD || undefined;
+  const { TOKENLOG_TOKEN: token, ADMIN_PASSWORD: known } = options;
   let password = known ?? (token ? undefined : await askPassword('admin'));
   const credential = token ?? (await logIn(password ?? ''));
   if (token && (await wantsPassword(tokens, token, password))) password = await askPassword("the token's user");
@@ -58,7 +59,11 @@ async function main(): Promise<void> {
       '/login',
       { json },
     );
-    if (answer.user.mustChangePassword) throw new SeedError('The admin must change the one-time password first.');
+    if (answer.user.mustChangePassword) {
+      throw new SeedError(
+        'The admin must change the one-time password first: npx tokenlog login, then npx tokenlog password change.',
+      );
+    }
     return answer.session.credential;
   }
 }
@@ -67,13 +72,20 @@ function readOptions() {
   const text = { type: 'string' } as const;
   const { values } = parse();
   if (values.help) return undefined;
+  const given = readConfig({
+    TOKENLOG_TOKEN: z.string().optional(),
+    ADMIN_PASSWORD: z.string().optional(),
+    IDENTITY_PORT: portVariable(3001),
+    TOKENS_PORT: portVariable(3002),
+  });
   return {
+    ...given,
     users: whole('users', values.users, 1000, 0),
     tokenCount: whole('tokens', values.tokens, 10_000, 0),
     concurrency: whole('concurrency', values.concurrency, 8, 1),
     seed: whole('seed', values.seed, 1, 0),
-    identityUrl: url('identity-url', values['identity-url'] ?? local('IDENTITY_PORT', 3001)),
-    tokensUrl: url('tokens-url', values['tokens-url'] ?? local('TOKENS_PORT', 3002)),
+    identityUrl: url('identity-url', values['identity-url'] ?? `http://localhost:${given.IDENTITY_PORT}`),
+    tokensUrl: url('tokens-url', values['tokens-url'] ?? `http://localhost:${given.TOKENS_PORT}`),
   };
 
   function parse() {
@@ -105,10 +117,6 @@ function whole(name: string, value: string | undefined, fallback: number, least:
 function url(name: string, value: string): string {
   if (URL.canParse(value) && /^https?:/.test(value)) return value;
   throw new SeedError(`--${name} is wrong: ${value} is not an http address.`);
-}
-
-function local(variable: string, fallback: number): string {
-  return `http://localhost:${process.env[variable] || fallback}`;
 }
 
 /** Reads a password from the terminal, without showing it. */

@@ -1,6 +1,6 @@
 import { relative } from 'node:path';
-import { urlOf } from './addresses.js';
-import type { ServiceName } from './services.js';
+import { LOOPBACK, urlOf } from './addresses.js';
+import { type ServiceName, services } from './services.js';
 import { StartError } from './start-error.js';
 import { type System, startSystem } from './system.js';
 
@@ -57,15 +57,20 @@ function exit(code: number, line?: string): void {
   process.exit(code);
 }
 
-function summary({ firstAdmin, guardEnvFile, logDir, ...running }: System): string {
-  const address = (name: ServiceName) => urlOf(running.bindAddress, Number(new URL(running[name].url).port));
-  const given = process.env.ADMIN_PASSWORD || process.env.ADMIN_PASSWORD_FILE;
-  const password = firstAdmin && !given ? firstAdmin.password : '…';
+function summary({ firstAdmin, guardEnvFile, logDir, bindAddress, ...running }: System): string {
+  const port = (name: ServiceName) => Number(new URL(running[name].url).port);
+  const address = (name: ServiceName) => urlOf(bindAddress, port(name));
   const here = (path: string) => {
     const fromHere = relative(process.cwd(), path);
     return fromHere.startsWith('..') ? path : fromHere;
   };
-  const lines = [
+  const isWhereLookedFor =
+    [LOOPBACK, '0.0.0.0', '::'].includes(bindAddress) &&
+    (['identity', 'tokens'] as const).every((name) => port(name) === services[name].port);
+  const where = isWhereLookedFor
+    ? ''
+    : `TOKENLOG_IDENTITY_URL=${running.identity.url} TOKENLOG_TOKENS_URL=${running.tokens.url} `;
+  return [
     '',
     'Tokenlog runs.',
     '',
@@ -75,13 +80,26 @@ function summary({ firstAdmin, guardEnvFile, logDir, ...running }: System): stri
     `  guards       NATS_URL is in ${here(guardEnvFile)}`,
     `  logs         ${here(logDir)}`,
     '',
+    ...(firstAdmin ? toldOf(firstAdmin, where) : loginLines(where, 'A lost password of admin: npm run admin:password')),
+    '',
+    'Ctrl-C stops everything.',
+  ].join('\n');
+}
+
+function toldOf({ username, password }: NonNullable<System['firstAdmin']>, where: string): string[] {
+  const isGiven = process.env.ADMIN_PASSWORD || process.env.ADMIN_PASSWORD_FILE;
+  const shown = isGiven ? 'the password given in ADMIN_PASSWORD' : `${password}   (shown this once)`;
+  const first = `  first admin  ${username}   ${shown}`;
+  if (isGiven) return [first, '', ...loginLines(where)];
+  return [first, '', ...loginLines(where, 'and then choose a password, before anything else:', 'password change')];
+}
+
+/** What to paste in another terminal; `then` says what comes after. */
+function loginLines(where: string, then?: string, command?: string): string[] {
+  return [
+    'Log in, in this folder:',
+    `  ${where}npx tokenlog login`,
+    ...(then ? [then] : []),
+    ...(command ? [`  ${where}npx tokenlog ${command}`] : []),
   ];
-  if (firstAdmin) {
-    const shown = given ? 'the password given in ADMIN_PASSWORD' : `${firstAdmin.password}   (shown this once)`;
-    lines.push(`  first admin  ${firstAdmin.username}   ${shown}`, '');
-  }
-  const body = JSON.stringify({ username: firstAdmin?.username ?? 'admin', password });
-  lines.push('Log in:', `  curl -s ${address('identity')}/login -H 'content-type: application/json' -d '${body}'`, '');
-  lines.push('Ctrl-C stops everything.');
-  return lines.join('\n');
 }

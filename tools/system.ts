@@ -43,6 +43,8 @@ export type SystemOptions = {
   env?: NodeJS.ProcessEnv;
   /** False for tests only: a crash of the machine would ruin the data. */
   fsync?: boolean;
+  /** How long PostgreSQL and nats-server, where they run here, may not answer before they are started again. In ms. */
+  patienceMs?: number;
   /** Told what happens, a line at a time. */
   output?: (line: string) => void;
   /** Aborted, it stops a start that is under way. */
@@ -75,7 +77,8 @@ export type System = Record<ServiceName, { url: string }> & {
 
 const CONNECT_MS = 10_000;
 /** Read here, and not by the services alone: each may stand in a file. */
-const OWN = ['DATABASE_URL', ...natsVariables, 'ADMIN_PASSWORD', 'BIND_ADDRESS', 'DATABASE_ROLE_PREFIX'];
+const PORTS = serviceNames.map((name) => services[name].variable);
+const OWN = ['DATABASE_URL', ...natsVariables, 'ADMIN_PASSWORD', 'BIND_ADDRESS', 'DATABASE_ROLE_PREFIX', ...PORTS];
 
 /**
  * Starts a whole system: PostgreSQL and NATS unless the environment names others, migrations, and each service as a

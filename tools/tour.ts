@@ -7,6 +7,7 @@ import { freePorts } from '../test/support/started.js';
 import { generateSecret } from './secrets.js';
 import { StartError } from './start-error.js';
 import { type System, startSystem } from './system.js';
+import { PrintingNarrator } from './tour/narrator.js';
 import { playOtherWays } from './tour/other-ways.js';
 import { playStory } from './tour/story.js';
 
@@ -22,10 +23,7 @@ const stopped = new Promise<never>((_, reject) => {
   aborter.signal.addEventListener('abort', () => reject(new StartError('Stopped.')));
 });
 stopped.catch(() => undefined);
-const narrator = {
-  step: (title: string) => console.log(`\n${title}`),
-  call: (line: string) => console.log(`   ${line}`),
-};
+const narrator = new PrintingNarrator((line) => console.log(line));
 
 try {
   console.log('Starting a system…');
@@ -64,6 +62,7 @@ async function on(env: Record<string, string>, play: (system: System) => Promise
   try {
     await Promise.race([play(system), stopped]);
   } finally {
+    narrator.end();
     await system.stop();
   }
 }

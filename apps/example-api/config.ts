@@ -1,7 +1,7 @@
 import { portVariable, readConfig, serviceVariables } from '@tokenlog/platform/config.js';
 
-/** The variables that this service reads. */
-const variables = {
+/** The variables that this service reads: docs/configuration.md says what they mean. */
+export const exampleVariables = {
   EXAMPLE_PORT: portVariable(3003),
   BIND_ADDRESS: serviceVariables.BIND_ADDRESS,
   NATS_URL: serviceVariables.NATS_URL,
@@ -14,7 +14,7 @@ const variables = {
  * Reads the environment.
  * @throws ConfigError naming each variable that is missing or wrong
  */
-export const exampleConfig = (env: NodeJS.ProcessEnv) => readConfig(variables, env);
+export const exampleConfig = (env: NodeJS.ProcessEnv) => readConfig(exampleVariables, env);
 
 /** What the environment says. */
 export type ExampleConfig = ReturnType<typeof exampleConfig>;

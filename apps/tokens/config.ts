@@ -9,6 +9,7 @@ import { assertConsistent } from './consistent-settings.js';
 import { thresholdsVariable } from './expiry-thresholds.js';
 import { TOKENS_DATABASE } from './migrations.js';
 import { type Policy, policyOf, policyVariables } from './policy.js';
+import { issuerVariable } from './public-address.js';
 import { type NamedServer, serversVariable } from './servers-variable.js';
 
 /** Injection token of `Config`. */
@@ -30,6 +31,8 @@ export interface Config {
   readonly databasePart: DatabasePart;
   readonly natsUrl: string;
   readonly serverName: string;
+  /** The address that OAuth clients know the service by (RFC 8414); unset: the one that they ask. */
+  readonly issuer: string | undefined;
   readonly trustedProxies: number;
   readonly log: LogSettings;
   readonly policy: Policy;
@@ -55,27 +58,28 @@ const retiredPeppers = listVariable.pipe(
   z.array(z.string().min(16, 'each is at least 16 characters; one that has a comma stands in a JSON list: ["a,b"]')),
 );
 
+/** The variables that this service reads: docs/configuration.md says what they mean. */
+export const tokensVariables = {
+  ...serviceVariables,
+  ...policyVariables,
+  TOKENS_PORT: portVariable(3002),
+  TOKEN_PEPPER: pepper,
+  TOKEN_PEPPERS_RETIRED: retiredPeppers.default([]),
+  TOKEN_PEPPERS_MISSING: z.enum(['stop', 'accept']).default('stop'),
+  ACCESS_KEYS_FILE: z.string().optional(),
+  ACCESS_KEYS_SCOPES: listVariable.pipe(z.array(scope)).default(['rest']),
+  EXPIRY_WARNING_DAYS: thresholdsVariable,
+  SERVERS: serversVariable,
+  OAUTH_ISSUER: issuerVariable,
+  SESSION_LIFETIME_HOURS: z.coerce.number().positive().max(720).default(12),
+};
+
 /**
  * Reads the environment.
  * @throws ConfigError naming each variable that is missing or wrong, and those that contradict each other
  */
 export function readTokensConfig(env: NodeJS.ProcessEnv = process.env): Config {
-  const variables = readConfig(
-    {
-      ...serviceVariables,
-      ...policyVariables,
-      TOKENS_PORT: portVariable(3002),
-      TOKEN_PEPPER: pepper,
-      TOKEN_PEPPERS_RETIRED: retiredPeppers.default([]),
-      TOKEN_PEPPERS_MISSING: z.enum(['stop', 'accept']).default('stop'),
-      ACCESS_KEYS_FILE: z.string().optional(),
-      ACCESS_KEYS_SCOPES: listVariable.pipe(z.array(scope)).default(['rest']),
-      EXPIRY_WARNING_DAYS: thresholdsVariable,
-      SERVERS: serversVariable,
-      SESSION_LIFETIME_HOURS: z.coerce.number().positive().max(720).default(12),
-    },
-    env,
-  );
+  const variables = readConfig(tokensVariables, env);
   const policy = policyOf(variables);
   const areUsed = variables.ACCESS_KEYS_FILE !== undefined || Boolean(env.ACCESS_KEYS_SCOPES);
   assertConsistent(policy, { scopes: variables.ACCESS_KEYS_SCOPES, areUsed });
@@ -86,6 +90,7 @@ export function readTokensConfig(env: NodeJS.ProcessEnv = process.env): Config {
     bindAddress: variables.BIND_ADDRESS,
     natsUrl: variables.NATS_URL,
     serverName: variables.SERVER_NAME,
+    issuer: variables.OAUTH_ISSUER,
     trustedProxies: variables.TRUSTED_PROXIES,
     log: logSettings(variables),
     policy,

@@ -1,4 +1,4 @@
-import { Body, Controller, Post, UseFilters, UseGuards } from '@nestjs/common';
+import { Body, Controller, Post, UseGuards } from '@nestjs/common';
 import { ApiTags } from '@nestjs/swagger';
 import { type Authentication, CurrentAuthentication, Public } from '@tokenlog/auth';
 import { exampleOf, named } from '@tokenlog/contracts/named.js';
@@ -7,7 +7,6 @@ import type { ActiveReply } from '@tokenlog/contracts/tokens/verify.js';
 import { IgnoreUnknownFields } from '@tokenlog/platform/unknown-fields.js';
 import { z } from 'zod';
 import { OAuthClientGuard } from './oauth-client.guard.js';
-import { OAuthErrorFilter } from './oauth-error.filter.js';
 import { OAuthOperation } from './oauth-operation.js';
 import { Verifier } from './verifier.js';
 
@@ -17,6 +16,8 @@ export const presentedForm = named(
   z.object({
     token: z.string().min(1).describe('the token or session credential that is asked about'),
     token_type_hint: z.string().optional().describe('ignored: a token says itself what it is'),
+    client_id: z.string().optional().describe('client_secret_post (RFC 6749, 2.3.1): the account name of the caller'),
+    client_secret: z.string().optional().describe('and its token; not beside the header `Authorization`'),
   }),
   { token: exampleOf(sessionCredential).credential },
 );
@@ -60,7 +61,6 @@ const LONGEST_SERVICE = 128;
 @ApiTags('standards')
 @Public()
 @UseGuards(OAuthClientGuard)
-@UseFilters(OAuthErrorFilter)
 @IgnoreUnknownFields()
 @Controller('oauth2/introspect')
 export class IntrospectController {

@@ -25,6 +25,11 @@ const oauthProblem = named(
   },
 );
 
+/** A route whose errors are OAuth's too. */
+export function AnswersOAuthErrors() {
+  return AnswersProblemsAs({ schema: oauthProblem, mediaTypes: ['application/json'] });
+}
+
 /** An operation that `OAuthClientGuard` guards, and whose errors are OAuth's too. */
 export function OAuthOperation(settings: OperationSettings): MethodDecorator {
   return applyDecorators(
@@ -32,6 +37,6 @@ export function OAuthOperation(settings: OperationSettings): MethodDecorator {
     ApiConsumes('application/x-www-form-urlencoded'),
     ApiSecurity('bearer'),
     CanAnswer(...guardRefusals({ roles: false })),
-    AnswersProblemsAs({ schema: oauthProblem, mediaTypes: ['application/json'] }),
+    AnswersOAuthErrors(),
   );
 }

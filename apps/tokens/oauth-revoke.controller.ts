@@ -1,4 +1,4 @@
-import { Body, Controller, Post, UseFilters, UseGuards } from '@nestjs/common';
+import { Body, Controller, Post, UseGuards } from '@nestjs/common';
 import { CommandBus } from '@nestjs/cqrs';
 import { ApiTags } from '@nestjs/swagger';
 import { Public } from '@tokenlog/auth';
@@ -10,7 +10,6 @@ import { type Caller, CurrentCaller, metadataOf } from './caller.js';
 import { EndSession } from './end-session.js';
 import { presentedForm } from './introspect.controller.js';
 import { OAuthClientGuard } from './oauth-client.guard.js';
-import { OAuthErrorFilter } from './oauth-error.filter.js';
 import { OAuthOperation } from './oauth-operation.js';
 import { Peppers } from './peppers.js';
 import { provedSecret } from './proved-secret.js';
@@ -24,7 +23,6 @@ const REASON = 'presented for revocation (RFC 7009)';
 @ApiTags('standards')
 @Public()
 @UseGuards(OAuthClientGuard)
-@UseFilters(OAuthErrorFilter)
 @IgnoreUnknownFields()
 @Controller('oauth2/revoke')
 export class OAuthRevokeController {

@@ -52,6 +52,8 @@ import { IntrospectController } from './introspect.controller.js';
 import { KeptAnswers } from './kept-answers.js';
 import { ListTokensHandler } from './list-tokens.js';
 import { migrations } from './migrations.js';
+import { OAuthErrorFilter } from './oauth-error.filter.js';
+import { OAuthMetadataController } from './oauth-metadata.controller.js';
 import { OAuthRevokeController } from './oauth-revoke.controller.js';
 import { OwnTokensController } from './own-tokens.controller.js';
 import { Peppers } from './peppers.js';
@@ -112,6 +114,7 @@ export const httpControllers = [
   EnterController,
   IntrospectController,
   OAuthRevokeController,
+  OAuthMetadataController,
   ForwardAuthController,
   ServersController,
 ];
@@ -237,6 +240,7 @@ export function tokensService(config: Config): ServiceDefinition {
     migrations,
     trustedProxies: config.trustedProxies,
     log: config.log,
+    errors: new OAuthErrorFilter(),
     start: async (app) => {
       app.get(IdentityConsumer).start();
       app.get(GuardUsesConsumer).start();

@@ -424,7 +424,7 @@ export function problemType(code: ProblemCode): string {
 
 /** One field of a request that is wrong. */
 export interface FieldError {
-  /** Its path, as in `roles.0`; `body`, `query` or `path` for the whole. */
+  /** Its path, as in `roles.0`; `body`, `query` or `path` for the whole; or the name of a header. */
   readonly field: string;
   readonly detail: string;
 }

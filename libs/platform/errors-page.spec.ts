@@ -1,6 +1,13 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { isProblemCode, type ProblemCode, problemBody, problems, statusesOf } from '@tokenlog/contracts/problems.js';
+import {
+  guardProblems,
+  isProblemCode,
+  type ProblemCode,
+  problemBody,
+  problems,
+  statusesOf,
+} from '@tokenlog/contracts/problems.js';
 import { root } from '../../tools/paths.js';
 import { errorsAsHtml, errorsAsMarkdown } from './errors-page.js';
 import { Problem } from './problem.js';
@@ -34,6 +41,11 @@ test('the type of each code is an anchor of the page and a heading of the docume
     expect(page).toContain(`id="${anchor}"`);
     expect(document).toContain(`\n### ${anchor}\n`);
   }
+});
+
+test('the README of the guard has each code with which it refuses', () => {
+  const readme = readFileSync(join(root, 'libs', 'auth', 'README.md'), 'utf8');
+  expect(Object.keys(guardProblems).filter((code) => !readme.includes(`\`${code}\``))).toEqual([]);
 });
 
 test.each(codes)('%s is named, has a title and says what the caller can do', (code) => {

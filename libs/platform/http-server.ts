@@ -11,6 +11,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { Logger, type NestApplicationOptions } from '@nestjs/common';
 import { ExpressAdapter } from '@nestjs/platform-express';
 import { type ProblemCode, problemBody } from '@tokenlog/contracts/problems.js';
+import type { Express, Response } from 'express';
 
 /**
  * How long anybody may hold a connection for nothing, in ms: to send a whole request, its headers, the next one on an open
@@ -46,7 +47,7 @@ interface Connection {
 /**
  * Nest's Express with bounds on slow and idle connections, and an end that cuts nobody off: told to close, it accepts no
  * more connections, answers what has been asked with `Connection: close`, and only then are the hooks run that close what
- * the answers need.
+ * the answers need. Every JSON body ends with a line end, for those who read it in a terminal.
  */
 export class BoundedExpressAdapter extends ExpressAdapter {
   private readonly connections = new Map<Socket, Connection>();
@@ -56,6 +57,7 @@ export class BoundedExpressAdapter extends ExpressAdapter {
   /** @param alsoFinish what else answers requests, and finishes at the same time */
   constructor(private readonly alsoFinish: () => Promise<unknown> = async () => undefined) {
     super();
+    endJsonWithLineEnd(this.getInstance());
   }
 
   override initHttpServer(_options: NestApplicationOptions): void {
@@ -65,6 +67,8 @@ export class BoundedExpressAdapter extends ExpressAdapter {
     server.on('connection', (socket) => this.onConnection(socket));
     server.on('request', (request, response) => this.onRequest(request, response));
     server.on('request', this.getInstance());
+    // What is expected beside `100-continue` counts for nothing; Node's own 417 would be no problem (RFC 9110, 10.1.1).
+    server.on('checkExpectation', (request, response) => server.emit('request', request, response));
     server.on('clientError', refuse);
     this.httpServer = server;
   }
@@ -121,6 +125,15 @@ export class BoundedExpressAdapter extends ExpressAdapter {
   }
 }
 
+/** All of Express' ways to answer end in `send`; white space after a JSON text is none of it (RFC 8259, 2). */
+function endJsonWithLineEnd({ response }: Express): void {
+  const send = response.send;
+  response.send = function (this: Response, body?: unknown) {
+    const isJson = typeof body === 'string' && body !== '' && /\bjson\b/.test(String(this.get('Content-Type')));
+    return send.call(this, isJson && !body.endsWith('\n') ? `${body}\n` : body);
+  };
+}
+
 const REFUSALS: Record<string, [code: ProblemCode, detail: string]> = {
   ERR_HTTP_REQUEST_TIMEOUT: ['request-timeout', 'The request was not sent within 10 s.'],
   HPE_HEADER_OVERFLOW: ['request-header-fields-too-large', 'The headers are too large.'],
@@ -135,7 +148,7 @@ function refuse(error: Error & { code?: string }, socket: Socket & { _httpMessag
   }
   const [code, detail] = REFUSALS[error.code ?? ''] ?? ['bad-request', 'That is not an HTTP request.'];
   const body = problemBody(code, detail);
-  const text = JSON.stringify(body);
+  const text = `${JSON.stringify(body)}\n`;
   socket.end(
     `HTTP/1.1 ${body.status} ${STATUS_CODES[body.status]}\r\nContent-Type: application/problem+json\r\nContent-Length: ${Buffer.byteLength(text)}\r\n` +
       `Cache-Control: no-store\r\nConnection: close\r\n\r\n${text}`,

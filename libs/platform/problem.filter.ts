@@ -24,7 +24,12 @@ export class ProblemFilter implements ExceptionFilter {
       response.destroy();
       return;
     }
-    const { body, headers } = describeError(error, http.getRequest<Request>());
+    const request = http.getRequest<Request>();
+    this.answer(request, response, describeError(error, request));
+  }
+
+  /** Another service's may say it in another form. */
+  protected answer(_request: Request, response: Response, { body, headers }: Answer): void {
     response
       .status(body.status)
       .set(headers as Record<string, string | string[]>)
@@ -34,13 +39,13 @@ export class ProblemFilter implements ExceptionFilter {
 }
 
 /** What an error is answered with over HTTP. */
-interface Described {
+export interface Answer {
   readonly body: ProblemBody;
   readonly headers: Problem['headers'];
 }
 
 /** The body and headers that an error is answered with over HTTP. */
-export function describeError(error: unknown, request: Request): Described {
+export function describeError(error: unknown, request: Request): Answer {
   const problem = problemFor(error, request);
   const id = requestId();
   const body = problem.getResponse() as ProblemBody;

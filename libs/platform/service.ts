@@ -42,6 +42,8 @@ export interface ServiceDefinition {
   readonly migrations?: readonly MigrationStep[];
   readonly trustedProxies: number;
   readonly log?: LogSettings;
+  /** How errors are answered; `ProblemFilter` where it is left out. */
+  readonly errors?: ProblemFilter;
   /** Starts what the service does by itself, once everything it stands on is there. */
   readonly start?: (app: INestApplication) => Promise<void>;
   /** What to log instead of what `log` says, by Nest's names. */
@@ -53,6 +55,7 @@ export interface HttpSettings {
   readonly trustedProxies: number;
   readonly log?: LogSettings;
   readonly logLevels?: LogLevel[];
+  readonly errors?: ProblemFilter;
   /** What else answers requests, and finishes at the end when HTTP does. */
   readonly alsoFinish?: () => Promise<unknown>;
 }
@@ -72,7 +75,7 @@ export async function createHttpApplication(module: Type | DynamicModule, settin
   app.disable('x-powered-by');
   app.use(identifyRequest, noStore, refuseBadEncoding, answerOptions);
   readBodies(app);
-  app.useGlobalFilters(new ProblemFilter());
+  app.useGlobalFilters(settings.errors ?? new ProblemFilter());
   return app;
 }
 

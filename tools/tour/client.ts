@@ -1,10 +1,5 @@
 import { parseCredential } from '@tokenlog/contracts/credential.js';
-
-/** Told what the story does, so that it can be shown. */
-export interface Narrator {
-  readonly step: (title: string) => void;
-  readonly call: (line: string) => void;
-}
+import type { Narrator } from './narrator.js';
 
 /** An HTTP answer, read whole. */
 export interface Answer {
@@ -51,22 +46,29 @@ export function httpClient(name: string, url: string, narrator: Narrator) {
   };
 }
 
-/** Any credential in a text, with its secret left out; and no password. */
+/** Any credential in a text, by the end of its id and without its secret; and no password. */
 export function shorten(text: string): string {
   return text
-    .replaceAll(/(tk[ls]_[0-9a-f]{4})[0-9a-f]{28}_[0-9A-Za-z]{49}/g, '$1…')
-    .replaceAll(/(password"?[:=]"?)[^"&\s]+/gi, '$1…');
+    .replaceAll(/(tk[ls]_)[0-9a-f]{28}([0-9a-f]{4})_[0-9A-Za-z]{49}/g, '$1…$2')
+    .replaceAll(/(password":")(?:[^"\\]|\\.)*/gi, '$1…')
+    .replaceAll(/(password=)[^&]*/gi, '$1…');
 }
 
 function describe(headers: Headers, { json, form }: Call): string {
   const authorization = headers.get('authorization');
   const parts = [
     authorization && `Authorization: ${authorization.startsWith('Basic') ? 'Basic …' : authorization}`,
-    headers.get('auth-token') && `Auth-Token: ${headers.get('auth-token')?.slice(0, 12)}…`,
+    headers.get('auth-token') && `Auth-Token: ${shortened(headers.get('auth-token') ?? '')}`,
     json !== undefined && JSON.stringify(json),
     form && new URLSearchParams(form).toString(),
   ].filter(Boolean);
   return parts.length > 0 ? `${parts.join('  ')}  ` : '';
+}
+
+/** Also of a key without the form of a token. */
+function shortened(text: string): string {
+  const short = shorten(text);
+  return short === text ? `${text.slice(0, 12)}…` : short;
 }
 
 /** The same token's text with one character of its secret changed: its check is wrong. */

@@ -1,7 +1,8 @@
 import { deepStrictEqual, ok, strictEqual } from 'node:assert/strict';
 import { readFile } from 'node:fs/promises';
 import type { System } from '../system.js';
-import { type Answer, httpClient, type Narrator } from './client.js';
+import { type Answer, httpClient } from './client.js';
+import type { Narrator } from './narrator.js';
 
 /** What the chapter stands on. */
 export interface OtherWaysOptions {

@@ -5,7 +5,8 @@ import type { NatsConnection } from '@nats-io/transport-node';
 import type { VerifyReply } from '@tokenlog/contracts/tokens/verify.js';
 import { connectNats } from '@tokenlog/platform/nats.js';
 import type { System } from '../system.js';
-import { type Answer, httpClient, misspelt, type Narrator, shorten } from './client.js';
+import { type Answer, httpClient, misspelt, shorten } from './client.js';
+import type { Narrator } from './narrator.js';
 
 /** How the story is played. */
 export interface StoryOptions {

@@ -25,6 +25,8 @@ import { TestTokenService } from './token-service.js';
 
 const here = join(dirname(fileURLToPath(import.meta.url)), '..');
 const readme = readFileSync(join(here, 'README.md'), 'utf8');
+const ofRepository = readFileSync(join(here, '../../README.md'), 'utf8');
+const [shortest = ''] = /(?<=```ts\n).*?(?=```)/s.exec(ofRepository) ?? [];
 const blocks = (language: string) =>
   [...readme.matchAll(/```(\w+)\n(.*?)```/gs)].filter(([, of]) => of === language).map(([, , text]) => text as string);
 const [fiveLines = '', testing = '', messages = '', resolver = '', gateway = '', health = '', besideOthers = ''] =
@@ -106,6 +108,7 @@ test('it has seven pieces of code, which are all run, that of testing in the tem
 
 test.each([
   ['the five lines', fiveLines, 'service:', 'servcie:'],
+  ["those of the repository's README", shortest, 'service:', 'servcie:'],
   ['the message handler', messages, 'user.username', 'user.usrname'],
   ['the resolver', resolver, 'user.username', 'user.usrname'],
   ['the gateway', gateway, 'user.username', 'user.usrname'],
@@ -121,9 +124,12 @@ test('the five lines are five', () => {
   expect(fiveLines.match(/(\/\/|\/\*) \d( \*\/\) \{)?$/gm)).toEqual(['// 1', '// 2', '// 3', '/* 4 */) {', '// 5']);
 });
 
-test('the five lines run: a token with the scope gets the answer, no token gets a 401', async () => {
-  const { AppModule } = await run(fiveLines);
-  const app = await startApp({ imports: [AppModule as never] });
+test.each([
+  ['', fiveLines, { reportsOf: 'ada' }],
+  [" of the repository's README", shortest, { for: 'ada' }],
+])('the five lines%s run: a token with the scope gets the answer, no token gets a 401', async (_of, code, answer) => {
+  const { AppModule, ReportsModule } = await run(code);
+  const app = await startApp({ imports: [(AppModule ?? ReportsModule) as never] });
   const http = supertest(app.getHttpServer());
 
   await http.get('/reports').expect(401);
@@ -131,7 +137,7 @@ test('the five lines run: a token with the scope gets the answer, no token gets 
     .get('/reports')
     .set(bearer(tokens.token({ scopes: ['other'] })))
     .expect(403);
-  await http.get('/reports').set(bearer(tokens.token())).expect(200, { reportsOf: 'ada' });
+  await http.get('/reports').set(bearer(tokens.token())).expect(200, answer);
   expect(tokens.requests.at(-1)).toMatchObject({ service: 'reports', scopes: ['rest'] });
   await app.close();
 });

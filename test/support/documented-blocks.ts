@@ -1,0 +1,93 @@
+/** What tests a block of a document, or why nothing does. */
+export type DocumentedBlock =
+  | {
+      /** How its text begins. */
+      readonly begins: string;
+      /** The file that runs, compiles or compares it. */
+      readonly by: string;
+      /** What stands in that file of this block; without it, the document's name. */
+      readonly with?: string;
+    }
+  | { readonly begins: string; readonly untested: string };
+
+const README = 'test/readme.spec.ts';
+const DOCUMENTS = 'test/documents.spec.ts';
+const BACK_UP = 'tools/compose/back-up.ts';
+const AUTH = 'libs/auth/testing/readme.spec.ts';
+
+/** Every block of every document, in the order in which they stand. */
+export const documentedBlocks: Readonly<Record<string, readonly DocumentedBlock[]>> = {
+  'README.md': [
+    { begins: 'ADMIN_PASSWORD=a-password-of-my-own npm start', by: README },
+    { begins: 'Tokenlog runs.', by: README },
+    { begins: 'npm test', untested: 'it is what runs this' },
+    { begins: 'SESSION=$(curl', by: README },
+    { begins: '{"session":', by: README },
+    { begins: 'TOKEN=$(curl', by: README },
+    { begins: '{"token":', by: README },
+    { begins: 'curl -sS --fail-with-body localhost:3003/ ', by: README },
+    { begins: '{"user":', by: README },
+    { begins: 'curl -sS --fail-with-body localhost:3002/tokens/self ', by: README },
+    { begins: '{"token":', by: README },
+    { begins: 'curl -sS --fail-with-body -X POST localhost:3002/tokens/self/revoke ', by: README },
+    { begins: '{"token":', by: README },
+    { begins: 'TOKENLOG_TOKEN="${SESSION', by: README },
+    { begins: 'Time ', by: README },
+    { begins: 'ADMIN_PASSWORD=a-password-of-my-own npm run seed', by: README },
+    { begins: '… users made', by: README },
+    { begins: 'import { Controller, Get, Module, UseGuards }', by: AUTH, with: "'../../README.md'" },
+    {
+      begins: 'npm run compose:env',
+      untested: 'it wants containers: npm run test:compose does the same in a world of its own',
+    },
+  ],
+  'libs/auth/README.md': [
+    { begins: 'npm install ./tokenlog-auth-*.tgz', by: 'test/auth-package.spec.ts', with: 'tarball' },
+    { begins: 'npm install @tokenlog/auth', untested: 'it wants a registry that has the package' },
+    { begins: 'import { Controller, Get, Module, UseGuards }', by: AUTH },
+    { begins: "import { Test } from '@nestjs/testing'", by: 'test/guard-in-nest-versions.spec.ts' },
+    { begins: '{\n  "type"', by: AUTH },
+    { begins: 'import { Controller, UseGuards }', by: AUTH },
+    { begins: 'import { UseGuards }', by: AUTH },
+    { begins: 'import { UseGuards }', by: AUTH },
+    { begins: 'import { Controller, Get, Logger', by: AUTH },
+    { begins: 'import { Controller, Get, UseGuards }', by: AUTH },
+  ],
+  'docs/command-line.md': [
+    { begins: 'npx tokenlog login', untested: 'an overview: test/command-line.spec.ts has each command' },
+    { begins: 'set -eu', by: DOCUMENTS },
+    { begins: 'npx tokenlog admin audit', by: DOCUMENTS },
+  ],
+  'docs/operations.md': [
+    { begins: 'node dist/apps/identity/migrate.js', by: DOCUMENTS },
+    {
+      begins: 'DATABASE_URL: a newer version',
+      untested: 'an example of a line: libs/platform/migration-steps.spec.ts has its words',
+    },
+    {
+      begins: 'log_error_verbosity',
+      untested: "settings of the reader's PostgreSQL; tools/embedded-postgres.ts has the same",
+    },
+    { begins: 'ALTER TABLE tokens.events DETACH', by: DOCUMENTS },
+    { begins: 'node dist/apps/tokens/rebuild.js', by: DOCUMENTS },
+    { begins: 'NATS_URL=nats://127.0.0.1:4222', by: 'test/start-servers.spec.ts', with: 'NATS_PASSWORDS_FILE: file' },
+    { begins: 'npx tokenlog guards add', by: DOCUMENTS },
+    { begins: 'npx tokenlog guards remove', by: DOCUMENTS },
+    { begins: 'ln -sf', by: 'tools/compose/test-compose.ts', with: "'A NATS user for a guarded service'" },
+    { begins: 'docker compose stop', by: BACK_UP, with: "'Back-up of a stopped deployment'" },
+    { begins: 'docker compose stop', by: BACK_UP, with: "'Its restore'" },
+    { begins: 'POSTGRES=$(docker', by: BACK_UP, with: "'Back-up while it runs'" },
+    { begins: 'docker compose down', by: BACK_UP, with: "'Its restore into a new volume'" },
+    { begins: 'cp -a "${DATA_DIR', by: 'test/back-up.spec.ts', with: "'Back-up of the embedded data'" },
+    { begins: 'if [ -e "${DATA_DIR', by: 'test/back-up.spec.ts', with: "'Restore of the embedded data'" },
+  ],
+  'docs/revocation.md': [{ begins: 'sequenceDiagram', untested: 'a picture' }],
+  'docs/standards.md': [
+    { begins: 'curl -sS --fail-with-body -u "gateway', by: DOCUMENTS },
+    { begins: '{', by: DOCUMENTS },
+    { begins: 'curl -sS --fail-with-body -u "gateway', by: DOCUMENTS },
+    { begins: 'upstream tokenlog', untested: 'it wants nginx; apps/tokens/forward-auth.spec.ts asks as it does' },
+    { begins: ':8000 {', untested: 'it wants Caddy; the same' },
+    { begins: 'http:', untested: 'it wants Traefik; the same' },
+  ],
+};
