@@ -1,9 +1,9 @@
-import { Controller, Get, Inject, NotFoundException, Req } from '@nestjs/common';
+import { Controller, Get, Inject, Req } from '@nestjs/common';
 import { ApiExcludeEndpoint, ApiTags } from '@nestjs/swagger';
 import { Public } from '@tokenlog/auth';
 import { named } from '@tokenlog/contracts/named.js';
 import { Operation } from '@tokenlog/platform/operation.js';
-import { invalidRequest } from '@tokenlog/platform/problem.js';
+import { invalidRequest, Problem } from '@tokenlog/platform/problem.js';
 import { IgnoreUnknownFields } from '@tokenlog/platform/unknown-fields.js';
 import type { Request } from 'express';
 import { z } from 'zod';
@@ -73,7 +73,7 @@ export class OAuthMetadataController {
   private metadataFor(request: Request, path: string): z.output<typeof metadata> {
     const issuer = this.config.issuer ?? addressOf(request);
     const base = issuer.replace(/\/$/, '');
-    if (path.replace(/\/$/, '') !== pathOf(base)) throw new NotFoundException();
+    if (path.replace(/\/$/, '') !== pathOf(base)) throw new Problem('not-found', 'There is nothing at this address.');
     return {
       issuer,
       introspection_endpoint: `${base}/oauth2/introspect`,
