@@ -9,6 +9,7 @@ import { start } from '../tools/processes.js';
 import { type System, startSystem } from '../tools/system.js';
 import { httpClient } from '../tools/tour/client.js';
 import { npm } from './applications/make.js';
+import { newDataDir } from './support/data-dir.js';
 import { testFolder } from './support/folder.js';
 
 const execute = promisify(execFile);
@@ -30,7 +31,7 @@ let diagnostics: string[];
 beforeAll(async () => {
   const env = { ...process.env, ADMIN_PASSWORD, DATABASE_URL: '', NATS_URL: '' };
   const [started, made] = await Promise.allSettled([
-    testFolder('package-system').then((dataDir) => startSystem({ dataDir, ports: 'free', fsync: false, env })),
+    newDataDir('package-system').then((dataDir) => startSystem({ dataDir, ports: 'free', fsync: false, env })),
     makeApplication(),
   ]);
   if (started.status === 'fulfilled') system = started.value;

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import type { NatsConnection } from '@nats-io/transport-node';
 import type { RequestContract } from '@tokenlog/contracts/message.js';
 import { requestError } from '@tokenlog/contracts/message.js';
+import { isProblemCode, problems, problemType, statusesOf } from '@tokenlog/contracts/problems.js';
 import { connectNats } from '@tokenlog/platform/nats.js';
 import fc from 'fast-check';
 import { Client } from 'pg';
@@ -22,7 +23,8 @@ import {
   tooLarge,
   valueFor,
 } from './support/bad-input.js';
-import { testFolder } from './support/folder.js';
+import { newDataDir } from './support/data-dir.js';
+import { mediaTypeOf, type Operation, operationsOf, undocumented } from './support/documented.js';
 
 /** How often each route and each subject is tried with generated input; more for whoever has the time. */
 const RUNS = Number(process.env.BAD_INPUT_RUNS ?? 40);
@@ -33,16 +35,12 @@ const PASSWORD = 'bad-input-password';
 /** Passwords may be wrong as often as the test likes. */
 const ATTEMPTS = '1000000';
 
-interface Operation {
-  readonly parameters?: readonly { readonly name: string; readonly in: string; readonly schema?: Schema }[];
-  readonly requestBody?: { readonly content: Readonly<Record<string, { readonly schema?: Schema }>> };
-}
 type Service = 'identity' | 'tokens';
 interface Route {
   readonly service: Service;
   readonly method: string;
   readonly path: string;
-  readonly operation: Operation;
+  readonly operation: Pick<Operation, 'parameters' | 'requestBody'>;
 }
 interface Call {
   readonly method: string;
@@ -68,19 +66,33 @@ const BROKEN_PAYLOADS = [
 const REDIRECTING = ['/enter', '/login/oidc', '/login/oidc/callback'];
 const INSIDES =
   /\n\s*at |node_modules|\.[jt]s:\d|\b(?:SELECT|INSERT INTO|DELETE FROM|UPDATE \w+ SET)\b|syntax error at|violates|DriverException|QueryFailed|relation "|\bpg_|ECONN/;
-const problem = z.object({
-  type: z.string().min(1),
-  title: z.string().min(1),
-  status: z.int(),
-  code: z.string().regex(/^[a-z0-9]+(-[a-z0-9]+)*$/),
-  detail: z.string().min(1),
-});
+/** Words of the libraries that read what was sent. */
+const LIBRARIES =
+  /\b(?:Invalid (?:input|option|string|discriminator|key|value)|expected|received|Unrecognized|Too (?:big|small)|Unexpected token|Cannot (?:GET|POST|PUT|PATCH|DELETE)|unsupported (?:charset|content))\b|in JSON at/i;
+/** Secrets of this system, and the form of others. */
+const SECRETS = /bad-input-admin-password|bad-input-password|tk[ls]_[0-9a-f]{32}_[0-9A-Za-z]{49}/;
+const fieldError = z.object({ field: z.string().min(1), detail: z.string().min(1) });
+const problem = z
+  .object({
+    type: z.string(),
+    title: z.string(),
+    status: z.int(),
+    code: z.string().refine(isProblemCode, 'is in no registry'),
+    detail: z.string().min(1),
+    errors: z.array(fieldError).min(1).optional(),
+    requestId: z.string().min(1),
+  })
+  .refine(({ code, type }) => type === problemType(code), 'the type leads elsewhere')
+  .refine(({ code, title }) => title === problems[code].title, 'another title')
+  .refine(({ code, status }) => statusesOf(code).includes(status), 'another status')
+  .refine(({ code, errors }) => code !== 'invalid-request' || errors, 'no field is named');
 
 describe('bad input', () => {
   const agent = new Agent({ keepAlive: true, maxSockets: 4 });
   let system: System;
   let database: Client;
   let routes: Route[];
+  const documents: Record<Service, Map<string, Operation>> = { identity: new Map(), tokens: new Map() };
   let known: Known;
   let pids: (number | undefined)[];
   const credentials = new Map<Actor, string>();
@@ -98,7 +110,7 @@ describe('bad input', () => {
       LOGIN_ATTEMPTS_PER_ADDRESS: ATTEMPTS,
       LOGIN_ATTEMPTS_PER_ACCOUNT_HOURLY: ATTEMPTS,
     };
-    system = await startSystem({ dataDir: await testFolder('bad-input'), ports: 'free', fsync: false, env });
+    system = await startSystem({ dataDir: await newDataDir('bad-input'), ports: 'free', fsync: false, env });
     database = new Client(system.databaseUrl);
     await database.connect();
     routes = [...(await routesOf('identity')), ...(await routesOf('tokens'))];
@@ -192,7 +204,10 @@ describe('bad input', () => {
       for (const method of tried.filter((each) => METHODS.includes(each) && !methods?.has(each))) {
         // No command that exists for another path may be hit: `/tokens/{id}` matches `/tokens/self` too.
         const path = fill(route.path, '01997c9e-2222-7222-8222-222222222222');
-        await hold({ ...route, method }, { method, path }, 'nobody');
+        const { status, headers } = await hold({ ...route, method }, { method, path }, 'nobody');
+        if (status !== 405 && status !== 204) continue;
+        const allow = String(headers.allow).split(', ');
+        expect([method, path, allow]).toEqual([method, path, expect.arrayContaining([...(methods ?? []), 'OPTIONS'])]);
       }
     }
   });
@@ -356,7 +371,22 @@ describe('bad input', () => {
         if (!parsed.success) throw new Error(`no problem: ${parsed.error.message}: ${told}`);
         if (parsed.data.status !== status) throw new Error(`another status in the body: ${told}`);
         if (INSIDES.test(body)) throw new Error(`insides are shown: ${told}`);
+        if (LIBRARIES.test(body)) throw new Error(`a library speaks: ${told}`);
+        if (SECRETS.test(body)) throw new Error(`a secret is repeated: ${told}`);
       }
+      if (status === 405 && !answer.headers.allow) throw new Error(`405 without Allow: ${told}`);
+      if ((status === 429 || status === 503) && !answer.headers['retry-after']) {
+        throw new Error(`not said when to ask again: ${told}`);
+      }
+      const code = call.method === 'HEAD' ? undefined : JSON.parse(body).code;
+      const wrong =
+        code &&
+        undocumented(documents[route.service], call.method, call.path, {
+          status,
+          type: mediaTypeOf(answer.type),
+          code,
+        });
+      if (wrong) throw new Error(`${wrong}: ${told}`);
       if (status === 401 && !answer.headers['www-authenticate']) throw new Error(`401 without a challenge: ${told}`);
       const events = await appended();
       if (events.length > 0) throw new Error(`refused, and yet appended ${events.join(', ')}: ${told}`);
@@ -452,15 +482,12 @@ describe('bad input', () => {
 
   async function routesOf(service: Service): Promise<Route[]> {
     const answer = await send(service, { method: 'GET', path: '/openapi.json' });
-    const document = JSON.parse(answer.body) as { paths: Record<string, Record<string, Operation>> };
-    return Object.entries(document.paths).flatMap(([path, operations]) =>
-      Object.entries(operations).map(([method, operation]) => ({
-        service,
-        method: method.toUpperCase(),
-        path,
-        operation,
-      })),
-    );
+    const operations = operationsOf(JSON.parse(answer.body));
+    documents[service] = operations;
+    return [...operations].map(([route, operation]) => {
+      const [method = '', path = ''] = route.split(' ');
+      return { service, method, path, operation };
+    });
   }
 });
 
@@ -575,6 +602,14 @@ async function answered(
   const error = requestError.safeParse(body);
   if (error.success && error.data.error.code === 'internal-error') return `${told}: ${JSON.stringify(body)}`;
   if (INSIDES.test(JSON.stringify(body))) return `${told}: insides are shown: ${JSON.stringify(body)}`;
+  if (error.success) {
+    const { code, detail, errors = [] } = error.data.error;
+    const said = JSON.stringify(body);
+    if (!isProblemCode(code)) return `${told}: a code in no registry: ${said}`;
+    if (code === 'invalid-request' && !z.array(fieldError).min(1).safeParse(errors).success) return `${told}: ${said}`;
+    if (LIBRARIES.test([detail, ...errors.map((each) => each.detail)].join())) return `${told}: a library: ${said}`;
+    if (SECRETS.test(said)) return `${told}: a secret is repeated: ${said}`;
+  }
   return error.success || contract.reply.safeParse(body).success ? null : `${told}: no reply: ${JSON.stringify(body)}`;
 }
 

@@ -5,6 +5,7 @@ import { connect } from '@nats-io/transport-node';
 import { root } from '../tools/paths.js';
 import { choosePort } from '../tools/ports.js';
 import { type System, startSystem } from '../tools/system.js';
+import { newDataDir } from './support/data-dir.js';
 import { testFolder } from './support/folder.js';
 
 const ADMIN_PASSWORD = 'command-line-admin';
@@ -26,7 +27,7 @@ describe('tokenlog on the command line, as a process, against a whole system', (
 
   beforeAll(async () => {
     const env = { ...process.env, ADMIN_PASSWORD, DATABASE_URL: '', NATS_URL: '' };
-    system = await startSystem({ dataDir: await testFolder('command-line'), ports: 'free', fsync: false, env });
+    system = await startSystem({ dataDir: await newDataDir('command-line'), ports: 'free', fsync: false, env });
     [ada, admin] = [await testFolder('ada'), await testFolder('admin')];
 
     await expectDone(run(['login', '--username', 'admin', '--password-stdin'], admin, `${ADMIN_PASSWORD}\n`));

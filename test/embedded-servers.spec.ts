@@ -1,16 +1,15 @@
-import { spawnSync } from 'node:child_process';
-import { mkdir, readFile, rename, rm, statfs, writeFile } from 'node:fs/promises';
+import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Client } from 'pg';
 import { processesIn } from '../tools/processes.js';
-import { startSystem } from '../tools/system.js';
-import { httpClient } from '../tools/tour/client.js';
+import { newDataDir } from './support/data-dir.js';
 import { eventually } from './support/eventually.js';
-import { testFolder } from './support/folder.js';
 import { ADMIN_PASSWORD, expectProblem, PASSWORD, WholeSystem } from './support/whole-system.js';
 
 const LONG = { timeoutMs: 80_000 };
 const MINUTES = 300_000;
+/** How long they may not answer, instead of the twelve seconds of an `npm start`. */
+const PATIENCE_MS = 4_000;
 
 describe('the servers of npm start', () => {
   let folder: string;
@@ -18,8 +17,8 @@ describe('the servers of npm start', () => {
   const lines: string[] = [];
 
   beforeAll(async () => {
-    folder = await testFolder('embedded');
-    whole = await WholeSystem.startIn(folder, {}, (line) => lines.push(line));
+    folder = await newDataDir('embedded');
+    whole = await WholeSystem.startIn(folder, {}, { output: (line) => lines.push(line), patienceMs: PATIENCE_MS });
   });
   beforeEach(() => lines.splice(0));
   afterAll(() => whole?.stop());
@@ -117,7 +116,7 @@ describe('the servers of npm start', () => {
     'are missed only when somebody else stopped them',
     async () => {
       await whole.system.kill('nats', 'SIGSTOP');
-      await new Promise((resolve) => setTimeout(resolve, 15_000));
+      await new Promise((resolve) => setTimeout(resolve, PATIENCE_MS + 5_000));
       await whole.system.kill('nats', 'SIGCONT');
       await eventually(ready, LONG);
       expect(lines.filter((line) => line.startsWith('nats-server'))).toEqual([]);
@@ -143,78 +142,3 @@ describe('the servers of npm start', () => {
     MINUTES,
   );
 });
-
-/** A file system of its own, where this machine lets us have one. */
-function mountSmall(folder: string): boolean {
-  return spawnSync('mount', ['-t', 'tmpfs', '-o', 'size=24m,mode=700', 'tmpfs', folder]).status === 0;
-}
-
-it(
-  'logins go on while JetStream’s disk is full, and events are published when there is space',
-  async () => {
-    const folder = await testFolder('full-disk');
-    const store = join(folder, 'nats');
-    await mkdir(store, { recursive: true });
-    if (!mountSmall(store)) {
-      // Without a file system of its own to fill, the server that does not answer, above, stands for this one.
-      return;
-    }
-    const lines: string[] = [];
-    let whole: WholeSystem | undefined;
-    try {
-      whole = await WholeSystem.startIn(folder, {}, (line) => lines.push(line));
-      const { identity, tokens } = whole;
-      const { bavail, bsize } = await statfs(store);
-      await writeFile(join(store, 'filler'), Buffer.alloc(bavail * bsize - 64 * 1024)).catch(() => undefined);
-      // Each login is an event to be published, until the server has no space for one.
-      await eventually(async () => {
-        await identity('POST', '/login', { json: { username: 'admin', password: ADMIN_PASSWORD } });
-        expect(lines.join('\n')).toContain('has no space for JetStream');
-      }, LONG);
-      await eventually(() => whole?.logIn('admin', ADMIN_PASSWORD), LONG);
-      const user = await eventually(() => whole?.register('meanwhile'), LONG);
-      await rm(join(store, 'filler'));
-      await eventually(() => expect(lines.join('\n')).toContain('has space for JetStream again'), LONG);
-      await eventually(async () => {
-        for (const service of ['identity', 'tokens'] as const) {
-          expect((await fetch(`${whole?.system[service].url}/health/ready`)).status).toBe(200);
-        }
-        const answer = await tokens('POST', '/admin/tokens', {
-          as: await whole?.logIn('admin', ADMIN_PASSWORD),
-          json: { userId: user?.id, description: 'x', scopes: ['rest'], password: ADMIN_PASSWORD },
-        });
-        expect(answer.status).toBe(201);
-      }, LONG);
-    } finally {
-      await whole?.stop();
-      spawnSync('umount', [store]);
-    }
-  },
-  MINUTES,
-);
-
-it(
-  'npm start stops where the cluster is not whole, says what it found, and changes nothing',
-  async () => {
-    const folder = await testFolder('not-whole');
-    const options = { dataDir: folder, ports: 'free' as const, fsync: false };
-    const env = { ...process.env, ADMIN_PASSWORD, DATABASE_URL: '', NATS_URL: '' };
-    const system = await startSystem({ ...options, env });
-    await system.stop();
-    const version = join(folder, 'postgres', 'PG_VERSION');
-    await rename(version, join(folder, 'elsewhere'));
-    await expect(startSystem({ ...options, env })).rejects.toThrow(/postgres lacks PG_VERSION.*Nothing was changed/s);
-    await rename(join(folder, 'elsewhere'), version);
-    const again = await startSystem({ ...options, env: { ...env, ADMIN_PASSWORD: '' } });
-    expect(again.firstAdmin).toBeUndefined();
-    const owner = new Client(again.databaseUrl);
-    await owner.connect();
-    await owner.query('DROP SCHEMA tokens CASCADE');
-    await owner.end();
-    await again.stop();
-    await expect(startSystem({ ...options, env })).rejects.toThrow(/was in use and lacks tokens\.events/);
-    const identity = httpClient('identity', again.identity.url, { step: () => undefined, call: () => undefined });
-    await expect(identity('GET', '/health/live')).rejects.toThrow();
-  },
-  MINUTES,
-);

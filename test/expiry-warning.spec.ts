@@ -2,8 +2,8 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { MailServer } from '../apps/identity/testing/mail-server.js';
 import { type System, startSystem } from '../tools/system.js';
 import { httpClient } from '../tools/tour/client.js';
+import { newDataDir } from './support/data-dir.js';
 import { eventually } from './support/eventually.js';
-import { testFolder } from './support/folder.js';
 
 const ADMIN_PASSWORD = 'expiring-admin-password';
 const DAY_MS = 86_400_000;
@@ -17,7 +17,7 @@ describe('a token that ends soon, when the services are killed (-9) around its w
     mails = await MailServer.start();
     const mail = { SMTP_URL: mails.url, MAIL_FROM: 'Tokenlog <tokens@example.org>' };
     const env = { ...process.env, ...mail, ADMIN_PASSWORD, DATABASE_URL: '', NATS_URL: '' };
-    system = await startSystem({ dataDir: await testFolder('expiry'), ports: 'free', fsync: false, env });
+    system = await startSystem({ dataDir: await newDataDir('expiry'), ports: 'free', fsync: false, env });
   });
   afterAll(async () => {
     await system?.stop();

@@ -1,8 +1,8 @@
 import { connectNats } from '@tokenlog/platform/nats.js';
 import { type System, startSystem } from '../tools/system.js';
 import { type Answer, type Call, httpClient } from '../tools/tour/client.js';
+import { newDataDir } from './support/data-dir.js';
 import { eventually } from './support/eventually.js';
-import { testFolder } from './support/folder.js';
 import { OpenIdProvider } from './support/openid-provider.js';
 import { freePorts } from './support/started.js';
 
@@ -56,7 +56,7 @@ describe('external login, on whole systems of real processes and a real provider
 
   beforeAll(async () => {
     const ports = await freePorts();
-    dataDir = await testFolder('external-login');
+    dataDir = await newDataDir('external-login');
     provider = await OpenIdProvider.start(`http://127.0.0.1:${ports.IDENTITY_PORT}/login/oidc/callback`);
     await provider.knows({ ada: { roles: ['operator'] }, boss: { roles: ['admin'] } });
     env = { ...process.env, ...ports, ...provider.env, ADMIN_PASSWORD, DATABASE_URL: '', NATS_URL: '' };

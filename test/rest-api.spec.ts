@@ -1,8 +1,10 @@
+import { randomUUID } from 'node:crypto';
 import { jetstreamManager } from '@nats-io/jetstream';
 import { parseCredential, proofOf } from '@tokenlog/contracts/credential.js';
 import { connectNats } from '@tokenlog/platform/nats.js';
 import { Client } from 'pg';
 import type { Call } from '../tools/tour/client.js';
+import { type Operation, operationsOf } from './support/documented.js';
 import { eventually } from './support/eventually.js';
 import { ADMIN_PASSWORD, expectProblem, expectStatus, PASSWORD, WholeSystem } from './support/whole-system.js';
 
@@ -22,6 +24,7 @@ const ROUTES = {
     ...['POST /admin/tokens/{id}/reassign', 'GET /admin/tokens/{id}/history', 'GET /admin/audit', 'GET /admin/policy'],
     ...['POST /sessions', 'GET /enter', 'GET /sessions', 'DELETE /sessions/{id}', 'GET /servers'],
     ...['POST /oauth2/introspect', 'POST /oauth2/revoke', 'GET /auth/verify'],
+    'GET /.well-known/oauth-authorization-server',
     ...['GET /health/live', 'GET /health/ready', 'GET /metrics'],
   ],
 } as const;
@@ -44,8 +47,8 @@ const INPUTS: Readonly<Record<string, readonly string[]>> = {
   'GET /admin/tokens/{id}/history': ['cursor'],
   'GET /admin/audit': ['type', 'actor', 'user', 'token', 'from', 'to', 'cursor', 'format'],
   'GET /enter': ['access_token', 'next'],
-  'POST /oauth2/introspect': ['token'],
-  'POST /oauth2/revoke': ['token'],
+  'POST /oauth2/introspect': ['token', 'client_id', 'client_secret'],
+  'POST /oauth2/revoke': ['token', 'client_id', 'client_secret'],
 };
 /** The only answers with a token's text in them. */
 const ISSUING = [
@@ -53,11 +56,6 @@ const ISSUING = [
   ...['POST /admin/tokens/{id}/refresh', 'POST /admin/tokens/{id}/reassign'],
 ].sort();
 
-interface Operation {
-  readonly parameters?: readonly { readonly name: string }[];
-  readonly requestBody?: { readonly content: Readonly<Record<string, { schema: { properties?: object } }>> };
-  readonly responses: Readonly<Record<string, unknown>>;
-}
 const services = ['identity', 'tokens'] as const;
 
 describe('the REST API, on a whole system', () => {
@@ -67,12 +65,8 @@ describe('the REST API, on a whole system', () => {
   beforeAll(async () => {
     whole = await WholeSystem.start('rest-api');
     for (const service of services) {
-      const { paths } = expectStatus(await whole[service]('GET', '/openapi.json'), 200).body;
-      for (const [path, methods] of Object.entries<Record<string, Operation>>(paths)) {
-        for (const [method, operation] of Object.entries(methods)) {
-          operations[service].set(`${method.toUpperCase()} ${path}`, operation);
-        }
-      }
+      const document = expectStatus(await whole[service]('GET', '/openapi.json'), 200).body;
+      for (const [route, operation] of operationsOf(document)) operations[service].set(route, operation);
     }
   });
   afterAll(() => whole?.stop());
@@ -81,9 +75,9 @@ describe('the REST API, on a whole system', () => {
     expect([...operations[service].keys()]).toEqual(expect.arrayContaining([...ROUTES[service]]));
   });
 
-  it('S39 the two services have no route in common but for health and metrics: one origin can serve both', () => {
+  it('S39 the two services have no route in common but for health, metrics and the page of errors: one origin can serve both', () => {
     const shared = [...operations.identity.keys()].filter((route) => operations.tokens.has(route));
-    expect(shared.sort()).toEqual(['GET /health/live', 'GET /health/ready', 'GET /metrics']);
+    expect(shared.sort()).toEqual(['GET /docs/errors', 'GET /health/live', 'GET /health/ready', 'GET /metrics']);
   });
 
   it.each(Object.entries(INPUTS))('S39 %s takes what is promised', (route, promised) => {
@@ -91,9 +85,30 @@ describe('the REST API, on a whole system', () => {
     const [content] = Object.values(operation?.requestBody?.content ?? {});
     const names = [
       ...(operation?.parameters ?? []).map(({ name }) => name),
-      ...Object.keys(content?.schema.properties ?? {}),
+      ...Object.keys(content?.schema?.properties ?? {}),
     ];
     expect(names).toEqual(expect.arrayContaining([...promised]));
+  });
+
+  it('RFC 7617 every route that asks for a credential offers Basic beside Bearer, with none and with a wrong one', async () => {
+    const asked = [];
+    for (const service of [...services, 'example'] as const) {
+      const routes = service === 'example' ? ['GET /'] : operations[service].keys();
+      for (const route of routes) {
+        const [method = '', path = ''] = route.split(' ');
+        const address = `${whole.system[service].url}${path.replaceAll(/\{\w+\}/g, randomUUID())}`;
+        for (const authorization of [undefined, 'Bearer garbage', `Basic ${btoa('admin:garbage')}`]) {
+          const headers = { ...(authorization && { authorization }) };
+          const { status, headers: told } = await fetch(address, { method, headers, redirect: 'manual' });
+          const challenges = told.get('www-authenticate') ?? '';
+          if (status !== 401) continue;
+          asked.push(route);
+          const both = expect.stringMatching(/^(?=.*Bearer realm=)(?=.*Basic realm=)/);
+          expect([route, authorization, challenges]).toEqual([route, authorization, both]);
+        }
+      }
+    }
+    expect(new Set(asked).size).toBeGreaterThan(40);
   });
 
   it('S39 an admin lists, creates, reads, changes, refreshes, revokes and deletes anybody’s tokens', async () => {

@@ -5,8 +5,8 @@ import { choosePort } from '../tools/ports.js';
 import { startService } from '../tools/service.js';
 import type { Running } from '../tools/supervise.js';
 import { type System, startSystem } from '../tools/system.js';
+import { newDataDir } from './support/data-dir.js';
 import { eventually } from './support/eventually.js';
-import { testFolder } from './support/folder.js';
 import { Admin, carryOut, client, type Http, type Target } from './support/promise/changes.js';
 import { Guard } from './support/promise/guard.js';
 import type { Direction } from './support/promise/nats-path.js';
@@ -36,7 +36,7 @@ describe('the revocation promise', () => {
   const told: string[] = [];
 
   beforeAll(async () => {
-    const dataDir = await testFolder('promise');
+    const dataDir = await newDataDir('promise');
     const shared = {
       ...process.env,
       TOKEN_PEPPER: 'a pepper of the promise',

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import pg from 'pg';
 import { embeddedUrl } from '../tools/embedded-postgres.js';
 import { root } from '../tools/paths.js';
+import { newDataDir } from './support/data-dir.js';
 import { eventually } from './support/eventually.js';
 import { testFolder } from './support/folder.js';
 import { freePorts, processesOf, type Started, startTokenlog } from './support/started.js';
@@ -38,9 +39,9 @@ afterEach(async () => {
   for (const { env } of ended) await eventually(() => processesOf(env.DATA_DIR ?? '').length === 0);
 });
 
-const newEnvironment = async (): Promise<Environment> => ({
+const newEnvironment = async (dataDir = newDataDir('admin')): Promise<Environment> => ({
   ...(await freePorts()),
-  DATA_DIR: await testFolder('admin'),
+  DATA_DIR: await dataDir,
 });
 const passwordIn = (output: string) => /first admin +admin +(\S+) +\(shown this once\)/.exec(output)?.[1];
 
@@ -63,7 +64,7 @@ function setPassword(env: Environment, ...args: string[]) {
 }
 
 test('a first start that is killed once it has made the admin leaves none whose password nobody is told', async () => {
-  const env = await newEnvironment();
+  const env = await newEnvironment(testFolder('admin'));
   const folder = env.DATA_DIR ?? '';
   const first = startTokenlog(env);
   runs.push({ run: first, env });

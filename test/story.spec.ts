@@ -1,6 +1,6 @@
 import { startSystem } from '../tools/system.js';
 import { playStory } from '../tools/tour/story.js';
-import { testFolder } from './support/folder.js';
+import { newDataDir } from './support/data-dir.js';
 
 const ADMIN_PASSWORD = 'story-admin-password';
 
@@ -9,7 +9,7 @@ describe('the life of a token, on a whole system of real processes', () => {
     ['', false],
     [', with the token service killed (-9) in the middle', true],
   ])('goes as promised%s', async (_, kill) => {
-    const dataDir = await testFolder('story');
+    const dataDir = await newDataDir('story');
     const env = { ...process.env, ADMIN_PASSWORD, DATABASE_URL: '', NATS_URL: '' };
     const system = await startSystem({ dataDir, ports: 'free', fsync: false, env });
     const told: string[] = [];

@@ -9,6 +9,7 @@ const TOLERANT = [
   '/metrics',
   '/oauth2/introspect',
   '/oauth2/revoke',
+  '/.well-known/oauth-authorization-server',
   '/login/oidc/callback',
 ];
 

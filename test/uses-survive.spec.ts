@@ -1,8 +1,8 @@
 import { connectNats } from '@tokenlog/platform/nats.js';
 import { type System, startSystem } from '../tools/system.js';
 import { httpClient } from '../tools/tour/client.js';
+import { newDataDir } from './support/data-dir.js';
 import { eventually } from './support/eventually.js';
-import { testFolder } from './support/folder.js';
 
 const ADMIN_PASSWORD = 'survival-admin-password';
 const silent = { step: () => undefined, call: () => undefined };
@@ -12,7 +12,7 @@ describe('uses, when the token service is killed (-9) under load', () => {
 
   beforeAll(async () => {
     const env = { ...process.env, ADMIN_PASSWORD, DATABASE_URL: '', NATS_URL: '' };
-    system = await startSystem({ dataDir: await testFolder('uses'), ports: 'free', fsync: false, env });
+    system = await startSystem({ dataDir: await newDataDir('uses'), ports: 'free', fsync: false, env });
   });
   afterAll(() => system.stop());
 

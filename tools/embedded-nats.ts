@@ -116,14 +116,6 @@ export function natsEnvironment(passwords: Record<NatsUser, string>): Record<str
   return Object.fromEntries(natsUsers.map((user) => [`NATS_${user.toUpperCase()}_PASSWORD`, passwords[user]]));
 }
 
-/** The nats-server that runs on a folder of JetStream takes up its configuration anew. @returns false where none runs */
-export async function reloadNats(dataDir: string): Promise<boolean> {
-  if (!existsSync(dataDir)) return false;
-  const running = processesIn(await realpath(dataDir), 'nats-server');
-  for (const { pid } of running) process.kill(pid, 'SIGHUP');
-  return running.length > 0;
-}
-
 async function removePortFiles(dataDir: string): Promise<void> {
   for (const name of await readdir(dataDir))
     if (name.endsWith('.ports')) await rm(join(dataDir, name), { force: true });

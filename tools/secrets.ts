@@ -1,9 +1,11 @@
-import { randomBytes } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { z } from 'zod';
 import { type NatsUser, natsUsers } from './embedded-nats.js';
+import { generateSecret } from './generate-secret.js';
 import { writePrivately } from './private-file.js';
+
+export { generateSecret };
 
 /** The services that have a login of their own on the database. */
 export const databaseUsers = ['identity', 'tokens'] as const;
@@ -94,11 +96,6 @@ function unusable(file: string, why: string): Error {
     `${file} ${why}. New secrets would open none of the data: restore it from a back-up, or move the folder away by hand ` +
       'to begin anew. Nothing was changed.',
   );
-}
-
-/** 192 random bits that begin with a letter, as nats-server's configuration needs it. */
-export function generateSecret(): string {
-  return `k${randomBytes(24).toString('hex')}`;
 }
 
 export function generateNatsPasswords(): Record<NatsUser, string> {

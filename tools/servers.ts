@@ -25,6 +25,7 @@ export const DATABASE = 'tokenlog';
 /** What the parts of a system are started with. */
 export type Context = {
   fsync?: boolean;
+  patienceMs?: number;
   /** `free` takes any free ports. */
   ports?: 'free';
   output: (line: string) => void;
@@ -54,6 +55,7 @@ export async function usePostgres(context: Context, env: NodeJS.ProcessEnv): Pro
   const supervised = new Supervised<Postgres>({
     name: 'PostgreSQL',
     output,
+    patienceMs: context.patienceMs,
     launch: async () => {
       const launched = await startPostgres({
         dataDir: join(dataDir.path, 'postgres'),
@@ -96,6 +98,7 @@ export async function useNats(context: Context, env: NodeJS.ProcessEnv): Promise
   const supervised = new Supervised<Nats>({
     name: 'nats-server',
     output,
+    patienceMs: context.patienceMs,
     launch: async () => {
       port ??= await choosePort(context.ports === 'free' ? [] : [NATS_PORT]);
       const folder = join(dataDir.path, 'nats');

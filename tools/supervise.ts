@@ -35,7 +35,10 @@ export type SuperviseOptions<Process extends Running> = {
   name: string;
   launch: () => Promise<Process>;
   output: (line: string) => void;
-  /** How long it may leave every probe unanswered, in ms. Default 12 s. */
+  /**
+   * How long it may leave every probe unanswered, in ms; and, ended for that, a third of it for each way of asking. Default
+   * 12 s.
+   */
   patienceMs?: number;
 };
 
@@ -45,8 +48,6 @@ const LONGEST_DELAY_MS = 30_000;
 /** What has run for this long was all right: its next death is the first again. In ms. */
 const STEADY_MS = 60_000;
 const PATIENCE_MS = 12_000;
-/** What does not answer does not end in order either, as a rule. In ms. */
-const SILENT_GRACE_MS = 4_000;
 const ending: readonly NodeJS.Signals[] = ['SIGKILL', 'SIGTERM', 'SIGINT', 'SIGQUIT', 'SIGABRT'];
 
 /**
@@ -130,7 +131,8 @@ export class Supervised<Process extends Running> implements Part {
     let unanswered: string | undefined;
     void watching?.unanswered.then((why) => {
       unanswered = why;
-      return process.stop(SILENT_GRACE_MS);
+      // What does not answer does not end in order either, as a rule.
+      return process.stop(patienceMs / 3);
     });
     void process.exited.then((reason) => {
       watching?.stop();

@@ -43,6 +43,8 @@ export type SystemOptions = {
   env?: NodeJS.ProcessEnv;
   /** False for tests only: a crash of the machine would ruin the data. */
   fsync?: boolean;
+  /** How long PostgreSQL and nats-server, where they run here, may not answer before they are started again. In ms. */
+  patienceMs?: number;
   /** Told what happens, a line at a time. */
   output?: (line: string) => void;
   /** Aborted, it stops a start that is under way. */

@@ -23,14 +23,15 @@ export function addAuditCommand(parent: Parent, open: OpenCli): void {
     .addOption(shared.all())
     .addOption(shared.limit())
     .addOption(shared.cursor())
+    .addOption(shared.wide())
     .action(async (options) => {
       const cli = open();
-      const { all = false, format, ...filter } = options;
+      const { all = false, format, wide, ...filter } = options;
       const query = { ...filter, limit: options.limit ?? (all ? 5000 : undefined) };
       if (format) return exportAudit(cli, { ...query, format }, all);
       const page = await cli.client.list<AuditItem>('tokens', '/admin/audit', query, all);
       if (cli.output.json) cli.output.body(page);
-      else if (page.items.length > 0) cli.output.table(auditColumns, page.items);
+      else if (page.items.length > 0) cli.output.table(auditColumns, page.items, wide);
       cli.noteRest(page);
     });
 }
@@ -44,7 +45,7 @@ async function exportAudit({ client, output }: Cli, query: { format: string; cur
     // Each page of CSV begins with the header; one is enough.
     const lines = isFirst || query.format !== 'csv' ? body : body.slice(body.indexOf('\r\n') + 2);
     await output.stream(output.isTerminal ? printableLines(lines) : lines);
-    cursor = headers.get('next-cursor') ?? undefined;
+    cursor = headers['next-cursor']?.toString();
     if (cursor === undefined) return;
     if (!all) return output.note(`There is more: --all, or --cursor ${cursor}`);
   }

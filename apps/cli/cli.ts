@@ -1,5 +1,5 @@
 import { presentedText } from '@tokenlog/contracts/credential.js';
-import { type AddressOptions, addressesOf, unencrypted } from './addresses.js';
+import { type AddressOptions, addressesOf, originOf, type Service, unencrypted } from './addresses.js';
 import type { Page } from './api.js';
 import { Client } from './client.js';
 import { CredentialsFile, credentialsPath } from './credentials-file.js';
@@ -28,6 +28,7 @@ export interface ListOptions {
   readonly cursor?: string | undefined;
   readonly all?: true | undefined;
   readonly idOnly?: true | undefined;
+  readonly wide?: true | undefined;
 }
 
 /** What the commands work with. */
@@ -41,10 +42,11 @@ export class Cli {
   /** @throws Failure (usage) for a wrong address */
   constructor({ env, ...streams }: Surroundings, options: GlobalOptions) {
     this.env = env;
-    this.output = new Output(streams.stdout, streams.stderr, options.json === true);
+    this.output = new Output(streams.stdout, streams.stderr, options.json === true, env);
     this.prompts = new Prompts(streams, options.passwordStdin === true);
     this.credentials = new CredentialsFile(credentialsPath(env));
-    this.client = new Client(addressesOf(options, env), () => this.credential());
+    const origin = (service: Service) => originOf(service, options, env);
+    this.client = new Client(addressesOf(options, env), () => this.credential(), origin);
   }
 
   /** The token of the environment, which comes before the file. */
@@ -88,12 +90,12 @@ export class Cli {
   showList<Item extends { readonly id: string }>(
     page: Page<Item>,
     columns: readonly Column<Item>[],
-    { idOnly }: ListOptions,
+    { idOnly, wide }: ListOptions,
   ) {
     const { output } = this;
     if (idOnly) for (const { id } of page.items) output.line(id);
     else if (output.json) output.body(page);
-    else if (page.items.length > 0) output.table(columns, page.items);
+    else if (page.items.length > 0) output.table(columns, page.items, wide);
     this.noteRest(page);
   }
 
@@ -112,7 +114,7 @@ export class Cli {
     throw localFailure(
       EXIT.notAuthenticated,
       'not-logged-in',
-      `There is no credential for ${identity} and ${tokens}: run \`tokenlog login\`, or set TOKENLOG_TOKEN.`,
+      `There is no credential for ${[...new Set([identity, tokens])].join(' and ')}: run \`tokenlog login\`, or set TOKENLOG_TOKEN.`,
     );
   }
 }

@@ -12,7 +12,11 @@ describe('the client', () => {
     server = createServer((request, response) => answer(request, response));
     await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
     const address = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
-    client = new Client({ identity: address, tokens: address }, async () => 'tkl_mine');
+    client = new Client(
+      { identity: address, tokens: address },
+      async () => 'tkl_mine',
+      () => 'Origin.',
+    );
   });
   afterEach(() => new Promise((resolve) => server.close(resolve)));
 
@@ -93,6 +97,28 @@ describe('the client', () => {
   ])('%s is not taken for an answer of Tokenlog', async (_, status, body, type, exitCode, code) => {
     answer = (_request, response) => response.writeHead(status, { 'content-type': type }).end(body);
     await expect(client.call('tokens', 'GET', '/')).rejects.toMatchObject({ exitCode, code });
+  });
+
+  it('takes no answer for whole that ended half way', async () => {
+    answer = (_, response) => {
+      response.writeHead(200, { 'content-type': 'application/json', 'content-length': '100' }).write('{}');
+      setImmediate(() => response.destroy());
+    };
+    await expect(client.call('tokens', 'GET', '/')).rejects.toMatchObject({ exitCode: 8, code: 'unreachable' });
+  });
+
+  it('sends a body with every method, its length told', async () => {
+    answer = (request, response) => {
+      let body = '';
+      request.on('data', (chunk) => {
+        body += chunk;
+      });
+      request.on('end', () => json(200, { body, length: request.headers['content-length'] })(request, response));
+    };
+    for (const method of ['POST', 'PATCH', 'PUT', 'DELETE']) {
+      const sent = await client.call('tokens', method, '/', { json: { password: 'pässwort' } });
+      expect(sent).toEqual({ body: '{"password":"pässwort"}', length: '24' });
+    }
   });
 
   it('tells a server that is not there', async () => {

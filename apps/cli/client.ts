@@ -1,6 +1,8 @@
 import type { Addresses, Service } from './addresses.js';
 import type { Page } from './api.js';
 import { EXIT, exitCodeOf, Failure, localFailure, type ProblemBody } from './failure.js';
+import { type HttpAnswer, send } from './http.js';
+import { unreachable } from './unreachable.js';
 
 const TIMEOUT_MS = 30_000;
 
@@ -15,7 +17,8 @@ export interface Call {
 /** An answer of success, read whole. */
 export interface Answer<Body> {
   readonly status: number;
-  readonly headers: Headers;
+  /** Names in lower case. */
+  readonly headers: HttpAnswer['headers'];
   readonly body: Body;
 }
 
@@ -24,6 +27,8 @@ export class Client {
   constructor(
     readonly addresses: Addresses,
     private readonly credential: () => Promise<string>,
+    /** What sets the address of a service, in words. */
+    private readonly origin: (service: Service) => string,
   ) {}
 
   /** The body of the answer; undefined where there is none. */
@@ -50,39 +55,33 @@ export class Client {
   /** @throws Failure */
   async exchange<Body>(service: Service, method: string, path: string, call: Call = {}): Promise<Answer<Body>> {
     const address = this.addresses[service];
-    const headers = new Headers({ accept: 'application/json, */*;q=0.1', 'user-agent': 'tokenlog-cli' });
+    const headers: Record<string, string> = { accept: 'application/json, */*;q=0.1', 'user-agent': 'tokenlog-cli' };
     const credential = call.as === undefined ? await this.credential() : call.as;
     // A header is bytes: those of UTF-8.
-    if (credential !== null) headers.set('authorization', Buffer.from(`Bearer ${credential}`).toString('latin1'));
-    if (call.json !== undefined) headers.set('content-type', 'application/json');
+    if (credential !== null) headers.authorization = Buffer.from(`Bearer ${credential}`).toString('latin1');
+    if (call.json !== undefined) headers['content-type'] = 'application/json';
 
-    let response: Response;
-    let text: string;
+    const url = new URL(`${address}${path}${queryOf(call.query)}`);
+    const json = call.json === undefined ? undefined : JSON.stringify(call.json);
+    let answer: HttpAnswer;
     try {
-      response = await fetch(`${address}${path}${queryOf(call.query)}`, {
-        method,
-        headers,
-        body: call.json === undefined ? null : JSON.stringify(call.json),
-        // The services never redirect these: whoever does is not them, and must not be sent a password.
-        redirect: 'manual',
-        signal: AbortSignal.timeout(TIMEOUT_MS),
-      });
-      text = await response.text();
+      // The services never redirect these: whoever does is not them, and must not be sent a password.
+      answer = await send(url, { method, headers, body: json, timeoutMs: TIMEOUT_MS });
     } catch (error) {
-      throw unreachable(address, error);
+      throw unreachable(address, this.origin(service), TIMEOUT_MS, error as NodeJS.ErrnoException);
     }
-    const body = bodyOf(response, text);
-    if (!response.ok) throw failureOf(response, body, address);
-    if (body === NOT_JSON) throw notTokenlog(response, address);
-    return { status: response.status, headers: response.headers, body: body as Body };
+    const body = bodyOf(answer);
+    if (answer.status < 200 || answer.status > 299) throw failureOf(answer, body, address, this.origin(service));
+    if (body === NOT_JSON) throw notTokenlog(answer, address, this.origin(service));
+    return { status: answer.status, headers: answer.headers, body: body as Body };
   }
 }
 
 const NOT_JSON = Symbol('not JSON');
 
-function bodyOf(response: Response, text: string): unknown {
-  if (text === '') return response.status === 200 ? NOT_JSON : undefined;
-  const type = response.headers.get('content-type') ?? '';
+function bodyOf({ status, headers, text }: HttpAnswer): unknown {
+  if (text === '') return status === 200 ? NOT_JSON : undefined;
+  const type = headers['content-type'] ?? '';
   if (/^(text\/csv|application\/jsonl)\b/.test(type)) return text;
   if (!/^application\/(problem\+)?json\b/.test(type)) return NOT_JSON;
   try {
@@ -92,15 +91,15 @@ function bodyOf(response: Response, text: string): unknown {
   }
 }
 
-function failureOf(response: Response, body: unknown, address: string): Failure {
-  const { status } = response;
+function failureOf(answer: HttpAnswer, body: unknown, address: string, origin: string): Failure {
+  const { status, headers } = answer;
   if (!isProblem(body)) {
     const isDown = exitCodeOf(status) === EXIT.unavailable;
     return isDown
       ? localFailure(EXIT.unavailable, 'unavailable', `${address} cannot answer at the moment (HTTP ${status}).`)
-      : notTokenlog(response, address);
+      : notTokenlog(answer, address, origin);
   }
-  const seconds = response.headers.get('retry-after');
+  const seconds = headers['retry-after'];
   const wait = status === 429 && seconds ? `Wait ${seconds} s.` : '';
   return new Failure(exitCodeOf(status), body, body.detail.includes(`${seconds} s`) ? '' : wait);
 }
@@ -110,16 +109,9 @@ function isProblem(body: unknown): body is ProblemBody {
   return typeof code === 'string' && typeof detail === 'string';
 }
 
-function notTokenlog({ status }: Response, address: string): Failure {
-  const detail = `${address} answers (HTTP ${status}), but not as Tokenlog does. Is the address right?`;
+function notTokenlog({ status }: HttpAnswer, address: string, origin: string): Failure {
+  const detail = `${address} answers (HTTP ${status}), but not as Tokenlog does. Is the address right? ${origin}`;
   return localFailure(EXIT.failed, 'not-tokenlog', detail);
-}
-
-function unreachable(address: string, error: unknown): Failure {
-  const { name, cause } = error as Error & { cause?: { code?: string; message?: string } };
-  const why = name === 'TimeoutError' ? `no answer in ${TIMEOUT_MS / 1000} s` : (cause?.code ?? cause?.message ?? name);
-  const detail = `${address} cannot be reached (${why}). Is Tokenlog running there?`;
-  return localFailure(EXIT.unavailable, 'unreachable', detail);
 }
 
 function queryOf(query: Call['query'] = {}): string {

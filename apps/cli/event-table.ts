@@ -8,16 +8,16 @@ const LEFT_OUT = new Set(['tokenId', 'sessionId', 'firstAt', 'lastAt']);
 /** The history of a token. */
 export const historyColumns: Column<HistoryItem>[] = [
   { title: 'Time', cell: ({ at }) => absolute(at) },
-  { title: 'Event', cell: ({ type }) => type },
+  { title: 'Event', cell: ({ type }) => type, whole: true },
   { title: 'By', cell: ({ by }) => by },
-  { title: 'From', cell: ({ from }) => origins(from) },
-  { title: 'What', cell: ({ changes }) => changesOf(changes) },
+  { title: 'From', cell: ({ from }) => origins(from), spare: 2 },
+  { title: 'What', cell: ({ changes }) => changesOf(changes), prose: true },
 ];
 
 /** The audit: the history of everything. */
 export const auditColumns: Column<AuditItem>[] = [
   ...(historyColumns.slice(0, 3) as Column<AuditItem>[]),
-  { title: 'Token or session', cell: ({ tokenId, sessionId }) => tokenId ?? sessionId ?? '' },
+  { title: 'Token or session', cell: ({ tokenId, sessionId }) => tokenId ?? sessionId ?? '', whole: true, spare: 1 },
   ...(historyColumns.slice(3) as Column<AuditItem>[]),
 ];
 

@@ -9,20 +9,26 @@ export const EXIT = {
   conflict: 6,
   tooManyAttempts: 7,
   unavailable: 8,
+  /** 128 and the signal's number, as shells say of a program that one has ended. */
+  interrupted: 130,
+  outputClosed: 141,
 } as const;
 export type ExitCode = (typeof EXIT)[keyof typeof EXIT];
 
-/** For the help text. */
-export const EXIT_CODES_HELP = `Exit codes:
-  0  done
-  1  failed for another reason
-  2  wrong usage: an unknown option, or a value that the server does not take (400)
-  3  not authenticated: no credential, or one that is no longer good (401)
-  4  refused: not allowed, or a wrong password entered again (403)
-  5  not found (404)
-  6  conflict with the present state (409)
-  7  too many wrong passwords; wait (429)
-  8  unavailable: the server does not answer, or cannot at the moment (502, 503, 504)`;
+/** What each of them says, for the help text. */
+export const EXIT_CODES: readonly (readonly [ExitCode, string])[] = [
+  [EXIT.ok, 'done'],
+  [EXIT.failed, 'failed for another reason'],
+  [EXIT.usage, 'wrong usage: an unknown option, or a value that the server does not take (400)'],
+  [EXIT.notAuthenticated, 'not authenticated: no credential, or one that is no longer good (401)'],
+  [EXIT.refused, 'refused: not allowed, or a wrong password entered again (403)'],
+  [EXIT.notFound, 'not found (404)'],
+  [EXIT.conflict, 'conflict with the present state (409, 412)'],
+  [EXIT.tooManyAttempts, 'too many attempts, such as wrong passwords; wait (429)'],
+  [EXIT.unavailable, 'unavailable: no answer, none to be trusted, or not at the moment (502, 503, 504)'],
+  [EXIT.interrupted, 'interrupted (Ctrl-C)'],
+  [EXIT.outputClosed, 'whoever read the output has stopped, as `head` does'],
+];
 
 /** RFC 9457, as the services answer it. */
 export interface ProblemBody {
@@ -68,6 +74,7 @@ export function exitCodeOf(status: number): ExitCode {
     case 404:
       return EXIT.notFound;
     case 409:
+    case 412:
       return EXIT.conflict;
     case 429:
       return EXIT.tooManyAttempts;

@@ -1,26 +1,26 @@
-import { InvalidArgumentError } from '@commander-js/extra-typings';
-import { guardName, guardUser } from '@tokenlog/contracts/guard/guard-name.js';
-import type { OpenCli, Parent } from './command.js';
-import { type GuardUsers, guardUsersOf } from './guard-users.js';
+import type { OpenOutput, Parent } from './command.js';
+import type { GuardUsers, GuardUsersOptions } from './guard-users.js';
 
 /** `tokenlog guards …`: run where nats-server's configuration is; no service is asked. */
-export function addGuardCommands(parent: Parent, open: OpenCli): void {
+export function addGuardCommands(parent: Parent, openOutput: OpenOutput, env: NodeJS.ProcessEnv): void {
+  // Beside the others heavy, for NATS' client.
+  const open = async (options: GuardUsersOptions) => (await import('./guard-users.js')).guardUsersOf(options, env);
   const group = parent.command('guards').description('NATS users of guarded services, where nats-server runs');
   const config = ['--config <file>', "nats-server's, that this command writes; default: of the embedded one"] as const;
 
   group
     .command('add')
     .description('make a NATS user for one guarded service, and a file with its NATS_URL')
-    .argument('<name>', 'such as reports: what histories call it', parseName)
+    .argument('<name>', 'such as reports: what histories call it')
     .option(...config)
     .option('--nats-url <url>', 'where the service reaches nats-server, with --config')
     .option('--out <file>', 'where its NATS_URL is written, with --config')
     .action(async (name, options) => {
-      const { output } = open();
-      const users = await guardUsersOf(options, process.env);
+      const output = openOutput();
+      const users = await open(options);
       const file = await users.add(name);
       const inForce = await users.reload(name, true);
-      if (output.json) output.body({ name, user: guardUser(name), credentialFile: file, inForce });
+      if (output.json) output.body({ name, user: users.userOf(name), credentialFile: file, inForce });
       else output.line(`${name}: its NATS_URL is in ${file}.`);
       output.note(inForceNote(users, inForce));
     });
@@ -28,11 +28,11 @@ export function addGuardCommands(parent: Parent, open: OpenCli): void {
   group
     .command('remove')
     .description('take the NATS user of a guarded service away: its connections end')
-    .argument('<name>', 'as the list shows it', parseName)
+    .argument('<name>', 'as the list shows it')
     .option(...config)
     .action(async (name, options) => {
-      const { output } = open();
-      const users = await guardUsersOf(options, process.env);
+      const output = openOutput();
+      const users = await open(options);
       await users.remove(name);
       const inForce = await users.reload(name, false);
       if (output.json) output.body({ name, inForce });
@@ -45,11 +45,11 @@ export function addGuardCommands(parent: Parent, open: OpenCli): void {
     .description('the NATS users that guarded services have')
     .option(...config)
     .action(async (options) => {
-      const { output } = open();
-      const names = await (await guardUsersOf(options, process.env)).names();
+      const output = openOutput();
+      const users = await open(options);
       const items = [
         { name: null, user: 'guard', shared: true },
-        ...names.map((name) => ({ name, user: guardUser(name), shared: false })),
+        ...(await users.names()).map((name) => ({ name, user: users.userOf(name), shared: false })),
       ];
       if (output.json) return output.body({ items });
       output.table(
@@ -68,10 +68,4 @@ export function addGuardCommands(parent: Parent, open: OpenCli): void {
 
 function inForceNote({ reloadHint }: GuardUsers, inForce: boolean): string {
   return inForce ? 'nats-server has taken it up, without a stop.' : reloadHint;
-}
-
-function parseName(text: string): string {
-  const parsed = guardName.safeParse(text);
-  if (!parsed.success) throw new InvalidArgumentError(`${parsed.error.issues[0]?.message ?? 'wrong'}.`);
-  return parsed.data;
 }

@@ -3,8 +3,8 @@ import { mkdir, readFile, rm } from 'node:fs/promises';
 import { basename, dirname, join, relative } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { connect } from '@nats-io/transport-node';
-import { guardUser } from '@tokenlog/contracts/guard/guard-name.js';
-import { reloadNats } from '../../tools/embedded-nats.js';
+import { guardName, guardUser } from '@tokenlog/contracts/guard/guard-name.js';
+import { generateSecret } from '../../tools/generate-secret.js';
 import {
   BASE_CONFIGURATION,
   GUARDS_CONFIGURATION,
@@ -12,8 +12,8 @@ import {
   readGuards,
   writeGuards,
 } from '../../tools/nats-guards.js';
+import { reloadNats } from '../../tools/nats-reload.js';
 import { writePrivately } from '../../tools/private-file.js';
-import { generateSecret } from '../../tools/secrets.js';
 import { EXIT, localFailure } from './failure.js';
 
 /** Which nats-server. */
@@ -68,11 +68,17 @@ export class GuardUsers {
     return (await this.guards()).map(({ name }) => name);
   }
 
+  /** The NATS user of a guard. */
+  userOf(name: string): string {
+    return guardUser(name);
+  }
+
   /**
    * @returns the file that holds the guard's `NATS_URL`, for its owner's eyes only
-   * @throws Failure `guard-exists`
+   * @throws Failure `guard-exists`, or `invalid-name`
    */
   async add(name: string): Promise<string> {
+    refuseName(name);
     const guards = await this.guards();
     if (guards.some((guard) => guard.name === name)) {
       throw localFailure(
@@ -94,8 +100,9 @@ export class GuardUsers {
       : relative(process.cwd(), credentialFile);
   }
 
-  /** @throws Failure `guard-not-found` */
+  /** @throws Failure `guard-not-found`, or `invalid-name` */
   async remove(name: string): Promise<void> {
+    refuseName(name);
     const guards = await this.guards();
     const removed = guards.find((guard) => guard.name === name);
     if (!removed) throw localFailure(EXIT.notFound, 'guard-not-found', `There is no guard ${name}.`);
@@ -129,7 +136,9 @@ export class GuardUsers {
   }
 
   private write(guards: readonly NamedGuard[]): Promise<void> {
-    return writeGuards(this.file, guards, this.dataDir === null ? undefined : BASE_CONFIGURATION);
+    // Away from the checkout that started nats-server, its configuration is what the file includes already.
+    const isHere = this.dataDir !== null && existsSync(BASE_CONFIGURATION);
+    return writeGuards(this.file, guards, isHere ? BASE_CONFIGURATION : undefined);
   }
 
   private credentialFile(name: string): string {
@@ -141,7 +150,7 @@ export class GuardUsers {
   private async serverUrl(): Promise<URL> {
     const { natsUrl } = this.options;
     if (this.dataDir === null) {
-      const url = URL.parse(natsUrl ?? 'nats://127.0.0.1:4222');
+      const url = urlOf(natsUrl ?? 'nats://127.0.0.1:4222');
       if (url?.host && ['nats:', 'tls:'].includes(url.protocol)) return withoutCredentials(url);
       throw localFailure(
         EXIT.usage,
@@ -150,7 +159,7 @@ export class GuardUsers {
       );
     }
     const shared = await readFile(join(this.dataDir, 'guard.env'), 'utf8').catch(() => '');
-    const url = URL.parse(/^NATS_URL=(.+)$/m.exec(shared)?.[1] ?? '');
+    const url = urlOf(/^NATS_URL=(.+)$/m.exec(shared)?.[1] ?? '');
     if (url) return withoutCredentials(url);
     throw localFailure(
       EXIT.failed,
@@ -175,6 +184,17 @@ export class GuardUsers {
       return false;
     }
   }
+}
+
+function refuseName(name: string): void {
+  const { error } = guardName.safeParse(name);
+  if (!error) return;
+  throw localFailure(EXIT.usage, 'invalid-name', `${name || 'An empty text'}: ${error.issues[0]?.message ?? 'wrong'}.`);
+}
+
+/** As `URL.parse`, which Node 20 does not have. */
+function urlOf(text: string): URL | null {
+  return URL.canParse(text) ? new URL(text) : null;
 }
 
 function withoutCredentials(url: URL): URL {

@@ -4,6 +4,8 @@ import type { Failure } from './failure.js';
 import { type Cell, type Column, properties, table } from './table.js';
 import { printable, printableJson } from './text.js';
 
+const DEFAULT_COLUMNS = 80;
+
 type Colour = 'bold' | 'green' | 'yellow' | 'red' | 'dim';
 
 /** Everything that a command says: what was asked for on stdout, the rest on stderr. */
@@ -13,11 +15,17 @@ export class Output {
     private readonly stderr: NodeJS.WriteStream,
     /** `--json` */
     readonly json: boolean,
+    private readonly env: NodeJS.ProcessEnv = process.env,
   ) {}
 
   /** Whether stdout is for eyes. */
   get isTerminal(): boolean {
     return this.stdout.isTTY === true;
+  }
+
+  /** The cells of a line (`COLUMNS` comes before what the terminal says); `Infinity` where stdout is no terminal. */
+  get width(): number {
+    return this.isTerminal ? columnsOf(this.stdout, this.env) : Number.POSITIVE_INFINITY;
   }
 
   /** A body as the API answered it. */
@@ -40,8 +48,11 @@ export class Output {
     if (!this.stdout.write(text)) await once(this.stdout, 'drain');
   }
 
-  table<Row>(columns: readonly Column<Row>[], rows: readonly Row[]): void {
-    this.raw(table(columns, rows, this.style));
+  /** @param wide all columns, and all that is in them, whatever the width */
+  table<Row>(columns: readonly Column<Row>[], rows: readonly Row[], wide = false): void {
+    const { text, leftOut } = table(columns, rows, { ...this.style, wide });
+    this.raw(text);
+    if (leftOut.length > 0) this.note(`Left out for want of width: ${leftOut.join(', ')}. --wide shows all.`);
   }
 
   properties(pairs: readonly (readonly [string, string | Cell])[]): void {
@@ -65,7 +76,7 @@ export class Output {
 
   /** In colour where stdout is a terminal that wants it (NO_COLOR, FORCE_COLOR). */
   paint(colour: Colour, text: string, stream: NodeJS.WriteStream = this.stdout): string {
-    return styleText(colour, text, { stream });
+    return wantsColours(stream, this.env) ? styleText(colour, text, { validateStream: false }) : text;
   }
 
   cell(colour: Colour, text: string): Cell {
@@ -73,6 +84,20 @@ export class Output {
   }
 
   private get style() {
-    return { bold: (text: string) => this.paint('bold', text) };
+    return { bold: (text: string) => this.paint('bold', text), width: this.width };
   }
+}
+
+/** The cells of a line of a terminal. */
+export function columnsOf(stream: NodeJS.WriteStream, env: NodeJS.ProcessEnv): number {
+  const given = /^[1-9]\d{0,4}$/.exec(env.COLUMNS ?? '')?.[0];
+  // A pseudo-terminal that nobody has sized says 0.
+  return given ? Number(given) : stream.columns || DEFAULT_COLUMNS;
+}
+
+/** By Node's own rules for a terminal (NO_COLOR, FORCE_COLOR, TERM); elsewhere only where FORCE_COLOR asks for it. */
+function wantsColours(stream: NodeJS.WriteStream, env: NodeJS.ProcessEnv): boolean {
+  if (env.NO_COLOR) return false;
+  if (stream.isTTY) return stream.hasColors(env);
+  return env.FORCE_COLOR !== undefined && !['0', 'false'].includes(env.FORCE_COLOR);
 }

@@ -52,9 +52,9 @@ export function showImpact({ output }: Cli, impact: Impact, fate: string = EFFEC
   if (impact.tokens.length === 0) return;
   output.table(
     [
-      { title: 'ID', cell: ({ id }) => id },
-      { title: 'Description', cell: ({ description }) => description },
-      { title: 'State', cell: ({ state }) => state },
+      { title: 'ID', cell: ({ id }) => id, whole: true },
+      { title: 'Description', cell: ({ description }) => description, prose: true },
+      { title: 'State', cell: ({ state }) => state, whole: true },
     ],
     impact.tokens,
   );

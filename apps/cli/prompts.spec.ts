@@ -49,6 +49,20 @@ describe('passwords', () => {
     await expect(prompts.confirm('Delete?')).rejects.toMatchObject({ exitCode: 2, code: 'no-terminal' });
   });
 
+  it.each([
+    ['Ctrl-C', '\x03', 130, 'interrupted'],
+    ['Ctrl-C half way', 's3cr\x03', 130, 'interrupted'],
+  ])(
+    'are not asked for any more after %s: nothing is changed, and nothing of it shown',
+    async (_, keys, exitCode, code) => {
+      const { terminal, shown } = terminalOf(keys, true);
+      const asked = new Prompts(terminal, false).password('Your password');
+      await expect(asked).rejects.toMatchObject({ exitCode, code, message: 'Nothing was changed.' });
+      expect(shown()).toMatch(/^[^\n]*\n$/);
+      expect(shown()).not.toContain('s3c');
+    },
+  );
+
   it('that are long beyond reason are refused', async () => {
     const prompts = new Prompts(terminalOf('x'.repeat(100_000), false).terminal, true);
     await expect(prompts.password('p')).rejects.toMatchObject({ code: 'password-too-long' });

@@ -1,6 +1,5 @@
 import type { Readable } from 'node:stream';
 import { textOfBytes } from '@tokenlog/contracts/credential.js';
-import { read } from 'read';
 import { EXIT, Failure, localFailure } from './failure.js';
 
 /** The streams of the process that asks. */
@@ -11,6 +10,7 @@ export interface Terminal {
 }
 
 const MAX_STDIN_BYTES = 64 * 1024;
+const NOTHING_CHANGED = 'Nothing was changed.';
 
 /** Asks people, and reads passwords that scripts hand in. */
 export class Prompts {
@@ -74,7 +74,7 @@ export class Prompts {
       throw localFailure(EXIT.usage, 'no-terminal', 'This asks first, and there is no terminal to ask on; use --yes.');
     }
     const answer = await this.ask(`${question} [y/N]`, false);
-    if (!/^y(es)?$/i.test(answer)) throw localFailure(EXIT.failed, 'not-confirmed', 'Nothing was changed.');
+    if (!/^y(es)?$/i.test(answer)) throw localFailure(EXIT.failed, 'not-confirmed', NOTHING_CHANGED);
   }
 
   private async ask(question: string, silent: boolean): Promise<string> {
@@ -82,16 +82,18 @@ export class Prompts {
     // At Ctrl-D `read` answers nothing at all, and nothing is left that this process would wait for.
     let end = () => {};
     const ended = new Promise<never>((_, reject) => {
-      end = () => reject(new Interrupted());
+      end = () => reject(localFailure(EXIT.failed, 'no-answer', NOTHING_CHANGED));
     });
     process.once('beforeExit', end);
     try {
+      const { read } = await import('read');
       const answer = await Promise.race([read({ prompt: question, silent, input, output }), ended]);
       if (silent) output.write('\n');
       return answer;
-    } catch {
+    } catch (error) {
       output.write('\n');
-      throw new Interrupted();
+      // `read` says so of Ctrl-C.
+      throw error instanceof Failure ? error : localFailure(EXIT.interrupted, 'interrupted', NOTHING_CHANGED);
     } finally {
       process.removeListener('beforeExit', end);
     }
@@ -117,17 +119,5 @@ export class Prompts {
       if (bytes > MAX_STDIN_BYTES) throw localFailure(EXIT.usage, 'password-too-long', 'stdin: too long.');
     }
     return textOfBytes(Buffer.concat(chunks)).split(/\r?\n/);
-  }
-}
-
-/** Ctrl-C at a question. */
-export class Interrupted extends Failure {
-  constructor() {
-    super(EXIT.failed, {
-      type: 'about:blank',
-      title: 'Interrupted',
-      code: 'interrupted',
-      detail: 'Nothing was changed.',
-    });
   }
 }

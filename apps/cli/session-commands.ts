@@ -2,6 +2,7 @@ import type { Session } from './api.js';
 import { type OpenCli, type Parent, shared } from './command.js';
 import { plainAddress } from './event-table.js';
 import { parse } from './options.js';
+import type { Column } from './table.js';
 import { absolute, relative } from './times.js';
 
 /** `tokenlog admin sessions …` */
@@ -16,6 +17,7 @@ export function addSessionCommands(parent: Parent, open: OpenCli): void {
     .addOption(shared.all())
     .addOption(shared.limit())
     .addOption(shared.cursor())
+    .addOption(shared.wide())
     .addOption(shared.idOnly())
     .action(async (options) => {
       const cli = open();
@@ -23,13 +25,13 @@ export function addSessionCommands(parent: Parent, open: OpenCli): void {
       const query = { user, token, cursor, limit: options.limit ?? (all ? 500 : undefined) };
       const page = await cli.client.list<Session>('tokens', '/sessions', query, all);
       const now = new Date();
-      const columns = [
-        { title: 'ID', cell: ({ id }: Session) => id },
-        { title: 'User', cell: ({ user }: Session) => user },
-        { title: 'Started', cell: ({ startedAt }: Session) => relative(startedAt, now) },
-        { title: 'Expiry Time', cell: ({ expiresAt }: Session) => absolute(expiresAt) },
-        { title: 'Token', cell: ({ tokenId }: Session) => tokenId ?? '' },
-        { title: 'From', cell: ({ ip }: Session) => (ip === null ? '' : plainAddress(ip)) },
+      const columns: Column<Session>[] = [
+        { title: 'ID', cell: ({ id }) => id, whole: true },
+        { title: 'User', cell: ({ user }) => user },
+        { title: 'Started', cell: ({ startedAt }) => relative(startedAt, now) },
+        { title: 'Expiry Time', cell: ({ expiresAt }) => absolute(expiresAt), spare: 2 },
+        { title: 'Token', cell: ({ tokenId }) => tokenId ?? '', whole: true, spare: 3 },
+        { title: 'From', cell: ({ ip }) => (ip === null ? '' : plainAddress(ip)), spare: 1 },
       ];
       cli.showList(page, columns, options);
     });

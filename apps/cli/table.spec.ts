@@ -5,7 +5,7 @@ import { table } from './table.js';
 import { tokenColumns } from './token-table.js';
 
 const now = new Date('2027-01-31T10:00:00.000Z');
-const plain = { bold: (text: string) => text };
+const plain = { bold: (text: string) => text, width: Number.POSITIVE_INFINITY };
 const output = new Output(process.stdout, process.stderr, false);
 const token: Token = {
   id: '01997c9e-2222-7222-8222-222222222222',
@@ -24,7 +24,8 @@ const token: Token = {
   useCount: 7,
   activeSessions: 1,
 };
-const draw = (tokens: Token[], wide = true) => table(tokenColumns(output, wide, true, now), tokens, plain).split('\n');
+const draw = (tokens: Token[], wide = true) =>
+  table(tokenColumns(output, wide, true, now), tokens, plain).text.split('\n');
 const cells = (line: string | undefined) => line?.split(/ {2,}/);
 
 describe('the table of tokens', () => {

@@ -1,4 +1,4 @@
-import { readInstant } from '@tokenlog/contracts/instant.js';
+import { readInstant } from '@tokenlog/contracts/read-instant.js';
 import { counted } from './text.js';
 
 const SECOND = 1000;

@@ -1,6 +1,7 @@
+import { Option } from '@commander-js/extra-typings';
 import { type HistoryItem, type Token, type TokenAnswer, type TokenWithSecret } from './api.js';
 import type { Cli } from './cli.js';
-import { type OpenCli, type Parent, shared } from './command.js';
+import { type OpenCli, type Parent, shared, suggesting } from './command.js';
 import { historyColumns } from './event-table.js';
 import { type Expiry, parse, refuseEmpty } from './options.js';
 import { printable } from './text.js';
@@ -14,7 +15,11 @@ interface Face {
 }
 
 const OWN_PASSWORD = 'your own password, where the policy asks for it again';
-const STATES = 'active, expired, revoked, invalid or deleted';
+const STATES = ['active', 'expired', 'revoked', 'invalid', 'deleted'] as const satisfies readonly Token['state'][];
+/** The service knows them, and those of its version; these are offered. */
+const SORTED_BY = ['user', 'description', 'state', 'expiresAt', 'createdAt', 'createdBy', 'updatedAt', 'updatedBy']
+  .concat('lastUsedAt', 'useCount', 'activeSessions')
+  .flatMap((key) => [key, `-${key}`]);
 
 /** `tokenlog tokens …`: one's own. */
 export function addTokenCommands(parent: Parent, open: OpenCli): void {
@@ -24,10 +29,10 @@ export function addTokenCommands(parent: Parent, open: OpenCli): void {
   group
     .command('list')
     .description('the table of your tokens, newest first')
-    .option('--state <state>', `only those: ${STATES}`)
+    .addOption(new Option('--state <state>', 'only those').choices(STATES))
     .option('-q, --search <text>', 'a part of the description or the id')
-    .option('--sort <column>', 'such as expiresAt, -lastUsedAt; - before it: descending')
-    .option('--wide', 'all columns')
+    .addOption(sort())
+    .addOption(shared.wide())
     .addOption(shared.all())
     .addOption(shared.limit())
     .addOption(shared.cursor())
@@ -56,11 +61,11 @@ export function addAdminTokenCommands(parent: Parent, open: OpenCli): void {
     .command('list')
     .description('the table of all tokens, newest first')
     .option('-u, --user <user>', 'of this owner: account name or id')
-    .option('--state <state>', `only those: ${STATES}`)
+    .addOption(new Option('--state <state>', 'only those').choices(STATES))
     .option('-q, --search <text>', 'a part of the description, the user or the id')
-    .option('--sort <column>', 'such as user, expiresAt, -lastUsedAt; - before it: descending')
+    .addOption(sort())
     .option('--as-of <when>', 'the table as it was: such as 2h (ago), 2027-01-31', parse.past)
-    .option('--wide', 'all columns')
+    .addOption(shared.wide())
     .addOption(shared.all())
     .addOption(shared.limit())
     .addOption(shared.cursor())
@@ -181,15 +186,19 @@ function addCommandsOfOneToken(group: Parent, { routes, open }: Face): void {
     .addOption(shared.all())
     .addOption(shared.limit())
     .addOption(shared.cursor())
+    .addOption(shared.wide())
     .action(async (id, options) => {
       const cli = open();
       const { limit = options.all && 500, cursor, all = false } = options;
       const page = await cli.client.list<HistoryItem>('tokens', `${path(id)}/history`, { limit, cursor }, all);
       if (cli.output.json) cli.output.body(page);
-      else cli.output.table(historyColumns, page.items);
+      else if (page.items.length > 0) cli.output.table(historyColumns, page.items, options.wide);
       cli.noteRest(page);
     });
 }
+
+const sort = () =>
+  suggesting(new Option('--sort <column>', 'such as user, expiresAt, -lastUsedAt; - before it: descending'), SORTED_BY);
 
 interface ListTokensOptions {
   readonly user?: string;

@@ -4,26 +4,26 @@ import type { Cell, Column } from './table.js';
 import { absolute, lengthOf, relative } from './times.js';
 
 const COLOURS = { active: 'green', expired: 'yellow', revoked: 'red', invalid: 'red', deleted: 'red' } as const;
-/** On a terminal, so that a row stays a line. */
-const LONGEST = 40;
-
 /**
- * The table of tokens in the words of S36. Not `wide`, it has what fits a terminal, and how long ago rather than when.
+ * The table of tokens in the words of S36. Not `wide`, it has those that are looked at most, and how long ago rather than when.
  * @param asOf the time that the rows are of
  */
 export function tokenColumns(output: Output, wide: boolean, withUser: boolean, asOf: Date): Column<Token>[] {
-  const clip = (text: string) => (wide || !output.isTerminal ? text : clipped(text));
   const when = (at: string) => (wide ? absolute(at) : relative(at, asOf));
-  const column = (title: string, cell: (token: Token) => string | Cell): Column<Token> => ({ title, cell });
+  const column = (title: string, cell: (token: Token) => string | Cell, more: Partial<Column<Token>> = {}) => ({
+    title,
+    cell,
+    ...more,
+  });
   const user = column('User', (token) => token.user);
   return [
-    column('ID', ({ id }) => id),
+    column('ID', ({ id }) => id, { whole: true }),
     ...(withUser || wide ? [user] : []),
-    column('Description', ({ description }) => clip(description)),
-    column('State', (token) => stateCell(output, token)),
-    column('Scopes', ({ scopes }) => clip(scopes.join(','))),
-    column('Expiry Time', expiryTime),
-    column('Time Til Expiry', timeTilExpiry),
+    column('Description', ({ description }) => description, { prose: true }),
+    column('State', (token) => stateCell(output, token), { whole: true }),
+    column('Scopes', ({ scopes }) => scopes.join(','), { spare: 3 }),
+    column('Expiry Time', expiryTime, { spare: 4 }),
+    column('Time Til Expiry', timeTilExpiry, { spare: 1 }),
     ...(wide
       ? [
           column('Create Time', ({ createdAt }) => absolute(createdAt)),
@@ -32,8 +32,8 @@ export function tokenColumns(output: Output, wide: boolean, withUser: boolean, a
           column('Last Updated By', ({ updatedBy }) => updatedBy),
         ]
       : []),
-    column('Last Login', ({ lastUsedAt }) => (lastUsedAt === null ? '' : when(lastUsedAt))),
-    column('Login Count', ({ useCount }) => String(useCount)),
+    column('Last Login', ({ lastUsedAt }) => (lastUsedAt === null ? '' : when(lastUsedAt)), { spare: 2 }),
+    column('Login Count', ({ useCount }) => String(useCount), { spare: 5 }),
     ...(wide ? [column('Active Sessions', ({ activeSessions }) => String(activeSessions))] : []),
   ];
 }
@@ -73,9 +73,4 @@ export function timeTilExpiry({ secondsTilExpiry }: Token): string {
 
 function stateCell(output: Output, { state }: Token): Cell {
   return output.cell(COLOURS[state] ?? 'red', state);
-}
-
-function clipped(text: string): string {
-  const characters = [...text];
-  return characters.length > LONGEST ? `${characters.slice(0, LONGEST - 1).join('')}…` : text;
 }

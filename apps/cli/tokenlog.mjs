@@ -6,7 +6,7 @@ import { existsSync } from 'node:fs';
 import { constants } from 'node:os';
 import { fileURLToPath } from 'node:url';
 
-const NEEDS = [22, 22];
+const NEEDS = [20, 15];
 const path = (name) => fileURLToPath(new URL(`../../${name}`, import.meta.url));
 const main = path('dist/apps/cli/main.js');
 

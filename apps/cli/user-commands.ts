@@ -22,6 +22,7 @@ export function addUserCommands(parent: Parent, open: OpenCli): void {
     .addOption(shared.all())
     .addOption(shared.limit())
     .addOption(shared.cursor())
+    .addOption(shared.wide())
     .addOption(shared.idOnly())
     .action(async (options) => {
       const cli = open();
@@ -161,13 +162,17 @@ function profileOf({ name, email, phone, organization }: ProfileOptions) {
 
 function userColumns(now: Date): Column<User>[] {
   return [
-    { title: 'ID', cell: ({ id }) => id },
+    { title: 'ID', cell: ({ id }) => id, whole: true },
     { title: 'User', cell: ({ username }) => username },
-    { title: 'Kind', cell: ({ kind }) => kind },
-    { title: 'Name', cell: ({ displayName }) => displayName ?? '' },
-    { title: 'Roles', cell: ({ roles }) => roles.join(',') },
+    { title: 'Kind', cell: ({ kind }) => kind, spare: 4 },
+    { title: 'Name', cell: ({ displayName }) => displayName ?? '', spare: 3 },
+    { title: 'Roles', cell: ({ roles }) => roles.join(','), spare: 1 },
     { title: 'State', cell: stateOf },
-    { title: 'Last Login', cell: ({ lastLoginAt }) => (lastLoginAt === null ? 'Never' : relative(lastLoginAt, now)) },
+    {
+      title: 'Last Login',
+      cell: ({ lastLoginAt }) => (lastLoginAt === null ? 'Never' : relative(lastLoginAt, now)),
+      spare: 2,
+    },
   ];
 }
 

@@ -1,9 +1,11 @@
 import { type DynamicModule, Module } from '@nestjs/common';
-import { DocumentBuilder, SwaggerModule } from '@nestjs/swagger';
+import { SwaggerModule } from '@nestjs/swagger';
 import { AuthModule, TokenVerifier } from '@tokenlog/auth';
+import { ErrorsModule } from '@tokenlog/platform/errors-page.js';
 import { HealthModule } from '@tokenlog/platform/health.js';
 import { logSettings } from '@tokenlog/platform/logging.js';
 import { MetricsModule } from '@tokenlog/platform/metrics.js';
+import { createDocument } from '@tokenlog/platform/openapi.js';
 import { NotReady, type ReadinessChecks } from '@tokenlog/platform/readiness.js';
 import type { Program, Start } from '@tokenlog/platform/run.js';
 import { createHttpApplication, listen, placeOfNats, programOf, sayStarted } from '@tokenlog/platform/service.js';
@@ -20,6 +22,7 @@ export class ExampleModule {
         AuthModule.forRoot({ nats: config.NATS_URL, service: 'example-api' }),
         HealthModule.forRootAsync({ inject: [TokenVerifier], useFactory: readiness }),
         MetricsModule,
+        ErrorsModule,
       ],
       controllers: [WhoamiController],
     };
@@ -44,8 +47,8 @@ export async function startExample(config: ExampleConfig, began: Start['began'])
     trustedProxies: config.TRUSTED_PROXIES,
     log: logSettings(config),
   });
-  const description = new DocumentBuilder().setTitle('Tokenlog example-api').setVersion('1').addBearerAuth().build();
-  SwaggerModule.setup('docs', app, SwaggerModule.createDocument(app, description), { jsonDocumentUrl: 'openapi.json' });
+  const document = createDocument(app, { title: 'Tokenlog example-api', description: 'Says who calls, and no more.' });
+  SwaggerModule.setup('docs', app, document, { jsonDocumentUrl: 'openapi.json' });
   const program = programOf('example-api', app);
   await app.init();
   began(program);

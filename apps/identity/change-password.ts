@@ -1,21 +1,28 @@
 import { Command, CommandHandler, type ICommandHandler } from '@nestjs/cqrs';
 import { type PasswordChangeEffect, passwordChangeEffect } from '@tokenlog/contracts/identity/password-changed.js';
+import { named } from '@tokenlog/contracts/named.js';
 import type { ActiveReply } from '@tokenlog/contracts/tokens/verify.js';
 import type { Metadata } from '@tokenlog/event-store/event.js';
+import { IfMatch } from '@tokenlog/platform/if-match.js';
 import { Problem } from '@tokenlog/platform/problem.js';
 import { z } from 'zod';
 import { EnteredPassword } from './check-entered-password.js';
 import { hashPassword } from './passwords.js';
 import { factsOf, recordUserEvent } from './record-user-event.js';
+import { userTag } from './user-tag.js';
 import { enteredPassword, newPassword } from './user-view.js';
 import { lockUser, Users } from './users.js';
 
-export const passwordChange = z.strictObject({
-  currentPassword: enteredPassword,
-  newPassword,
-  /** What becomes of the user's tokens and sessions this once, instead of the policy (S43). */
-  tokens: passwordChangeEffect.optional(),
-});
+export const passwordChange = named(
+  'PasswordChange',
+  z.strictObject({
+    currentPassword: enteredPassword,
+    newPassword,
+    /** What becomes of the user's tokens and sessions this once, instead of the policy (S43). */
+    tokens: passwordChangeEffect.optional(),
+  }),
+  { currentPassword: 'the password so far', newPassword: 'another one of mine' },
+);
 
 /**
  * Sets a new password, giving the current one (S13).
@@ -26,6 +33,7 @@ export class ChangePassword extends Command<{ eventId: string }> {
     readonly authentication: Pick<ActiveReply, 'kind' | 'user' | 'session'>,
     readonly change: { currentPassword: string; newPassword: string; tokens?: PasswordChangeEffect },
     readonly metadata: Metadata & { ip: string | null },
+    readonly ifMatch = IfMatch.none,
   ) {
     super();
   }
@@ -38,19 +46,20 @@ export class ChangePasswordHandler implements ICommandHandler<ChangePassword> {
     private readonly entered: EnteredPassword,
   ) {}
 
-  async execute({ authentication, change, metadata }: ChangePassword) {
+  async execute({ authentication, change, metadata, ifMatch }: ChangePassword) {
     refuseTokenSession(authentication);
     const before = await this.users.get(authentication.user.id);
     await this.entered.require(before, change.currentPassword, metadata.ip);
     if (change.newPassword === change.currentPassword) {
-      throw new Problem(400, 'password-unchanged', 'The new password is the current one.');
+      throw new Problem('password-unchanged', 'The new password is the current one.');
     }
     const passwordHash = await hashPassword(change.newPassword);
     return this.users.transact(async (em) => {
       const user = await lockUser(em, before.id);
+      ifMatch.assertHolds(userTag(user));
       // What was checked must still hold: somebody else may have set the password meanwhile.
       if (user.passwordHash !== before.passwordHash) {
-        throw new Problem(409, 'password-just-changed', 'The password was changed by somebody else at the same time.');
+        throw new Problem('password-just-changed', 'The password was changed by somebody else at the same time.');
       }
       user.passwordHash = passwordHash;
       user.mustChangePassword = false;
@@ -70,5 +79,5 @@ export class ChangePasswordHandler implements ICommandHandler<ChangePassword> {
  */
 export function refuseTokenSession({ session, user }: Pick<ActiveReply, 'user' | 'session'>): void {
   if (session?.startedWith === 'password' || user.roles.includes('admin')) return;
-  throw new Problem(403, 'token-session', 'The password can only be changed in a session that was started with it.');
+  throw new Problem('token-session', 'The password can only be changed in a session that was started with it.');
 }

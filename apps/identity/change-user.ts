@@ -1,12 +1,16 @@
 import { isDeepStrictEqual } from 'node:util';
 import { Command, CommandHandler, type ICommandHandler } from '@nestjs/cqrs';
 import { role } from '@tokenlog/contracts/message.js';
+import { named } from '@tokenlog/contracts/named.js';
 import type { Metadata } from '@tokenlog/event-store/event.js';
+import { IfMatch } from '@tokenlog/platform/if-match.js';
 import { invalidRequest } from '@tokenlog/platform/problem.js';
+import { wrongFields } from '@tokenlog/platform/wrong-fields.js';
 import { z } from 'zod';
 import { keepOneAdmin } from './keep-one-admin.js';
 import { factsOf, recordUserEvent } from './record-user-event.js';
 import type { User } from './user.entity.js';
+import { userTag } from './user-tag.js';
 import { contact, organization, roles, userView } from './user-view.js';
 import { countOtherAdmins, lockAdmins, lockUser, Users } from './users.js';
 
@@ -14,7 +18,9 @@ import { countOtherAdmins, lockAdmins, lockUser, Users } from './users.js';
 export const changeable = z.object({ ...contact, organization, roles: z.array(role), disabled: z.boolean() }).partial();
 export type UserChanges = z.output<typeof changeable>;
 /** As bodies have it: a user may be sent back as it was read. What is left out stays. */
-export const userChanges = z.strictObject({ ...userView.partial().shape, ...changeable.shape });
+export const userChanges = named('UserChanges', z.strictObject({ ...userView.partial().shape, ...changeable.shape }), {
+  roles: ['operator', 'helpdesk'],
+});
 export const CHANGEABLE = {
   writable: ['displayName', 'email', 'phone', 'organization', 'roles', 'disabled'],
   moving: ['lastLoginAt'],
@@ -29,6 +35,7 @@ export class ChangeUser extends Command<{ user: User; eventId: string | null }> 
     readonly userId: string,
     readonly changes: UserChanges,
     readonly metadata: Metadata,
+    readonly ifMatch = IfMatch.none,
   ) {
     super();
   }
@@ -38,10 +45,11 @@ export class ChangeUser extends Command<{ user: User; eventId: string | null }> 
 export class ChangeUserHandler implements ICommandHandler<ChangeUser> {
   constructor(private readonly users: Users) {}
 
-  execute({ userId, changes, metadata }: ChangeUser) {
+  execute({ userId, changes, metadata, ifMatch }: ChangeUser) {
     return this.users.transact(async (em) => {
       await lockAdmins(em);
       const user = await lockUser(em, userId);
+      ifMatch.assertHolds(userTag(user));
       keepOneAdmin(user, { ...user, ...changes }, await countOtherAdmins(em, user));
       const before = factsOf(user);
       em.assign(user, { ...changes, ...(changes.roles && { roles: rolesFrom(changes.roles, user.roles) }) });
@@ -58,5 +66,5 @@ function rolesFrom(wished: readonly string[], held: readonly string[]): string[]
   if (isDeepStrictEqual(wished, held)) return [...held];
   const read = roles.safeParse(wished);
   if (read.success) return read.data;
-  throw invalidRequest(read.error.issues.map(({ message }) => ({ field: 'roles', detail: message })));
+  throw invalidRequest(wrongFields(read.error.issues, 'roles', ['roles']));
 }

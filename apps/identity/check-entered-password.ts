@@ -92,7 +92,6 @@ export class EnteredPassword {
   async require(user: User, password: string, ip: string | null): Promise<void> {
     if (user.passwordHash === null) {
       throw new Problem(
-        409,
         'no-local-password',
         'This account has no local password; the help desk or an admin can set one.',
       );
@@ -100,13 +99,13 @@ export class EnteredPassword {
     const check = await this.check(user, user.username, password, ip);
     if (check.outcome === 'throttled') throw tooManyAttempts(check.retryAfterSeconds);
     if (check.outcome === 'wrong')
-      throw new Problem(403, 'wrong-password', 'The password entered for this account is wrong.');
+      throw new Problem('wrong-password', 'The password entered for this account is wrong.');
   }
 }
 
 /** 429 with `Retry-After` in seconds. */
 export function tooManyAttempts(retryAfterSeconds: number): Problem {
-  return new Problem(429, 'too-many-attempts', `Too many wrong passwords; try again in ${retryAfterSeconds} s.`, {
-    headers: { 'Retry-After': String(retryAfterSeconds) },
+  return new Problem('too-many-attempts', `Too many wrong passwords; try again in ${retryAfterSeconds} s.`, {
+    retryAfterSeconds,
   });
 }

@@ -35,6 +35,12 @@ describe('S11 the token service asks about a password', () => {
 
   it('is answered even when it asks nonsense', async () => {
     const reply = await identity.tokensNats.request(checkPassword.subject, 'not json');
-    expect(reply.json()).toEqual({ error: { code: 'invalid-request', detail: expect.any(String) } });
+    expect(reply.json()).toEqual({
+      error: {
+        code: 'invalid-request',
+        detail: 'body: not JSON',
+        errors: [{ field: 'body', detail: 'not JSON' }],
+      },
+    });
   });
 });

@@ -1,9 +1,11 @@
 import type { EntityManager } from '@mikro-orm/postgresql';
 import { Command, CommandHandler, type ICommandHandler } from '@nestjs/cqrs';
 import type { Metadata } from '@tokenlog/event-store/event.js';
+import { IfMatch } from '@tokenlog/platform/if-match.js';
 import { keepOneAdmin } from './keep-one-admin.js';
 import { recordUserEvent } from './record-user-event.js';
 import type { User } from './user.entity.js';
+import { userTag } from './user-tag.js';
 import { countOtherAdmins, lockAdmins, lockUser, Users } from './users.js';
 
 /**
@@ -14,6 +16,7 @@ export class DeleteUser extends Command<{ eventId: string }> {
   constructor(
     readonly userId: string,
     readonly metadata: Metadata,
+    readonly ifMatch = IfMatch.none,
   ) {
     super();
   }
@@ -23,10 +26,11 @@ export class DeleteUser extends Command<{ eventId: string }> {
 export class DeleteUserHandler implements ICommandHandler<DeleteUser> {
   constructor(private readonly users: Users) {}
 
-  execute({ userId, metadata }: DeleteUser) {
+  execute({ userId, metadata, ifMatch }: DeleteUser) {
     return this.users.transact(async (em) => {
       await lockAdmins(em);
       const user = await lockUser(em, userId);
+      ifMatch.assertHolds(userTag(user));
       keepOneAdmin(user, null, await countOtherAdmins(em, user));
       return { eventId: await eraseUser(em, user, metadata) };
     });

@@ -40,7 +40,7 @@ const OWN_ROLES = ['admin', 'helpdesk', 'auditor'];
  */
 export function personOf(claims: Claims & { sub: string }, settings: ExternalLoginSettings): ExternalPerson {
   if (!subject.safeParse(claims.sub).success) {
-    throw new Problem(502, 'provider-failed', 'The login provider names nobody: its claim `sub` is not usable.');
+    throw new Problem('provider-failed', 'The login provider names nobody: its claim `sub` is not usable.');
   }
   const displayName = contact.displayName.safeParse(claims.name).data;
   const email = isUnverified(claims) ? null : contact.email.safeParse(claims.email).data;

@@ -31,7 +31,7 @@ export function externalLoginFailure(error: unknown): unknown {
   if (isNoAnswer(error)) return unavailable(error);
   if (OF_PROVIDER.some((type) => error instanceof type)) {
     logger.error(`The provider fails, or OIDC_… is not as it knows it: ${told(error as Error)}`);
-    return new Problem(502, 'provider-failed', 'The login provider answered with something unusable; tell an admin.');
+    return new Problem('provider-failed', 'The login provider answered with something unusable; tell an admin.');
   }
   return error;
 }
@@ -44,7 +44,7 @@ function isNoAnswer(error: unknown): error is Error {
 
 /** 404 */
 export function externalLoginOff(): Problem {
-  return new Problem(404, 'external-login-off', 'There is no external login here: OIDC_ISSUER is not set.');
+  return new Problem('external-login-off', 'There is no external login here: OIDC_ISSUER is not set.');
 }
 
 /** RFC 6749, 4.1.2.1 and OpenID Connect Core, 3.1.2.6. */
@@ -58,7 +58,7 @@ const DENIALS = [
 /** 401: the person, or the provider, said no. What is not of the standards is not repeated: anybody can write it into a URL. */
 export function loginDenied(error: string): Problem {
   const known = DENIALS.includes(error) ? ` (${error})` : '';
-  return new Problem(401, 'login-denied', `The login was not granted at the provider${known}.`, {
+  return new Problem('login-denied', `The login was not granted at the provider${known}.`, {
     headers: { 'WWW-Authenticate': 'Bearer realm="identity"' },
   });
 }
@@ -66,12 +66,11 @@ export function loginDenied(error: string): Problem {
 /** 400: nothing was started that this could be the end of. */
 export function loginNotStarted(start: URL): Problem {
   const detail = `This browser has no login under way that this could finish, or it took too long; start again: ${start}`;
-  return new Problem(400, 'login-not-started', detail);
+  return new Problem('login-not-started', detail);
 }
 
 function loginInvalid(): Problem {
   return new Problem(
-    400,
     'login-invalid',
     'What came back from the provider does not belong to the login that was started.',
   );
@@ -79,8 +78,8 @@ function loginInvalid(): Problem {
 
 function unavailable(error: Error): Problem {
   logger.warn(`The provider does not answer: ${told(error)}`);
-  return new Problem(503, 'provider-unavailable', 'The login provider does not answer; try again.', {
-    headers: { 'Retry-After': '5' },
+  return new Problem('provider-unavailable', 'The login provider does not answer; try again.', {
+    retryAfterSeconds: 5,
   });
 }
 

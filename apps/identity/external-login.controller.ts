@@ -1,7 +1,9 @@
 import { Controller, Get, Query, Req, Res } from '@nestjs/common';
-import { ApiFoundResponse, ApiOkResponse, ApiOperation, ApiTags } from '@nestjs/swagger';
+import { ApiTags } from '@nestjs/swagger';
 import { Public, SetsCookie } from '@tokenlog/auth';
+import { named } from '@tokenlog/contracts/named.js';
 import { nextPath } from '@tokenlog/platform/next-path.js';
+import { Operation, UNAVAILABLE } from '@tokenlog/platform/operation.js';
 import { setSessionCookie } from '@tokenlog/platform/session-cookie.js';
 import { IgnoreUnknownFields } from '@tokenlog/platform/unknown-fields.js';
 import type { Request, Response } from 'express';
@@ -9,12 +11,16 @@ import { z } from 'zod';
 import { ExternalLogin } from './external-login.js';
 
 const startQuery = z.strictObject({ next: nextPath.default('/') });
-const loginMethods = z.object({
-  /** `POST /login` takes local passwords, and tokens in their place. */
-  password: z.boolean(),
-  /** Where a browser begins an external login; it may add `?next=/path`. */
-  oidc: z.object({ url: z.url() }).nullable(),
-});
+const loginMethods = named(
+  'LoginMethods',
+  z.object({
+    /** `POST /login` takes local passwords, and tokens in their place. */
+    password: z.boolean(),
+    /** Where a browser begins an external login; it may add `?next=/path`. */
+    oidc: z.object({ url: z.url() }).nullable(),
+  }),
+  { password: true, oidc: { url: 'https://tokens.example.org/login/oidc' } },
+);
 
 @ApiTags('login')
 @Public()
@@ -22,19 +28,24 @@ const loginMethods = z.object({
 export class ExternalLoginController {
   constructor(private readonly external: ExternalLogin) {}
 
-  @ApiOperation({ summary: 'How one can log in here.' })
-  @ApiOkResponse({ standardSchema: loginMethods })
+  @Operation({ id: 'getLoginMethods', summary: 'How one can log in here.', answers: { 200: loginMethods } })
   @Get('methods')
   methods(): z.output<typeof loginMethods> {
     const { startUrl } = this.external;
     return { password: true, oidc: startUrl && { url: startUrl.href } };
   }
 
-  @ApiOperation({
+  @Operation({
+    id: 'startExternalLogin',
     summary: 'Sends the browser to the OpenID Connect provider.',
-    description: '404 `external-login-off`, 502 `provider-failed`, 503 `provider-unavailable`.',
+    answers: {
+      302: {
+        description: 'To the provider; the login that is under way is kept in a cookie.',
+        headers: { Location: 'The provider’s page.' },
+      },
+    },
+    problems: ['external-login-off', 'provider-failed', 'provider-unavailable'],
   })
-  @ApiFoundResponse({ description: 'To the provider; the login that is under way is kept in a cookie.' })
   @SetsCookie()
   @Get('oidc')
   async start(
@@ -46,13 +57,28 @@ export class ExternalLoginController {
     await this.external.start(request, response, next);
   }
 
-  @ApiOperation({
+  @Operation({
+    id: 'finishExternalLogin',
     summary: 'Where the provider sends the browser back to: starts a session, as the cookie `session`.',
-    description:
-      '400 `login-not-started`, `login-invalid` or `username-unusable`, 401 `login-denied`, 403 `user-disabled`, ' +
-      '404 `external-login-off`, 409 `username-taken`, 502 `provider-failed`, 503.',
+    answers: {
+      302: {
+        description: 'To the path that the login was started with.',
+        headers: { Location: 'What `next` named.' },
+      },
+    },
+    problems: [
+      'login-not-started',
+      'login-invalid',
+      'username-unusable',
+      'login-denied',
+      ['user-disabled', 403],
+      'external-login-off',
+      'username-taken',
+      'provider-failed',
+      'provider-unavailable',
+      ...UNAVAILABLE,
+    ],
   })
-  @ApiFoundResponse({ description: 'To the path that the login was started with.' })
   @SetsCookie()
   @IgnoreUnknownFields()
   @Get('oidc/callback')

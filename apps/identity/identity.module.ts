@@ -8,6 +8,7 @@ import { AuthModule, TokenGuard } from '@tokenlog/auth';
 import { IDENTITY_STREAM } from '@tokenlog/contracts/identity/identity-events.js';
 import { checkDatabase, checkStream } from '@tokenlog/platform/checks.js';
 import { poolOf } from '@tokenlog/platform/database.js';
+import { ErrorsModule } from '@tokenlog/platform/errors-page.js';
 import { HealthModule } from '@tokenlog/platform/health.js';
 import { logSettings } from '@tokenlog/platform/logging.js';
 import { MetricsModule } from '@tokenlog/platform/metrics.js';
@@ -93,6 +94,7 @@ export class IdentityModule implements OnApplicationBootstrap {
           }),
         }),
         MetricsModule,
+        ErrorsModule,
       ],
       controllers: [...routes, ...requests],
       providers: [

@@ -8,7 +8,7 @@ type Standing = { readonly roles: readonly string[]; readonly disabled: boolean 
  */
 export function keepOneAdmin(before: Standing, after: Standing | null, otherAdmins: number): void {
   if (otherAdmins > 0 || !isEnabledAdmin(before) || (after !== null && isEnabledAdmin(after))) return;
-  throw new Problem(409, 'last-admin', 'This is the last enabled admin; make another user an admin first.');
+  throw new Problem('last-admin', 'This is the last enabled admin; make another user an admin first.');
 }
 
 function isEnabledAdmin({ roles, disabled }: Standing): boolean {

@@ -1,6 +1,7 @@
 import { MikroORM, raw } from '@mikro-orm/postgresql';
 import { Injectable } from '@nestjs/common';
 import { text } from '@tokenlog/contracts/message.js';
+import { exampleOf, named } from '@tokenlog/contracts/named.js';
 import { foldedParameter, foldedSql } from '@tokenlog/event-store/folded.sql.js';
 import { Problem } from '@tokenlog/platform/problem.js';
 import { readUserReference, userReference, usersMeant } from '@tokenlog/platform/user-reference.js';
@@ -18,7 +19,11 @@ export const usersQuery = z.strictObject({
   limit: z.coerce.number().int().min(1).max(200).default(50),
 });
 
-export const userList = z.object({ items: z.array(userView), nextCursor: z.string().nullable(), total: z.int() });
+export const userList = named(
+  'UserPage',
+  z.object({ items: z.array(userView), nextCursor: z.string().nullable(), total: z.int() }),
+  { items: [exampleOf(userView)], nextCursor: null, total: 1 },
+);
 
 const NAME = foldedSql('username');
 const CONTAINS = `EXISTS (SELECT FROM (SELECT ${foldedParameter('?')} AS q) AS sought
@@ -67,5 +72,7 @@ function writeCursor(username: string): string {
 function readCursor(cursor: string): string {
   const name = Buffer.from(cursor, 'base64url').toString();
   if (writeCursor(name) === cursor && username.safeParse(name).success) return name;
-  throw new Problem(400, 'invalid-cursor', 'cursor: it is not one that a list has given.');
+  throw new Problem('invalid-cursor', 'cursor: is not one that a list has given', {
+    errors: [{ field: 'cursor', detail: 'is not one that a list has given' }],
+  });
 }

@@ -1,7 +1,7 @@
 import { type ExecutionContext, Injectable } from '@nestjs/common';
 import { CommandBus } from '@nestjs/cqrs';
 import { AuthGuard, PassportStrategy } from '@nestjs/passport';
-import { validationPipe } from '@tokenlog/platform/problem.js';
+import { validationPipe } from '@tokenlog/platform/validation.js';
 import type { Request } from 'express';
 import { Strategy } from 'passport-local';
 import { LogIn, loginBody } from './log-in.js';

@@ -69,11 +69,7 @@ async function registerPerson(
 ): Promise<User> {
   const name = newUsername.safeParse(person.username);
   if (!name.success) {
-    throw new Problem(
-      400,
-      'username-unusable',
-      `The provider gives no account name that can be used: ${detail(name)}.`,
-    );
+    throw new Problem('username-unusable', `The provider gives no account name that can be used: ${detail(name)}.`);
   }
   const { roles, contact } = person;
   // Never joined to an account that has the same name: whoever may choose names at the provider would own it.

@@ -49,8 +49,8 @@ describe('logging in', () => {
     for (const username of ['frank', 'nobody-at-all']) {
       const answer = await identity.login(username, 'not the password').expect(401);
       expect(answer.body).toEqual({
-        type: 'about:blank',
-        title: 'Unauthorized',
+        type: '/docs/errors#wrong-credentials',
+        title: 'Wrong user name or password',
         status: 401,
         code: 'wrong-credentials',
         detail: 'The user name or the password is wrong.',

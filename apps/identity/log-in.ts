@@ -4,6 +4,7 @@ import { Command, CommandHandler, type ICommandHandler } from '@nestjs/cqrs';
 import { maybeAccessKey, parseCredential, presentedText, proofOf } from '@tokenlog/contracts/credential.js';
 import { type StartSessionReply, startSession } from '@tokenlog/contracts/internal/start-session.js';
 import { text } from '@tokenlog/contracts/message.js';
+import { named } from '@tokenlog/contracts/named.js';
 import { EventStore } from '@tokenlog/event-store/event-store.js';
 import { DatabaseClock } from '@tokenlog/platform/clock.js';
 import { NATS } from '@tokenlog/platform/nats.js';
@@ -18,7 +19,11 @@ import type { User } from './user.entity.js';
 import { enteredPassword } from './user-view.js';
 import { lockUser, Users } from './users.js';
 
-export const loginBody = z.strictObject({ username: text.min(1).max(256), password: enteredPassword });
+export const loginBody = named(
+  'Credentials',
+  z.strictObject({ username: text.min(1).max(256), password: enteredPassword }),
+  { username: 'ada', password: 'the password of ada' },
+);
 
 /**
  * Starts a session with a password, or with a token or a static key in its place (S4). These are no guesses at a password.
@@ -113,7 +118,7 @@ function wrong(): never {
 }
 
 function wrongCredentials(): Problem {
-  return new Problem(401, 'wrong-credentials', 'The user name or the password is wrong.', {
+  return new Problem('wrong-credentials', 'The user name or the password is wrong.', {
     headers: { 'WWW-Authenticate': 'Bearer realm="identity"' },
   });
 }

@@ -20,7 +20,7 @@ export class LogOutHandler implements ICommandHandler<LogOut> {
   constructor(@Inject(NATS) private readonly nats: NatsConnection) {}
 
   async execute({ authentication: { session, user } }: LogOut): Promise<void> {
-    if (!session) throw new Problem(409, 'not-a-session', 'A token is no session: there is nothing to log out of.');
+    if (!session) throw new Problem('not-a-session', 'A token is no session: there is nothing to log out of.');
     const by = { kind: 'user' as const, id: user.id, username: user.username };
     // A caching guard that does not acknowledge is waited for until its lease has run out.
     await request(this.nats, endSession, { sessionId: session.id, by }, LEASE_MS + 1_000);

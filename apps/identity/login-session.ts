@@ -35,12 +35,10 @@ export async function startLoginSession(
   const reply = await request(nats, startSession, question);
   if (reply.started) return { session: { credential: reply.credential, expiresAt: reply.expiresAt }, user };
   if (reply.reason === 'user-disabled') throw userDisabled();
-  throw new Problem(503, 'service-unavailable', `The token service started no session: ${reply.reason}; try again.`, {
-    headers: { 'Retry-After': '1' },
-  });
+  throw new Problem('service-unavailable', `The token service started no session: ${reply.reason}; try again.`);
 }
 
 /** 403, for whoever has shown who they are. */
 export function userDisabled(): Problem {
-  return new Problem(403, 'user-disabled', 'This account is disabled; an admin can enable it.');
+  return new Problem('user-disabled', 'This account is disabled; an admin can enable it.', { status: 403 });
 }

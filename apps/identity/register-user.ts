@@ -1,5 +1,6 @@
 import { type EntityManager, UniqueConstraintViolationException } from '@mikro-orm/postgresql';
 import { Command, CommandHandler, type ICommandHandler } from '@nestjs/cqrs';
+import { named } from '@tokenlog/contracts/named.js';
 import type { Metadata } from '@tokenlog/event-store/event.js';
 import { DatabaseClock } from '@tokenlog/platform/clock.js';
 import { Problem } from '@tokenlog/platform/problem.js';
@@ -12,18 +13,22 @@ import { contact, newPassword, newUsername, organization, roles } from './user-v
 import { Users } from './users.js';
 
 /** What is told of a new user. */
-export const registration = z.strictObject({
-  username: newUsername,
-  kind: z.enum(['person', 'application']).default('person'),
-  displayName: contact.displayName.default(null),
-  email: contact.email.default(null),
-  phone: contact.phone.default(null),
-  organization: organization.default(null),
-  roles: roles.default([]),
-  disabled: z.boolean().default(false),
-  password: newPassword.nullable().default(null),
-  mustChangePassword: z.boolean().default(true),
-});
+export const registration = named(
+  'NewUser',
+  z.strictObject({
+    username: newUsername,
+    kind: z.enum(['person', 'application']).default('person'),
+    displayName: contact.displayName.default(null),
+    email: contact.email.default(null),
+    phone: contact.phone.default(null),
+    organization: organization.default(null),
+    roles: roles.default([]),
+    disabled: z.boolean().default(false),
+    password: newPassword.nullable().default(null),
+    mustChangePassword: z.boolean().default(true),
+  }),
+  { username: 'ada', displayName: 'Ada Lovelace', roles: ['operator'] },
+);
 export type Registration = z.output<typeof registration>;
 
 /**
@@ -83,17 +88,9 @@ export async function register(
 
 /** S42: 409. */
 export function applicationUser(): Problem {
-  return new Problem(
-    409,
-    'application-user',
-    'An application has no password and does not log in; make a token for it.',
-  );
+  return new Problem('application-user', 'An application has no password and does not log in; make a token for it.');
 }
 
 function usernameTaken(username: string): Problem {
-  return new Problem(
-    409,
-    'username-taken',
-    `There is a user ${username} already; upper and lower case count as the same.`,
-  );
+  return new Problem('username-taken', `There is a user ${username} already; upper and lower case count as the same.`);
 }

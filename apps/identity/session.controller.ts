@@ -1,6 +1,6 @@
-import { Body, Controller, HttpCode, Post, Req, Res, UseGuards } from '@nestjs/common';
+import { Body, Controller, Post, Req, Res, UseGuards } from '@nestjs/common';
 import { CommandBus } from '@nestjs/cqrs';
-import { ApiNoContentResponse, ApiOkResponse, ApiOperation, ApiTags } from '@nestjs/swagger';
+import { ApiTags } from '@nestjs/swagger';
 import {
   AllowWhilePasswordChangeRequired,
   type Authentication,
@@ -8,7 +8,9 @@ import {
   Public,
   SetsCookie,
 } from '@tokenlog/auth';
-import { instant } from '@tokenlog/contracts/message.js';
+import { exampleOf, named } from '@tokenlog/contracts/named.js';
+import { sessionCredential } from '@tokenlog/contracts/session-credential.js';
+import { Operation, UNAVAILABLE } from '@tokenlog/platform/operation.js';
 import { clearSessionCookie, setSessionCookie } from '@tokenlog/platform/session-cookie.js';
 import type { Request, Response } from 'express';
 import { z } from 'zod';
@@ -18,24 +20,27 @@ import { LogOut } from './log-out.js';
 import type { Login } from './login-session.js';
 import { userView, viewOf } from './user-view.js';
 
-const loginAnswer = z.object({ session: z.object({ credential: z.string(), expiresAt: instant }), user: userView });
+const loginAnswer = named('LoggedIn', z.object({ session: sessionCredential, user: userView }), {
+  session: exampleOf(sessionCredential),
+  user: exampleOf(userView),
+});
 
 @ApiTags('login')
 @Controller()
 export class SessionController {
   constructor(private readonly commands: CommandBus) {}
 
-  @ApiOperation({
+  @Operation({
+    id: 'logIn',
     summary: 'Starts a session, in the answer and as the cookie `session`.',
-    description:
-      'The password field also takes a token of the user. 401 `wrong-credentials`, 403 `user-disabled`, 429.',
+    description: 'The password field also takes a token of the user.',
+    answers: { 200: loginAnswer },
+    problems: ['wrong-credentials', ['user-disabled', 403], 'too-many-attempts', ...UNAVAILABLE],
   })
-  @ApiOkResponse({ standardSchema: loginAnswer })
   @Public()
   @SetsCookie()
   @UseGuards(LoginGuard)
   @Post('login')
-  @HttpCode(200)
   login(
     @Body({ schema: loginBody }) _body: z.output<typeof loginBody>,
     @Req() request: Request & { user: Login },
@@ -47,12 +52,15 @@ export class SessionController {
     return { session, user: viewOf(user) };
   }
 
-  @ApiOperation({ summary: 'Ends the session that asks.' })
-  @ApiNoContentResponse()
+  @Operation({
+    id: 'logOut',
+    summary: 'Ends the session that asks.',
+    answers: { 204: null },
+    problems: ['not-a-session', 'session-not-found'],
+  })
   @AllowWhilePasswordChangeRequired()
   @SetsCookie()
   @Post('logout')
-  @HttpCode(204)
   async logout(
     @CurrentAuthentication() authentication: Authentication,
     @Req() request: Request,

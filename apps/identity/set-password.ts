@@ -1,4 +1,6 @@
 import { Command, CommandHandler, type ICommandHandler } from '@nestjs/cqrs';
+import { named } from '@tokenlog/contracts/named.js';
+import { IfMatch } from '@tokenlog/platform/if-match.js';
 import { Problem } from '@tokenlog/platform/problem.js';
 import { z } from 'zod';
 import { EnteredPassword } from './check-entered-password.js';
@@ -6,10 +8,14 @@ import { hashPassword } from './passwords.js';
 import { factsOf, recordUserEvent } from './record-user-event.js';
 import { applicationUser } from './register-user.js';
 import type { User } from './user.entity.js';
+import { userTag } from './user-tag.js';
 import { enteredPassword, newPassword } from './user-view.js';
 import { lockUser, Users } from './users.js';
 
-export const passwordToSet = z.strictObject({ actorPassword: enteredPassword, newPassword });
+export const passwordToSet = named('PasswordToSet', z.strictObject({ actorPassword: enteredPassword, newPassword }), {
+  actorPassword: 'my own password',
+  newPassword: 'one for the first login',
+});
 
 /**
  * The help desk, or an admin, sets somebody's first or lost password, entering their own (S12). The user must change it.
@@ -21,6 +27,7 @@ export class SetPassword extends Command<{ eventId: string }> {
     readonly passwords: z.output<typeof passwordToSet>,
     readonly actor: { readonly id: string; readonly username: string; readonly roles: readonly string[] },
     readonly ip: string | null,
+    readonly ifMatch = IfMatch.none,
   ) {
     super();
   }
@@ -33,12 +40,13 @@ export class SetPasswordHandler implements ICommandHandler<SetPassword> {
     private readonly entered: EnteredPassword,
   ) {}
 
-  async execute({ userId, passwords, actor, ip }: SetPassword) {
+  async execute({ userId, passwords, actor, ip, ifMatch }: SetPassword) {
     decideSetPassword(await this.users.get(userId), actor);
     await this.entered.require(await this.users.get(actor.id), passwords.actorPassword, ip);
     const passwordHash = await hashPassword(passwords.newPassword);
     return this.users.transact(async (em) => {
       const user = await lockUser(em, userId);
+      ifMatch.assertHolds(userTag(user));
       decideSetPassword(user, actor);
       user.passwordHash = passwordHash;
       user.mustChangePassword = true;
@@ -53,9 +61,9 @@ export class SetPasswordHandler implements ICommandHandler<SetPassword> {
 export function decideSetPassword(user: Pick<User, 'id' | 'kind' | 'roles'>, actor: SetPassword['actor']): void {
   if (user.kind === 'application') throw applicationUser();
   if (user.id === actor.id) {
-    throw new Problem(409, 'own-account', 'This is your own account: PUT /me/password changes its password.');
+    throw new Problem('own-account', 'This is your own account: PUT /me/password changes its password.');
   }
   if (user.roles.includes('admin') && !actor.roles.includes('admin')) {
-    throw new Problem(403, 'admin-account', 'Only an admin may set the password of an admin.');
+    throw new Problem('admin-account', 'Only an admin may set the password of an admin.');
   }
 }

@@ -1,5 +1,7 @@
 import { isPlaceholder, parseCredential } from '@tokenlog/contracts/credential.js';
 import { instant, role, text } from '@tokenlog/contracts/message.js';
+import { exampleOf, named } from '@tokenlog/contracts/named.js';
+import { tagged } from '@tokenlog/platform/operation.js';
 import { z } from 'zod';
 import type { User } from './user.entity.js';
 
@@ -36,22 +38,43 @@ export const contact = { displayName: line, email: z.email().max(254).nullable()
 export const organization = line;
 
 /** A user as admins and the help desk see it. */
-export const userView = z.object({
-  id: z.uuid(),
-  kind: z.enum(['person', 'application']),
-  username: z.string(),
-  displayName: z.string().nullable(),
-  email: z.string().nullable(),
-  phone: z.string().nullable(),
-  organization: z.string().nullable(),
-  roles: z.array(z.string()),
-  disabled: z.boolean(),
-  /** Whether the external login knows this person (S17). */
-  external: z.boolean(),
-  hasPassword: z.boolean(),
-  mustChangePassword: z.boolean(),
-  lastLoginAt: instant.nullable(),
-});
+export const userView = tagged(
+  named(
+    'User',
+    z.object({
+      id: z.uuid(),
+      kind: z.enum(['person', 'application']),
+      username: z.string(),
+      displayName: z.string().nullable(),
+      email: z.string().nullable(),
+      phone: z.string().nullable(),
+      organization: z.string().nullable(),
+      roles: z.array(z.string()),
+      disabled: z.boolean(),
+      /** Whether the external login knows this person (S17). */
+      external: z.boolean(),
+      hasPassword: z.boolean(),
+      mustChangePassword: z.boolean(),
+      lastLoginAt: instant.nullable(),
+    }),
+    {
+      id: '01997c9e-1111-7111-8111-111111111111',
+      kind: 'person',
+      username: 'ada',
+      displayName: 'Ada Lovelace',
+      email: 'ada@example.org',
+      phone: null,
+      organization: 'Analytical Engines',
+      roles: ['operator'],
+      disabled: false,
+      external: false,
+      hasPassword: true,
+      mustChangePassword: false,
+      lastLoginAt: '2026-11-02T09:26:53.589Z',
+    },
+  ),
+);
+const { displayName, email, phone, disabled: _, ...shownToOneself } = exampleOf(userView);
 export type UserView = z.infer<typeof userView>;
 
 export function viewOf(user: User): UserView {
@@ -74,10 +97,16 @@ export function viewOf(user: User): UserView {
 }
 
 /** A user as the user sees it (S40). */
-export const ownView = z.object({
-  user: userView.omit({ displayName: true, email: true, phone: true, disabled: true }),
-  contact: userView.pick({ displayName: true, email: true, phone: true }),
-});
+export const ownView = tagged(
+  named(
+    'Me',
+    z.object({
+      user: userView.omit({ displayName: true, email: true, phone: true, disabled: true }),
+      contact: userView.pick({ displayName: true, email: true, phone: true }),
+    }),
+    { user: shownToOneself, contact: { displayName, email, phone } },
+  ),
+);
 export type OwnView = z.infer<typeof ownView>;
 
 export function ownViewOf(user: User): OwnView {

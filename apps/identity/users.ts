@@ -61,5 +61,5 @@ export function countOtherAdmins(em: EntityManager, user: User): Promise<number>
 }
 
 function notFound(): never {
-  throw new Problem(404, 'user-not-found', 'There is no such user.');
+  throw new Problem('user-not-found', 'There is no such user.');
 }

@@ -1,4 +1,5 @@
 import { instant, text } from '@tokenlog/contracts/message.js';
+import { named } from '@tokenlog/contracts/named.js';
 import type { EventStore } from '@tokenlog/event-store/event-store.js';
 import { isSnapshot, LOG_START, placeBehind } from '@tokenlog/event-store/place.js';
 import { countLog, readLog } from '@tokenlog/event-store/read.js';
@@ -6,7 +7,7 @@ import { userReference } from '@tokenlog/platform/user-reference.js';
 import { z } from 'zod';
 import { findUsers } from './find-users.js';
 import { decodeCursor, encodeCursor } from './page.js';
-import { type HistoryItem, historyItem, historyItemOf, logCursor } from './token-history.js';
+import { type HistoryItem, historyItem, historyItemOf, logCursor, shownEvent } from './token-history.js';
 
 /** The query of the audit: the whole log, or what of it is asked for. */
 export const auditQuery = z.strictObject({
@@ -23,9 +24,23 @@ export const auditQuery = z.strictObject({
 });
 export type AuditQuery = z.infer<typeof auditQuery>;
 
-export const auditItem = historyItem.extend({ tokenId: z.uuid().nullable(), sessionId: z.uuid().nullable() });
+/** The document's example of an event in the audit. */
+export const shownAuditEvent: AuditItem = {
+  ...shownEvent,
+  tokenId: '01997c9e-2222-7222-8222-222222222222',
+  sessionId: null,
+};
+export const auditItem = named(
+  'AuditEvent',
+  historyItem.extend({ tokenId: z.uuid().nullable(), sessionId: z.uuid().nullable() }),
+  shownAuditEvent,
+);
 export type AuditItem = HistoryItem & { tokenId: string | null; sessionId: string | null };
-export const auditPage = z.object({ items: z.array(auditItem), nextCursor: z.string().nullable(), total: z.int() });
+export const auditPage = named(
+  'AuditPage',
+  z.object({ items: z.array(auditItem), nextCursor: z.string().nullable(), total: z.int() }),
+  { items: [shownAuditEvent], nextCursor: null, total: 1 },
+);
 
 const snapshot = z.string().refine(isSnapshot);
 /** Where a page of the audit ended; the second form is of versions that read in the order of transaction ids alone. */
@@ -61,7 +76,19 @@ export async function auditLog(store: EventStore, query: AuditQuery): Promise<z.
   };
 }
 
-const CSV_COLUMNS = ['position', 'at', 'type', 'tokenId', 'sessionId', 'by', 'byId', 'from', 'changes', 'id'] as const;
+/** Audit items one a line. */
+export function toJsonLines(items: readonly AuditItem[]): string {
+  return items.map((item) => `${JSON.stringify(item)}\n`).join('');
+}
+
+/** In the order that readers of the file know; what an item has beside comes after them. */
+const FIRST_COLUMNS: readonly string[] = [
+  ...['position', 'at', 'type', 'tokenId', 'sessionId', 'by', 'byId', 'from', 'changes', 'id'],
+];
+const CSV_COLUMNS = [
+  ...FIRST_COLUMNS,
+  ...Object.keys(auditItem.shape).filter((field) => !FIRST_COLUMNS.includes(field)),
+] as readonly (keyof AuditItem)[];
 
 /** Audit items as CSV (RFC 4180). A cell that a spreadsheet would run as a formula is defused with a quote mark. */
 export function toCsv(items: readonly AuditItem[]): string {

@@ -1,10 +1,12 @@
 import { Controller, Get, Query, Res } from '@nestjs/common';
-import { ApiOkResponse, ApiOperation, ApiTags } from '@nestjs/swagger';
+import { ApiTags } from '@nestjs/swagger';
 import { RequireRoles, RequireScopes } from '@tokenlog/auth';
 import { EventStore } from '@tokenlog/event-store/event-store.js';
 import { patiently } from '@tokenlog/platform/bounded-client.js';
+import { Operation } from '@tokenlog/platform/operation.js';
 import type { Response } from 'express';
-import { type AuditQuery, auditLog, auditPage, auditQuery, toCsv } from './audit-log.js';
+import { type AuditQuery, auditLog, auditPage, auditQuery, shownAuditEvent, toCsv, toJsonLines } from './audit-log.js';
+import { tokenProblems } from './token-problems.js';
 
 /** The log, for the auditor. */
 @ApiTags('admin: audit')
@@ -14,11 +16,23 @@ import { type AuditQuery, auditLog, auditPage, auditQuery, toCsv } from './audit
 export class AuditController {
   constructor(private readonly store: EventStore) {}
 
-  @ApiOperation({
+  @Operation({
+    id: 'readAudit',
     summary: 'The whole log, in order, without gaps.',
-    description: 'With jsonl and csv the next cursor is in the header Next-Cursor.',
+    description:
+      'With `jsonl` and `csv` the next cursor is in the header `Next-Cursor`; without it, this was the last page.',
+    answers: {
+      200: {
+        schema: auditPage,
+        formats: { 'application/jsonl': toJsonLines([shownAuditEvent]), 'text/csv': toCsv([shownAuditEvent]) },
+        headers: {
+          'Next-Cursor': 'The cursor of the next page, with `jsonl` and `csv`.',
+          'Content-Disposition': 'With `csv`: the name of a file.',
+        },
+      },
+    },
+    problems: tokenProblems.list,
   })
-  @ApiOkResponse({ standardSchema: auditPage })
   @Get()
   async audit(@Query({ schema: auditQuery }) query: AuditQuery, @Res({ passthrough: true }) response: Response) {
     // The whole log may be gone through.
@@ -30,6 +44,6 @@ export class AuditController {
       return toCsv(page.items);
     }
     response.type('application/jsonl');
-    return page.items.map((item) => `${JSON.stringify(item)}\n`).join('');
+    return toJsonLines(page.items);
   }
 }

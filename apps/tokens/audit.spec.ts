@@ -1,4 +1,5 @@
 import { eventually } from '../../test/support/eventually.js';
+import { auditItem, toCsv } from './audit-log.js';
 import { CreateToken } from './create-token.js';
 import { EditToken } from './edit-token.js';
 import { call, sessionOf } from './testing/http.js';
@@ -76,7 +77,20 @@ describe('the audit', () => {
     ).toHaveLength(3);
     const csv = await audit(`token=${tokenId}&format=csv`);
     expect(csv.headers.get('content-type')).toContain('text/csv');
-    expect(csv.body.split('\r\n')[0]).toBe('position,at,type,tokenId,sessionId,by,byId,from,changes,id');
+    expect(csv.body.split('\r\n')[0]).toBe('position,at,type,tokenId,sessionId,by,byId,from,changes,id,with');
+  });
+
+  it('has every field of an item in each of its forms', async () => {
+    const json = (await audit(`token=${tokenId}&limit=1`)).body.items[0];
+    const fields = Object.keys(auditItem.shape).sort();
+    expect(Object.keys(json).sort()).toEqual(fields);
+    expect(Object.keys(JSON.parse((await audit(`token=${tokenId}&format=jsonl&limit=1`)).body)).sort()).toEqual(fields);
+    const [head, row] = (await audit(`token=${tokenId}&format=csv&limit=1`)).body.split('\r\n');
+    expect(head.split(',').sort()).toEqual(fields);
+    expect(toCsv([{ ...json, with: { kind: 'token', id: tokenId } }])).toContain(
+      `{""kind"":""token"",""id"":""${tokenId}""}`,
+    );
+    expect(row).toContain(json.id);
   });
 
   it('is for admins', async () => {

@@ -9,6 +9,7 @@ import { assertConsistent } from './consistent-settings.js';
 import { thresholdsVariable } from './expiry-thresholds.js';
 import { TOKENS_DATABASE } from './migrations.js';
 import { type Policy, policyOf, policyVariables } from './policy.js';
+import { issuerVariable } from './public-address.js';
 import { type NamedServer, serversVariable } from './servers-variable.js';
 
 /** Injection token of `Config`. */
@@ -30,6 +31,8 @@ export interface Config {
   readonly databasePart: DatabasePart;
   readonly natsUrl: string;
   readonly serverName: string;
+  /** The address that OAuth clients know the service by (RFC 8414); unset: the one that they ask. */
+  readonly issuer: string | undefined;
   readonly trustedProxies: number;
   readonly log: LogSettings;
   readonly policy: Policy;
@@ -67,6 +70,7 @@ export const tokensVariables = {
   ACCESS_KEYS_SCOPES: listVariable.pipe(z.array(scope)).default(['rest']),
   EXPIRY_WARNING_DAYS: thresholdsVariable,
   SERVERS: serversVariable,
+  OAUTH_ISSUER: issuerVariable,
   SESSION_LIFETIME_HOURS: z.coerce.number().positive().max(720).default(12),
 };
 
@@ -86,6 +90,7 @@ export function readTokensConfig(env: NodeJS.ProcessEnv = process.env): Config {
     bindAddress: variables.BIND_ADDRESS,
     natsUrl: variables.NATS_URL,
     serverName: variables.SERVER_NAME,
+    issuer: variables.OAUTH_ISSUER,
     trustedProxies: variables.TRUSTED_PROXIES,
     log: logSettings(variables),
     policy,

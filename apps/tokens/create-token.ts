@@ -1,6 +1,6 @@
 import { Inject } from '@nestjs/common';
 import { Command, CommandHandler, type ICommandHandler } from '@nestjs/cqrs';
-import { EventStore } from '@tokenlog/event-store/event-store.js';
+import { EventStore, type Work } from '@tokenlog/event-store/event-store.js';
 import { DatabaseClock } from '@tokenlog/platform/clock.js';
 import { Problem } from '@tokenlog/platform/problem.js';
 import { type Caller, metadataOf } from './caller.js';
@@ -8,16 +8,11 @@ import { CONFIG, type Config } from './config.js';
 import { IdentityStanding } from './identity-standing.js';
 import { issuingFacts } from './issuing-facts.js';
 import { assertNoMoreThan, type IssuingFacts, issue } from './issuing-rules.js';
+import { type Claim, KeptAnswers, type TokenWithSecret } from './kept-answers.js';
 import { Peppers } from './peppers.js';
 import { ReenteredPassword } from './reentered-password.js';
 import { issueSecret } from './secrets.js';
 import { Token, type TokenEvent } from './token.js';
-
-/** A token and its text, which is handed out this once (S7). */
-export interface TokenWithSecret {
-  readonly tokenId: string;
-  readonly secret: string;
-}
 
 /** Issues a token: for oneself (S9), or as an admin for anybody (S10). */
 export class CreateToken extends Command<TokenWithSecret> {
@@ -30,6 +25,7 @@ export class CreateToken extends Command<TokenWithSecret> {
       readonly expiresAt?: string | null;
     },
     readonly password?: string,
+    readonly claim: Claim | null = null,
   ) {
     super();
   }
@@ -39,7 +35,7 @@ export class CreateToken extends Command<TokenWithSecret> {
 export function createToken({ caller, token }: CreateToken, facts: IssuingFacts): TokenEvent[] {
   const { owner, policy } = facts;
   if (policy.create === 'admin-only' && !caller.isAdmin) {
-    throw new Problem(403, 'policy-create', 'Only admins create tokens here.');
+    throw new Problem('policy-create', 'Only admins create tokens here.');
   }
   if (!policy.requirePassword.includes('create')) assertNoMoreThan(caller, token.scopes);
   const { description } = token;
@@ -56,6 +52,7 @@ export class CreateTokenHandler implements ICommandHandler<CreateToken> {
     private readonly standing: IdentityStanding,
     private readonly clock: DatabaseClock,
     private readonly peppers: Peppers,
+    private readonly answers: KeptAnswers,
     @Inject(CONFIG) private readonly config: Config,
   ) {}
 
@@ -63,12 +60,13 @@ export class CreateTokenHandler implements ICommandHandler<CreateToken> {
     await this.password.require('create', command.caller, command.password);
     await this.standing.meet(command.token.userId);
     const { policy } = this.config;
-    return this.store.transact(async (work) => {
+    const create = async (work: Work) => {
       const tokenId = this.clock.newId();
       const facts = await issuingFacts(work.sql, command.token.userId, null, policy);
       await work.load(Token, tokenId);
       work.append(Token, tokenId, createToken(command, facts), metadataOf(command.caller));
       return { tokenId, secret: await issueSecret(work.sql, this.peppers.current, 'tkl', tokenId, 1) };
-    });
+    };
+    return this.store.transact(create, (sql, issued) => this.answers.answer(sql, issued, command.claim));
   }
 }

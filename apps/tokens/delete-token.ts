@@ -2,11 +2,13 @@ import { Inject } from '@nestjs/common';
 import { Command, CommandHandler, type ICommandHandler } from '@nestjs/cqrs';
 import { EventStore } from '@tokenlog/event-store/event-store.js';
 import type { Sql } from '@tokenlog/event-store/sql.js';
+import { IfMatch } from '@tokenlog/platform/if-match.js';
 import { type Caller, metadataOf } from './caller.js';
 import { CONFIG, type Config } from './config.js';
 import { endSessionsOfToken } from './end-session.js';
 import { ReenteredPassword } from './reentered-password.js';
 import { existing, ownedBy, Token, type TokenEvent, type TokenState, tokenNotFound } from './token.js';
+import { assertTokenMatches } from './token-tag.js';
 
 /** Takes a token out of the table; its history stays (S22). One that works is revoked by it, and asks for what that asks for (S11). */
 export class DeleteToken extends Command<void> {
@@ -15,6 +17,7 @@ export class DeleteToken extends Command<void> {
     readonly tokenId: string,
     readonly owner: string | 'anyone',
     readonly password?: string,
+    readonly ifMatch = IfMatch.none,
   ) {
     super();
   }
@@ -42,13 +45,14 @@ export class DeleteTokenHandler implements ICommandHandler<DeleteToken> {
   }
 
   /** Resolves to whether it is deleted: not where it still works, and the policy asks for a password first. */
-  private async delete({ caller, tokenId, owner }: DeleteToken, passwordIsRight: boolean): Promise<boolean> {
+  private async delete({ caller, tokenId, owner, ifMatch }: DeleteToken, passwordIsRight: boolean): Promise<boolean> {
     const outcome = await this.store.transact(async (work) => {
       const state = await work.load(Token, tokenId);
       // Deleted before, perhaps by a service that was killed before it had told anybody: this answer waits for guards too.
       if (state.status === 'deleted') work.append(Token, tokenId, [], metadataOf(caller));
       if (state.status === 'none' || state.status === 'deleted') return 'not-found';
       const token = ownedBy(state, owner);
+      assertTokenMatches(work, tokenId, ifMatch);
       if (!passwordIsRight && (await stillWorks(work.sql, tokenId))) return 'guarded';
       work.append(Token, tokenId, deleteToken(token), metadataOf(caller));
       await endSessionsOfToken(work, tokenId, 'token', metadataOf(caller));

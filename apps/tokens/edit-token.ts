@@ -1,11 +1,13 @@
 import { Inject } from '@nestjs/common';
 import { Command, CommandHandler, type ICommandHandler } from '@nestjs/cqrs';
 import { EventStore } from '@tokenlog/event-store/event-store.js';
+import { IfMatch } from '@tokenlog/platform/if-match.js';
 import { type Caller, metadataOf } from './caller.js';
 import { CONFIG, type Config } from './config.js';
 import { issuingFacts } from './issuing-facts.js';
 import { assertNoLonger, assertNoMoreThan, type IssuingFacts, issue } from './issuing-rules.js';
 import { existing, ownedBy, Token, type TokenEvent, type TokenState, tokenIs } from './token.js';
+import { assertTokenMatches } from './token-tag.js';
 
 /** Changes description, scopes or expiry (S18). What is left out stays. */
 export class EditToken extends Command<void> {
@@ -18,6 +20,7 @@ export class EditToken extends Command<void> {
       readonly scopes?: readonly string[];
       readonly expiresAt?: string | null;
     },
+    readonly ifMatch = IfMatch.none,
   ) {
     super();
   }
@@ -49,6 +52,7 @@ export class EditTokenHandler implements ICommandHandler<EditToken> {
   async execute(command: EditToken): Promise<void> {
     await this.store.transact(async (work) => {
       const token = ownedBy(existing(await work.load(Token, command.tokenId)), command.owner);
+      assertTokenMatches(work, command.tokenId, command.ifMatch);
       if (token.status === 'invalid') throw tokenIs('invalid');
       const facts = await issuingFacts(work.sql, token.userId, command.tokenId, this.config.policy);
       work.append(Token, command.tokenId, editToken(command, token, facts), metadataOf(command.caller));

@@ -25,7 +25,7 @@ export class EndSessionHandler implements ICommandHandler<EndSession> {
     await this.store.transact(async (work) => {
       const state = await work.load(Session, sessionId);
       if (state.status === 'none' || (owner !== 'anyone' && state.userId !== owner)) {
-        throw new Problem(404, 'session-not-found', 'There is no such session, or it is not yours.');
+        throw new Problem('session-not-found', 'There is no such session, or it is not yours.');
       }
       const events = endSession(state, reason);
       work.append(Session, sessionId, events, metadata, entityOfSession(sessionId, state.tokenId));

@@ -1,13 +1,15 @@
-import { Controller, Get, Header, HttpCode, Query, Req, Res } from '@nestjs/common';
+import { Controller, Get, Header, Query, Req, Res } from '@nestjs/common';
 import { CommandBus } from '@nestjs/cqrs';
-import { ApiOperation, ApiResponse, ApiTags } from '@nestjs/swagger';
+import { ApiTags } from '@nestjs/swagger';
 import { Public, SetsCookie, TokenGuard } from '@tokenlog/auth';
 import { nextPath } from '@tokenlog/platform/next-path.js';
+import { Operation } from '@tokenlog/platform/operation.js';
 import { Problem } from '@tokenlog/platform/problem.js';
 import { setSessionCookie } from '@tokenlog/platform/session-cookie.js';
 import type { Request, Response } from 'express';
 import { z } from 'zod';
 import { askGuard, requestAs } from './ask-guard.js';
+import { guardRefusals } from './guard-refusals.js';
 import { StartSession } from './start-session.js';
 
 const enterQuery = z.strictObject({
@@ -25,15 +27,22 @@ export class EnterController {
     private readonly commands: CommandBus,
   ) {}
 
-  @ApiOperation({
+  @Operation({
+    id: 'enterWithToken',
     summary: 'Starts a session of the token in the URL, sets it as the cookie `session`, and sends the browser on.',
     description: 'The URL is as secret as the token: it stays in the browser’s history.',
+    answers: { 303: { description: 'To `next`.', headers: { Location: 'What `next` names.' } } },
+    problems: [
+      ...guardRefusals({ scopes: false, roles: false }),
+      'not-a-token',
+      'token-not-found',
+      'not-active',
+      ['user-disabled', 409],
+    ],
   })
-  @ApiResponse({ status: 303, description: 'To `next`.' })
   @Header('Cache-Control', 'no-store')
   @Header('Referrer-Policy', 'no-referrer')
   @SetsCookie()
-  @HttpCode(303)
   @Get()
   async enter(
     @Query({ schema: enterQuery }) { access_token, next }: z.output<typeof enterQuery>,
@@ -44,7 +53,7 @@ export class EnterController {
     const presented = { method: 'POST', headers: {}, body: { auth_token: access_token } };
     const { kind, token } = await askGuard(this.guard, requestAs(request, presented), response, {});
     if (kind !== 'token' || !token) {
-      throw new Problem(403, 'not-a-token', 'Only a token can start a session here; this is a session.');
+      throw new Problem('not-a-token', 'Only a token can start a session here; this is a session.');
     }
     const basis = { with: 'token', tokenId: token.id, generation: token.secretGeneration } as const;
     const { credential, expiresAt } = await this.commands.execute(new StartSession(basis, request.ip ?? null));

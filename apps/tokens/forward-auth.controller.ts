@@ -1,10 +1,12 @@
-import { Controller, Get, Header, HttpCode, Query, Req, Res } from '@nestjs/common';
-import { ApiNoContentResponse, ApiOperation, ApiTags } from '@nestjs/swagger';
+import { Controller, Get, Header, Query, Req, Res } from '@nestjs/common';
+import { ApiSecurity, ApiTags } from '@nestjs/swagger';
 import { Public, TokenGuard } from '@tokenlog/auth';
 import { role, scope } from '@tokenlog/contracts/message.js';
+import { Operation } from '@tokenlog/platform/operation.js';
 import type { Request, Response } from 'express';
 import { z } from 'zod';
 import { askGuard, requestAs } from './ask-guard.js';
+import { guardRefusals } from './guard-refusals.js';
 import { comingBy } from './verification-metrics.js';
 
 const listOf = (name: z.ZodType<string, string>) =>
@@ -33,16 +35,25 @@ const verifyQuery = z.strictObject({
 export class ForwardAuthController {
   constructor(private readonly guard: TokenGuard) {}
 
-  @ApiOperation({
+  @ApiSecurity('bearer')
+  @Operation({
+    id: 'verifyForProxy',
     summary: 'Whether a proxy may let a request through: the credential in its headers or its cookie is looked at.',
-    description:
-      'Answers with `X-Auth-User` (what is not printable ASCII, and `%`, is percent-encoded), `X-Auth-Roles`, ' +
-      '`X-Auth-Scopes` (both separated by commas) and `X-Auth-Token-Id`, which a password’s session has not. What ' +
-      `does not fit into ${LONGEST_LIST} characters of a list is left out, those last that were asked for; \`X-Auth-Truncated\` names the list.`,
+    answers: {
+      204: {
+        description: 'Let it through.',
+        headers: {
+          'X-Auth-User': 'The account name; what is not printable ASCII, and `%`, is percent-encoded.',
+          'X-Auth-Roles': `Separated by commas. What does not fit into ${LONGEST_LIST} characters is left out, that last which was asked for.`,
+          'X-Auth-Scopes': 'The same of the scopes.',
+          'X-Auth-Truncated': 'Names the lists that are not whole.',
+          'X-Auth-Token-Id': 'Not for a session that was started with a password.',
+        },
+      },
+    },
+    problems: guardRefusals(),
   })
-  @ApiNoContentResponse({ description: 'Let it through.' })
   @Header('Cache-Control', 'no-store')
-  @HttpCode(204)
   @Get()
   async verify(
     @Query({ schema: verifyQuery }) asked: z.output<typeof verifyQuery>,

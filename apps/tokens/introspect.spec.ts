@@ -170,7 +170,7 @@ describe('RFC 7662 introspection', () => {
   };
   it.each(Object.keys(overOnes))('S33 of what is not active nothing else is said: %s', async (name) => {
     const answer = await ask({ token: (await overOnes[name]?.()) ?? '' });
-    expect({ status: answer.status, body: await answer.text() }).toEqual({ status: 200, body: '{"active":false}' });
+    expect([answer.status, await answer.json()]).toEqual([200, { active: false }]);
     expect(answer.headers.get('cache-control')).toBe('no-store');
   });
 
@@ -265,9 +265,9 @@ describe('RFC 7662 introspection', () => {
       expect(body.errors[0]?.field).toBe(field);
     });
 
-    it('in JSON, also when the JSON is right', async () => {
+    it('in JSON, also when the JSON is right: 415', async () => {
       const answer = await call(service, 'POST', PATH, { as: gateway, json: { token: gateway } });
-      expect(answer).toMatchObject({ status: 400, body: { code: 'invalid-request', error: 'invalid_request' } });
+      expect(answer).toMatchObject({ status: 415, body: { code: 'unsupported-media-type', error: 'invalid_request' } });
     });
 
     it('and a client library, which reads application/json only, is told what was wrong', async () => {

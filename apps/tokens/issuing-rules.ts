@@ -62,20 +62,16 @@ export function issue(wish: Wish, before: IssuedToken | null, facts: IssuingFact
  * @throws Problem `user-disabled`, `user-never-logged-in` (S16), `policy-owner-roles` (S14), `policy-allow-admin-tokens` (S15)
  */
 function assertMayOwnTokens(owner: KnownUser, policy: Policy): void {
-  if (owner.disabled) throw new Problem(409, 'user-disabled', `${owner.username} is disabled.`);
+  if (owner.disabled) throw new Problem('user-disabled', `${owner.username} is disabled.`, { status: 409 });
   if (policy.requireFirstLogin && owner.kind === 'person' && !owner.hasLoggedIn) {
-    throw new Problem(
-      409,
-      'user-never-logged-in',
-      `${owner.username} has never logged in; tokens need one login first.`,
-    );
+    throw new Problem('user-never-logged-in', `${owner.username} has never logged in; tokens need one login first.`);
   }
   if (policy.ownerRoles && !owner.roles.some((role) => policy.ownerRoles?.includes(role))) {
     const roles = policy.ownerRoles.join(', ');
-    throw new Problem(403, 'policy-owner-roles', `Only users with one of these roles may own tokens: ${roles}.`);
+    throw new Problem('policy-owner-roles', `Only users with one of these roles may own tokens: ${roles}.`);
   }
   if (!policy.allowAdminTokens && owner.roles.includes('admin')) {
-    throw new Problem(403, 'policy-allow-admin-tokens', 'Admins may not own tokens here.');
+    throw new Problem('policy-allow-admin-tokens', 'Admins may not own tokens here.');
   }
 }
 
@@ -86,11 +82,11 @@ function assertMayOwnTokens(owner: KnownUser, policy: Policy): void {
 function assertMayCarry(scopes: readonly string[], owner: KnownUser, policy: Policy): void {
   const reserved = scopes.find((scope) => RESERVED.includes(scope));
   if (reserved && !owner.roles.includes('admin')) {
-    throw new Problem(403, 'scope-reserved', `Only a token of an admin may have the scope ${reserved}.`);
+    throw new Problem('scope-reserved', `Only a token of an admin may have the scope ${reserved}.`);
   }
   const refused = scopes.find((scope) => !isAllowed(scope, policy.scopes));
   if (refused) {
-    throw new Problem(403, 'policy-scopes', `The scope ${refused} is not one of: ${policy.scopes?.join(', ')}.`);
+    throw new Problem('policy-scopes', `The scope ${refused} is not one of: ${policy.scopes?.join(', ')}.`);
   }
 }
 
@@ -107,7 +103,7 @@ export function isReserved(scope: string): boolean {
 /** @throws Problem 409 `policy-max-tokens` */
 function assertOneMore({ owner, liveTokens, policy }: IssuingFacts): void {
   if (policy.maxTokensPerUser === null || liveTokens < policy.maxTokensPerUser) return;
-  throw new Problem(409, 'policy-max-tokens', `${owner.username} has ${liveTokens} tokens, as many as one may.`);
+  throw new Problem('policy-max-tokens', `${owner.username} has ${liveTokens} tokens, as many as one may.`);
 }
 
 /**
@@ -118,7 +114,7 @@ function assertOneMore({ owner, liveTokens, policy }: IssuingFacts): void {
 export function assertNoMoreThan(caller: Caller, scopes: readonly string[]): void {
   if (caller.scopes === null || caller.isAdmin) return;
   const more = scopes.find((scope) => !caller.scopes?.includes(scope));
-  if (more) throw new Problem(403, 'exceeds-credential', `scopes: the token that asks does not have ${more} itself.`);
+  if (more) throw new Problem('exceeds-credential', `scopes: the token that asks does not have ${more} itself.`);
 }
 
 /**
@@ -127,11 +123,7 @@ export function assertNoMoreThan(caller: Caller, scopes: readonly string[]): voi
  */
 export function assertNoLonger(caller: Caller, before: string | null, after: string | null): void {
   if (caller.scopes === null || caller.isAdmin || !isLater(after, before)) return;
-  throw new Problem(
-    403,
-    'exceeds-credential',
-    'expiresAt: a token cannot make itself or another one last longer; log in.',
-  );
+  throw new Problem('exceeds-credential', 'expiresAt: a token cannot make itself or another one last longer; log in.');
 }
 
 /** The expiry that the policy gives who cannot be asked for one: its default, or else the longest there is. */
@@ -148,12 +140,12 @@ function expiryFor(asked: string | null | undefined, policy: Policy, now: Date):
   const chosen = asked === undefined && defaultLifetimeDays ? inDays(defaultLifetimeDays, now) : asked;
   const expiresAt = chosen ? new Date(chosen).toISOString() : null;
   if (isExpired(expiresAt, now)) {
-    throw new Problem(400, 'expiry-in-the-past', 'expiresAt: the expiry must lie in the future.', {
+    throw new Problem('expiry-in-the-past', 'expiresAt: the expiry must lie in the future.', {
       errors: [{ field: 'expiresAt', detail: 'must lie in the future' }],
     });
   }
   if (isLater(expiresAt, longestExpiry(policy, now))) {
-    throw new Problem(403, 'policy-max-lifetime', `A token must expire within ${maxLifetimeDays} days.`);
+    throw new Problem('policy-max-lifetime', `A token must expire within ${maxLifetimeDays} days.`);
   }
   return expiresAt;
 }

@@ -1,4 +1,5 @@
 import { instant } from '@tokenlog/contracts/message.js';
+import { exampleOf, named } from '@tokenlog/contracts/named.js';
 import type { Sql } from '@tokenlog/event-store/sql.js';
 import { userReference } from '@tokenlog/platform/user-reference.js';
 import { z } from 'zod';
@@ -7,22 +8,38 @@ import { decodeCursor, encodeCursor, pageOf, pageQuery } from './page.js';
 import { iso } from './token-view.js';
 
 /** An active session as people see it. */
-export const sessionView = z.object({
-  id: z.uuid(),
-  userId: z.uuid(),
-  user: z.string(),
-  tokenId: z.uuid().nullable(),
-  startedAt: instant,
-  expiresAt: instant,
-  ip: z.string().nullable(),
-});
+export const sessionView = named(
+  'Session',
+  z.object({
+    id: z.uuid(),
+    userId: z.uuid(),
+    user: z.string(),
+    tokenId: z.uuid().nullable(),
+    startedAt: instant,
+    expiresAt: instant,
+    ip: z.string().nullable(),
+  }),
+  {
+    id: '01997c9e-4444-7444-8444-444444444444',
+    userId: '01997c9e-1111-7111-8111-111111111111',
+    user: 'ada',
+    tokenId: null,
+    startedAt: '2026-11-02T09:26:53.589Z',
+    expiresAt: '2026-11-02T21:26:53.589Z',
+    ip: '192.0.2.7',
+  },
+);
 
 export const sessionListQuery = z.strictObject({
   ...pageQuery,
   user: userReference.optional(),
   token: z.uuid().optional(),
 });
-export const sessionPage = pageOf(sessionView);
+export const sessionPage = named('SessionPage', pageOf(sessionView), {
+  items: [exampleOf(sessionView)],
+  nextCursor: null,
+  total: 1,
+});
 
 interface SessionRow {
   readonly id: string;

@@ -1,17 +1,18 @@
 import { type IQueryHandler, Query, QueryHandler } from '@nestjs/cqrs';
 import { instant, text } from '@tokenlog/contracts/message.js';
+import { named } from '@tokenlog/contracts/named.js';
 import { EventStore } from '@tokenlog/event-store/event-store.js';
 import { foldedParameter, foldedSql } from '@tokenlog/event-store/folded.sql.js';
 import type { Sql } from '@tokenlog/event-store/sql.js';
 import { patiently } from '@tokenlog/platform/bounded-client.js';
 import { DatabaseClock } from '@tokenlog/platform/clock.js';
-import { Problem } from '@tokenlog/platform/problem.js';
+import { invalidRequest } from '@tokenlog/platform/problem.js';
 import { userReference } from '@tokenlog/platform/user-reference.js';
 import { z } from 'zod';
 import { findUsers } from './find-users.js';
 import { decodeCursor, encodeCursor, pageOf, pageQuery } from './page.js';
 import { withTableAsOf } from './table-as-of.js';
-import { TOKEN_ROWS, type TokenRow, tokenState, tokenView, viewOf } from './token-view.js';
+import { shownToken, TOKEN_ROWS, type TokenRow, tokenState, tokenView, viewOf } from './token-view.js';
 
 /** Names and other texts are sorted by so many of their characters: a cursor holds these, and no more. */
 const SORTED_CHARACTERS = 128;
@@ -66,7 +67,7 @@ export const tokenListQuery = z.strictObject({
 });
 export type TokenListQuery = z.infer<typeof tokenListQuery>;
 
-export const tokenPage = pageOf(tokenView);
+export const tokenPage = named('TokenPage', pageOf(tokenView), { items: [shownToken], nextCursor: null, total: 1 });
 export type TokenPage = z.infer<typeof tokenPage>;
 
 /** The table, or one owner's part of it. */
@@ -89,9 +90,7 @@ export class ListTokensHandler implements IQueryHandler<ListTokens> {
   execute({ query, owner }: ListTokens): Promise<TokenPage> {
     const now = query.asOf ? new Date(query.asOf) : this.clock.now();
     if (now.getTime() > this.clock.nowMs() + 1000) {
-      throw new Problem(400, 'invalid-request', 'asOf: must not lie in the future.', {
-        errors: [{ field: 'asOf', detail: 'must not lie in the future' }],
-      });
+      throw invalidRequest([{ field: 'asOf', detail: 'must not lie in the future' }]);
     }
     // A search goes through every token, and the table of another day through the log.
     return patiently(() => {

@@ -246,4 +246,20 @@ export const migrations: readonly MigrationStep[] = [
     name: '2026-11-27-folded-usernames',
     statements: [`CREATE INDEX users_folded_username ON users (${foldedSql('username')})`],
   },
+  {
+    name: '2026-11-30-kept-answers',
+    statements: [
+      // What was answered to requests with an `Idempotency-Key`, under names and keys that are made of that and not kept.
+      `CREATE TABLE kept_answers (
+        id bytea PRIMARY KEY,
+        fingerprint bytea NOT NULL,
+        pepper text NOT NULL,
+        holder uuid,
+        answer bytea,
+        ends_at timestamptz NOT NULL
+      )`,
+      'CREATE INDEX kept_answers_end ON kept_answers (ends_at)',
+      `GRANT SELECT, INSERT, UPDATE, DELETE ON kept_answers TO ${role}`,
+    ],
+  },
 ];

@@ -1,129 +1,37 @@
 import { randomUUID } from 'node:crypto';
-import { setTimeout as delay } from 'node:timers/promises';
 import { jetstreamManager } from '@nats-io/jetstream';
-import { connect, headers, type NatsConnection } from '@nats-io/transport-node';
+import { headers, type NatsConnection } from '@nats-io/transport-node';
 import { LEASE_MS } from '@tokenlog/contracts/guard/heartbeat.js';
-import { invalidate } from '@tokenlog/contracts/guard/invalidate.js';
 import type { VerifyReply } from '@tokenlog/contracts/tokens/verify.js';
-import { resolveAuthOptions } from '../../libs/auth/auth-options.js';
-import { NatsLink } from '../../libs/auth/nats-link.js';
-import { TokenVerifier } from '../../libs/auth/token-verifier.js';
+import pg from 'pg';
 import { eventually } from '../../test/support/eventually.js';
-import { CachingGuards } from './caching-guards.js';
-import { CreateToken } from './create-token.js';
 import { forgetDeadGuards } from './guard-leases.js';
-import { RevokeToken } from './revoke-token.js';
-import { startTokenService, type TestTokenService, type TestUser } from './testing/token-service.js';
-
-/** Far more often than guards are started; all that is tried shares a processor. */
-const FLOOD_EVERY_MS = 20;
-
-type Name = 'one' | 'two';
-
-/** A part of a name's subjects; `null`: the guards that share a user. */
-const subject = (name: Name | null, what: string) => ['tokens.guard', ...(name ? [name] : []), what].join('.');
+import { GuardsUnderTest, type Name, subject, timed } from './testing/guards-under-test.js';
 
 describe('guards and their names', () => {
-  let service: TestTokenService;
-  let ada: TestUser;
-  const closing: (() => Promise<unknown>)[] = [];
+  let guards: GuardsUnderTest;
 
   beforeAll(async () => {
-    service = await startTokenService();
-    ada = await service.register('ada');
+    guards = await GuardsUnderTest.start();
   });
-  afterEach(async () => {
-    for (const close of closing.splice(0)) await close();
-    await sql('DELETE FROM guard_leases');
-    await sql('DELETE FROM guard_standing');
-  });
-  afterAll(() => service.stop());
+  afterEach(() => guards.clear());
+  afterAll(() => guards?.stop());
 
-  const sql = async (text: string, values: unknown[] = []) => (await service.store.pool.query(text, values)).rows;
-  const issue = () =>
-    service.commands.execute(
-      new CreateToken(
-        service.caller(ada),
-        { userId: ada.id, description: 'x', scopes: ['rest'], expiresAt: null },
-        'right',
-      ),
-    );
-  const revoke = (id: string) =>
-    service.commands.execute(new RevokeToken(service.caller(ada), id, 'anyone', { password: 'right' }));
-  const natsAs = async (name: Name | null): Promise<NatsConnection> => {
-    const url = new URL(name ? service.nats.guardUrls[name] : service.nats.urls.guard);
-    const options = { user: url.username, pass: url.password, inboxPrefix: `_INBOX_${url.username}` };
-    const nats = await connect({ servers: url.host, ...options });
-    closing.push(() => nats.close());
-    return nats;
-  };
-  /** What somebody writes who goes by the protocol's messages, and not by its rules. */
-  const beat = async (nats: NatsConnection, name: Name | null, more: object = {}) => {
-    const request = { guard: randomUUID(), service: 'made-up', version: '0', entries: 0, hits: 0, misses: 0, ...more };
-    const reply = await nats.request(subject(name, 'heartbeat'), JSON.stringify(request), { timeout: 5000 });
-    return reply.json<{ granted: boolean; refused?: string }>();
-  };
-  /** Answers every invalidation in the place of this guard. */
-  const acknowledge = (nats: NatsConnection, name: Name | null, guard: string) =>
-    nats.subscribe(invalidate.subject, {
-      callback: (_error, message) => {
-        const { id } = message.json<{ id: string }>();
-        nats.publish(subject(name, 'acknowledged'), JSON.stringify({ invalidation: id, guard }));
-      },
-    });
-  const startGuard = async (name: Name | null) => {
-    const nats = name ? service.nats.guardUrls[name] : service.nats.urls.guard;
-    const options = resolveAuthOptions({ nats, service: 'said', cache: true });
-    const link = new NatsLink(options);
-    await link.start();
-    const verifier = new TokenVerifier(options, link);
-    await verifier.onModuleInit();
-    closing.push(async () => {
-      await verifier.beforeApplicationShutdown();
-      await link.onApplicationShutdown();
-    });
-    return verifier;
-  };
-  /** New guards all the time, and one that stays. @returns how it is ended, as it is after the test at the latest */
-  const flood = (name: Name | null, steady = randomUUID()) => {
-    const stop = new AbortController();
-    const flooding = (async () => {
-      const nats = await natsAs(name);
-      while (!stop.signal.aborted) {
-        await beat(nats, name, { guard: steady });
-        await beat(nats, name);
-        await delay(FLOOD_EVERY_MS);
-      }
-    })();
-    const end = () => {
-      stop.abort();
-      return flooding;
-    };
-    closing.unshift(end);
-    return end;
-  };
-  /** Until it answers from memory. */
-  const warm = (guard: TokenVerifier, credential: string) =>
-    eventually(async () => {
-      await guard.verify({ credential });
-      expect(guard.recall({ credential })).toMatchObject({ active: true });
-    });
-  const timed = async (work: () => Promise<unknown>) => {
-    const started = performance.now();
-    await work();
-    return performance.now() - started;
-  };
+  const sql = (text: string, values?: unknown[]) => guards.sql(text, values);
+  const issue = () => guards.issue();
+  const natsAs = (name: Name) => guards.natsAs(name);
+  const beat = (nats: NatsConnection, name: Name, more?: object) => guards.beat(nats, name, more);
 
   describe('a guard with a user of its own', () => {
     it('needs no more than its URL: it asks, holds its lease, forgets what is revoked and reports, under its name', async () => {
-      const verifier = await startGuard('one');
+      const verifier = await guards.startGuard('one');
       const { tokenId, secret } = await issue();
       await eventually(async () => {
         expect(await verifier.verify({ credential: secret })).toMatchObject({ active: true });
         expect(verifier.recall({ credential: secret })).toMatchObject({ active: true });
       });
       expect(await sql('SELECT name, service FROM guard_leases')).toEqual([{ name: 'one', service: 'one' }]);
-      expect(await timed(() => revoke(tokenId))).toBeLessThan(LEASE_MS);
+      expect(await timed(() => guards.revoke(tokenId))).toBeLessThan(LEASE_MS);
       expect(await verifier.verify({ credential: secret })).toEqual({ active: false, reason: 'revoked' });
       await eventually(async () => {
         const told = await sql(
@@ -157,9 +65,9 @@ describe('guards and their names', () => {
       const [forging, holding] = [await natsAs(forger), await natsAs(holder)];
       const guard = randomUUID();
       expect(await beat(holding, holder, { guard })).toEqual({ granted: true });
-      acknowledge(forging, forger, guard);
+      guards.acknowledge(forging, forger, guard);
       await forging.flush();
-      const waiting = service.app.get(CachingGuards, { strict: false }).forget({ all: true });
+      const waiting = guards.caching.forget({ all: true });
       let isOver = false;
       void waiting.then(() => {
         isOver = true;
@@ -180,9 +88,9 @@ describe('guards and their names', () => {
       const nats = await natsAs('one');
       const guard = randomUUID();
       await beat(nats, 'one', { guard });
-      acknowledge(nats, 'one', guard);
+      guards.acknowledge(nats, 'one', guard);
       await nats.flush();
-      await service.app.get(CachingGuards, { strict: false }).forget({ all: true });
+      await guards.caching.forget({ all: true });
       expect(await sql('SELECT 1 FROM guard_leases WHERE expires_at > clock_timestamp()')).toHaveLength(1);
     });
   });
@@ -209,12 +117,12 @@ describe('guards and their names', () => {
          SELECT gen_random_uuid(), $1, 'x', '0', 0, 0, 0, now() + interval '1 minute' FROM generate_series(1, $2)`,
         [name, most - 10],
       );
-      const guards = Array.from({ length: 30 }, () => randomUUID());
-      const answers = await Promise.all(guards.map((guard) => beat(nats, name, { guard })));
+      const ids = Array.from({ length: 30 }, () => randomUUID());
+      const answers = await Promise.all(ids.map((guard) => beat(nats, name, { guard })));
       expect(answers.filter(({ granted }) => granted)).toHaveLength(10);
       expect(answers.find(({ granted }) => !granted)).toEqual({ granted: false, refused: 'too-many' });
       expect(await beat(await natsAs('two'), 'two')).toEqual({ granted: true });
-      const held = guards[answers.findIndex(({ granted }) => granted)];
+      const held = ids[answers.findIndex(({ granted }) => granted)];
       await beat(nats, name, { guard: held, leaving: true });
       expect(await beat(nats, name)).toEqual({ granted: true });
     });
@@ -231,6 +139,9 @@ describe('guards and their names', () => {
 
     it('are given one at a time, so that no flood of made-up guards takes the database away from others', async () => {
       const nats = await natsAs('one');
+      // Not one of the service's connections, which the flood has all to itself.
+      const watcher = new pg.Client(guards.service.database.url);
+      await watcher.connect();
       let isOver = false;
       const flood = Promise.all(Array.from({ length: 1000 }, () => beat(nats, 'one'))).finally(() => {
         isOver = true;
@@ -238,8 +149,9 @@ describe('guards and their names', () => {
       const waiting: number[] = [];
       while (!isOver) {
         const locked = `SELECT count(*)::int AS n FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'`;
-        waiting.push((await sql(locked))[0].n);
+        waiting.push((await watcher.query(locked)).rows[0].n);
       }
+      await watcher.end();
       const answers = await flood;
       // Each is answered, by a word where it has no room or no time for it.
       expect(answers.filter(({ granted, refused }) => !granted && refused !== 'too-many')).toEqual([]);
@@ -251,133 +163,8 @@ describe('guards and their names', () => {
     it('of guards that are gone are forgotten by the service itself', async () => {
       await beat(await natsAs('one'), 'one');
       await sql(`UPDATE guard_leases SET expires_at = now() - interval '61 minutes'`);
-      await forgetDeadGuards(service.store.pool);
+      await forgetDeadGuards(guards.service.store.pool);
       expect(await sql('SELECT 1 FROM guard_leases')).toEqual([]);
-    });
-  });
-
-  describe.each(['one', null] as const)('a made-up guard of %s that renews and never acknowledges', (name) => {
-    it('slows one revocation; under however many ids, it has no lease for the next ones', async () => {
-      const good = await natsAs('two');
-      const goodGuard = randomUUID();
-      const nats = await natsAs(name);
-      const steady = randomUUID();
-      const flooding = flood(name, steady);
-      await eventually(async () =>
-        expect((await sql('SELECT 1 FROM guard_leases WHERE NOT fenced')).length).toBeGreaterThan(2),
-      );
-      const first = await issue();
-      await revoke(first.tokenId);
-      expect(await beat(nats, name, { guard: steady })).toMatchObject({ granted: false });
-      for (let revocations = 0; revocations < 5; revocations++) {
-        const { tokenId } = await issue();
-        await revoke(tokenId);
-        // Nobody was waited for: nobody has a lease of whom it could be said.
-        expect(await sql('SELECT 1 FROM guard_leases WHERE expires_at > clock_timestamp()')).toEqual([]);
-      }
-      expect(await beat(nats, name)).toEqual({ granted: false, refused: 'unproven' });
-      expect(await beat(good, 'two', { guard: goodGuard })).toEqual({ granted: true });
-      await flooding();
-    });
-
-    it('takes nothing from honest ones of the same user: they go on, and begin, and are waited for a moment only', async () => {
-      const before = await startGuard(name);
-      const token = await issue();
-      await warm(before, token.secret);
-      const flooding = flood(name);
-      await eventually(async () =>
-        expect((await sql('SELECT 1 FROM guard_leases WHERE NOT fenced')).length).toBeGreaterThan(2),
-      );
-      await revoke((await issue()).tokenId);
-      const after = await startGuard(name);
-      await Promise.all([warm(before, token.secret), warm(after, token.secret)]);
-      // What was begun before anybody had done anything wrong is over.
-      await eventually(async () =>
-        expect(await sql('SELECT 1 FROM guard_leases WHERE NOT proven AND expires_at > clock_timestamp()')).toEqual([]),
-      );
-      expect(await timed(() => revoke(token.tokenId))).toBeLessThan(LEASE_MS);
-      for (const guard of [before, after]) {
-        expect(await guard.verify({ credential: token.secret })).toEqual({ active: false, reason: 'revoked' });
-      }
-      await flooding();
-    });
-
-    it('under one id loses its lease, and has no other until it acknowledges', async () => {
-      const nats = await natsAs(name);
-      const guards = service.app.get(CachingGuards, { strict: false });
-      await sql(`INSERT INTO guard_standing (name, faults, barred_until) VALUES ($1, 1, now())`, [name ?? '']);
-      const guard = randomUUID();
-      expect(await beat(nats, name, { guard })).toEqual({ granted: false, refused: 'unproven' });
-      expect(await timed(() => guards.forget({ all: true }))).toBeLessThan(LEASE_MS);
-      acknowledge(nats, name, guard);
-      expect(await beat(nats, name, { guard })).toEqual({ granted: true });
-      // Shown once: the next time it is not asked.
-      expect(await timed(() => beat(nats, name, { guard }))).toBeLessThan(500);
-    });
-
-    it('that was killed, or cut off so that it was not heard, did nothing wrong', async () => {
-      const nats = await natsAs(name);
-      await beat(nats, name);
-      await service.app.get(CachingGuards, { strict: false }).forget({ all: true });
-      expect(await sql('SELECT 1 FROM guard_standing WHERE faults > 0')).toEqual([]);
-      expect(await beat(nats, name)).toEqual({ granted: true });
-    });
-  });
-
-  describe.each([
-    ['one', 2],
-    [null, 4],
-  ] as const)('a made-up guard of %s that acknowledges when it is tried, and not when it matters', (name, free) => {
-    it('waits longer after each time but the first ones, up to ten minutes, and is forgiven after an hour', async () => {
-      const nats = await natsAs(name);
-      const guards = service.app.get(CachingGuards, { strict: false });
-      const row = async () =>
-        (
-          await sql(
-            'SELECT faults, extract(epoch FROM barred_until - clock_timestamp())::float8 AS left FROM guard_standing WHERE faults > 0',
-          )
-        )[0];
-      const fault = async () => {
-        await sql('UPDATE guard_standing SET barred_until = now() WHERE barred_until > now()');
-        const guard = randomUUID();
-        const trying = acknowledge(nats, name, guard);
-        expect(await beat(nats, name, { guard })).toEqual({ granted: true });
-        trying.unsubscribe();
-        await nats.flush();
-        await sql(`UPDATE guard_leases SET expires_at = now() + interval '3 seconds' WHERE guard = $1`, [guard]);
-        await guards.forget({ all: true });
-        return row();
-      };
-      await sql(
-        `INSERT INTO guard_standing (name, faults, barred_until) VALUES ($1, $2, now())
-         ON CONFLICT (name) DO UPDATE SET faults = $2, barred_until = now()`,
-        [name ?? '', free - 1],
-      );
-      expect(await fault()).toMatchObject({ faults: free });
-      expect((await row()).left).toBeLessThan(0);
-      const [one, two] = [await fault(), await fault()];
-      expect(two.left).toBeGreaterThan(one.left * 1.5);
-      expect(await beat(nats, name)).toEqual({ granted: false, refused: 'barred' });
-      await sql('UPDATE guard_standing SET faults = 30');
-      const last = await fault();
-      expect(last.left).toBeGreaterThan(500);
-      expect(last.left).toBeLessThan(700);
-      await sql(`UPDATE guard_standing SET barred_until = now() - interval '61 minutes'`);
-      expect(await fault()).toMatchObject({ faults: 1 });
-    });
-
-    it('takes no lease away from those that have one and acknowledge', async () => {
-      const nats = await natsAs(name);
-      const guard = randomUUID();
-      await beat(nats, name, { guard });
-      acknowledge(nats, name, guard);
-      await sql(
-        `INSERT INTO guard_standing (name, faults, barred_until) VALUES ($1, 5, now() + interval '1 hour')
-         ON CONFLICT (name) DO UPDATE SET faults = 5, barred_until = excluded.barred_until`,
-        [name ?? ''],
-      );
-      expect(await beat(nats, name, { guard })).toEqual({ granted: true });
-      expect(await beat(nats, name)).toEqual({ granted: false, refused: 'barred' });
     });
   });
 
@@ -388,7 +175,7 @@ describe('guards and their names', () => {
     const useCount = async (id: string) =>
       Number((await sql('SELECT use_count FROM token_usage WHERE token_id = $1', [id]))[0]?.use_count ?? 0);
     let reports = 0;
-    const report = async (nats: NatsConnection, name: Name | null, uses: object[]) => {
+    const report = async (nats: NatsConnection, name: Name, uses: object[]) => {
       const id = headers();
       id.set('Nats-Msg-Id', `test-${reports++}`);
       const body = JSON.stringify({ guard: randomUUID(), report: 1, service: 'made-up', uses });
@@ -397,19 +184,10 @@ describe('guards and their names', () => {
     };
     /** Resolves when all reports so far have been looked at. */
     const settled = async () => {
-      const { streams } = await jetstreamManager(await natsAsService(), { checkAPI: false });
-      await eventually(async () => expect((await streams.info('GUARD_USES')).state.messages).toBe(0));
-    };
-    const natsAsService = async () => {
-      const url = new URL(service.nats.urls.tokens);
-      const nats = await connect({
-        servers: url.host,
-        user: 'tokens',
-        pass: url.password,
-        inboxPrefix: '_INBOX_tokens',
+      const { streams } = await jetstreamManager(await guards.connect(guards.service.nats.urls.tokens), {
+        checkAPI: false,
       });
-      closing.push(() => nats.close());
-      return nats;
+      await eventually(async () => expect((await streams.info('GUARD_USES')).state.messages).toBe(0));
     };
     const part = (count: number, ip: string | null = null) => [{ ip, count }];
 

@@ -1,6 +1,6 @@
-import { Body, Controller, HttpCode, Post, UseFilters, UseGuards } from '@nestjs/common';
+import { Body, Controller, Post, UseGuards } from '@nestjs/common';
 import { CommandBus } from '@nestjs/cqrs';
-import { ApiConsumes, ApiOkResponse, ApiOperation, ApiTags } from '@nestjs/swagger';
+import { ApiTags } from '@nestjs/swagger';
 import { Public } from '@tokenlog/auth';
 import { EventStore } from '@tokenlog/event-store/event-store.js';
 import { Problem } from '@tokenlog/platform/problem.js';
@@ -10,7 +10,7 @@ import { type Caller, CurrentCaller, metadataOf } from './caller.js';
 import { EndSession } from './end-session.js';
 import { presentedForm } from './introspect.controller.js';
 import { OAuthClientGuard } from './oauth-client.guard.js';
-import { OAuthErrorFilter } from './oauth-error.filter.js';
+import { OAuthOperation } from './oauth-operation.js';
 import { Peppers } from './peppers.js';
 import { provedSecret } from './proved-secret.js';
 import { RevokeToken } from './revoke-token.js';
@@ -23,7 +23,6 @@ const REASON = 'presented for revocation (RFC 7009)';
 @ApiTags('standards')
 @Public()
 @UseGuards(OAuthClientGuard)
-@UseFilters(OAuthErrorFilter)
 @IgnoreUnknownFields()
 @Controller('oauth2/revoke')
 export class OAuthRevokeController {
@@ -34,13 +33,12 @@ export class OAuthRevokeController {
     private readonly peppers: Peppers,
   ) {}
 
-  @ApiOperation({
+  @OAuthOperation({
+    id: 'revokePresentedToken',
     summary: 'End the token or session whose secret is presented (RFC 7009). The caller needs the scope `introspect`.',
     description: '200 for what was no live token too: there is nothing left to do. No password is asked for.',
+    answers: { 200: { description: 'No verification accepts it any more.' } },
   })
-  @ApiConsumes('application/x-www-form-urlencoded')
-  @ApiOkResponse({ description: 'No verification accepts it any more.' })
-  @HttpCode(200)
   @Post()
   async revoke(
     @CurrentCaller() caller: Caller,

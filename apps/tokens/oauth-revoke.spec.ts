@@ -229,9 +229,9 @@ describe('RFC 7009 revocation', () => {
       expect(await answer.json()).toMatchObject({ code: 'invalid-request', error: 'invalid_request' });
     });
 
-    it('JSON: 400', async () => {
+    it('JSON: 415', async () => {
       const answer = await call(service, 'POST', PATH, { as: gateway.secret, json: { token: presented.secret } });
-      expect(answer).toMatchObject({ status: 400, body: { code: 'invalid-request', error: 'invalid_request' } });
+      expect(answer).toMatchObject({ status: 415, body: { code: 'unsupported-media-type', error: 'invalid_request' } });
     });
 
     it('S45 a cookie from another site: 403', async () => {

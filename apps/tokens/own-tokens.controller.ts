@@ -1,17 +1,22 @@
-import { Body, Controller, Delete, Get, HttpCode, Param, Patch, Post, Query } from '@nestjs/common';
+import { Body, Controller, Delete, Get, Param, Patch, Post, Query } from '@nestjs/common';
 import { CommandBus, QueryBus } from '@nestjs/cqrs';
-import { ApiCreatedResponse, ApiNoContentResponse, ApiOkResponse, ApiOperation, ApiTags } from '@nestjs/swagger';
+import { ApiTags } from '@nestjs/swagger';
 import { RequireScopes } from '@tokenlog/auth';
 import { EventStore } from '@tokenlog/event-store/event-store.js';
+import { CurrentIfMatch, type IfMatch } from '@tokenlog/platform/if-match.js';
+import { Operation } from '@tokenlog/platform/operation.js';
 import type { z } from 'zod';
 import { type Caller, CurrentCaller } from './caller.js';
 import { CreateToken } from './create-token.js';
 import { DeleteToken } from './delete-token.js';
 import { EditToken } from './edit-token.js';
+import { Repeatable, type RepeatableRequest } from './idempotency-key.js';
+import { KeptAnswers } from './kept-answers.js';
 import { ListTokens, tokenListQuery, tokenPage } from './list-tokens.js';
 import { RefreshToken } from './refresh-token.js';
 import { RevokeToken } from './revoke-token.js';
 import { historyPage, tokenHistory } from './token-history.js';
+import { tokenProblems } from './token-problems.js';
 import {
   createBody,
   deleteBody,
@@ -24,7 +29,7 @@ import {
   tokenId,
   tokenWithSecretAnswer,
 } from './token-routes.js';
-import { findToken } from './token-view.js';
+import { findToken, tagOf } from './token-view.js';
 
 const ownListQuery = tokenListQuery.omit({ user: true, asOf: true });
 
@@ -37,85 +42,133 @@ export class OwnTokensController {
     private readonly commands: CommandBus,
     private readonly queries: QueryBus,
     private readonly store: EventStore,
+    private readonly answers: KeptAnswers,
   ) {}
 
-  @ApiOperation({ summary: 'Create a token; its text is in this answer and nowhere else.' })
-  @ApiCreatedResponse({ standardSchema: tokenWithSecretAnswer })
+  @Operation({
+    id: 'createToken',
+    summary: 'Create a token; its text is in this answer and nowhere else.',
+    answers: { 201: tokenWithSecretAnswer },
+    problems: tokenProblems.create,
+  })
   @Post()
-  async create(@CurrentCaller() caller: Caller, @Body({ schema: createBody }) body: z.output<typeof createBody>) {
+  create(
+    @CurrentCaller() caller: Caller,
+    @Body({ schema: createBody }) body: z.output<typeof createBody>,
+    @CurrentIfMatch() ifMatch: IfMatch,
+    @Repeatable() request: RepeatableRequest | null,
+  ) {
+    ifMatch.assertHolds(null);
     const { password, ...token } = body;
-    const created = await this.commands.execute(new CreateToken(caller, { ...token, userId: caller.id }, password));
-    return { token: await findToken(this.store.pool, created.tokenId, caller.id), secret: created.secret };
+    return this.answers.once(request, caller, null, (claim) =>
+      this.commands.execute(new CreateToken(caller, { ...token, userId: caller.id }, password, claim)),
+    );
   }
 
-  @ApiOperation({ summary: 'List your tokens.' })
-  @ApiOkResponse({ standardSchema: tokenPage })
+  @Operation({
+    id: 'listMyTokens',
+    summary: 'List your tokens.',
+    answers: { 200: tokenPage },
+    problems: tokenProblems.list,
+  })
   @Get()
   list(@CurrentCaller() caller: Caller, @Query({ schema: ownListQuery }) query: z.output<typeof ownListQuery>) {
     return this.queries.execute(new ListTokens(query, caller.id));
   }
 
-  @ApiOperation({ summary: 'Read one of your tokens.' })
-  @ApiOkResponse({ standardSchema: tokenAnswer })
+  @Operation({
+    id: 'getMyToken',
+    summary: 'Read one of your tokens.',
+    answers: { 200: tokenAnswer },
+    problems: tokenProblems.read,
+  })
   @Get(':id')
   async read(@CurrentCaller() caller: Caller, @Param('id', { schema: tokenId }) id: string) {
     return { token: await findToken(this.store.pool, id, caller.id) };
   }
 
-  @ApiOperation({ summary: 'Change description, scopes or expiry.' })
-  @ApiOkResponse({ standardSchema: tokenAnswer })
+  @Operation({
+    id: 'editMyToken',
+    summary: 'Change description, scopes or expiry.',
+    answers: { 200: tokenAnswer },
+    problems: tokenProblems.edit,
+  })
   @Patch(':id')
   async edit(
     @CurrentCaller() caller: Caller,
     @Param('id', { schema: tokenId }) id: string,
     @Body({ schema: editBody }) body: z.output<typeof editBody>,
+    @CurrentIfMatch() ifMatch: IfMatch,
   ) {
     const view = () => findToken(this.store.pool, id, caller.id);
-    const changes = editsIn(body, await view());
-    if (Object.keys(changes).length > 0) await this.commands.execute(new EditToken(caller, id, caller.id, changes));
+    const shown = await view();
+    // What was read before somebody else's change is told that, and not that it sends what cannot be changed.
+    ifMatch.assertHolds(tagOf(shown));
+    const changes = editsIn(body, shown);
+    if (Object.keys(changes).length > 0) {
+      await this.commands.execute(new EditToken(caller, id, caller.id, changes, ifMatch));
+    }
     return { token: await view() };
   }
 
-  @ApiOperation({ summary: 'A new secret on the same token; the old one is dead at once, or after a grace period.' })
-  @ApiOkResponse({ standardSchema: tokenWithSecretAnswer })
-  @HttpCode(200)
+  @Operation({
+    id: 'refreshMyToken',
+    summary: 'A new secret on the same token; the old one is dead at once, or after a grace period.',
+    answers: { 200: tokenWithSecretAnswer },
+    problems: tokenProblems.refresh,
+  })
   @Post(':id/refresh')
-  async refresh(
+  refresh(
     @CurrentCaller() caller: Caller,
     @Param('id', { schema: tokenId }) id: string,
     @Body({ schema: refreshBody }) body: z.output<typeof refreshBody>,
+    @CurrentIfMatch() ifMatch: IfMatch,
+    @Repeatable() request: RepeatableRequest | null,
   ) {
-    const { secret } = await this.commands.execute(new RefreshToken(caller, id, caller.id, body));
-    return { token: await findToken(this.store.pool, id, caller.id), secret };
+    return this.answers.once(request, caller, id, (claim) =>
+      this.commands.execute(new RefreshToken(caller, id, caller.id, body, ifMatch, claim)),
+    );
   }
 
-  @ApiOperation({ summary: 'End a token for good.' })
-  @ApiOkResponse({ standardSchema: tokenAnswer })
-  @HttpCode(200)
+  @Operation({
+    id: 'revokeMyToken',
+    summary: 'End a token for good.',
+    answers: { 200: tokenAnswer },
+    problems: tokenProblems.revoke,
+  })
   @Post(':id/revoke')
   async revoke(
     @CurrentCaller() caller: Caller,
     @Param('id', { schema: tokenId }) id: string,
     @Body({ schema: revokeBody }) body: z.output<typeof revokeBody>,
+    @CurrentIfMatch() ifMatch: IfMatch,
   ) {
-    await this.commands.execute(new RevokeToken(caller, id, caller.id, body));
+    await this.commands.execute(new RevokeToken(caller, id, caller.id, body, ifMatch));
     return { token: await findToken(this.store.pool, id, caller.id) };
   }
 
-  @ApiOperation({ summary: 'Take a token out of your list, revoked if it still worked; its history stays.' })
-  @ApiNoContentResponse()
-  @HttpCode(204)
+  @Operation({
+    id: 'deleteMyToken',
+    summary: 'Take a token out of your list, revoked if it still worked; its history stays.',
+    answers: { 204: null },
+    problems: tokenProblems.delete,
+  })
   @Delete(':id')
   async delete(
     @CurrentCaller() caller: Caller,
     @Param('id', { schema: tokenId }) id: string,
     @Body({ schema: deleteBody }) body: z.output<typeof deleteBody>,
+    @CurrentIfMatch() ifMatch: IfMatch,
   ) {
-    await this.commands.execute(new DeleteToken(caller, id, caller.id, body.password));
+    await this.commands.execute(new DeleteToken(caller, id, caller.id, body.password, ifMatch));
   }
 
-  @ApiOperation({ summary: 'What happened to a token, newest first.' })
-  @ApiOkResponse({ standardSchema: historyPage })
+  @Operation({
+    id: 'listEventsOfMyToken',
+    summary: 'What happened to a token, newest first.',
+    answers: { 200: historyPage },
+    problems: tokenProblems.history,
+  })
   @Get(':id/history')
   async history(
     @CurrentCaller() caller: Caller,

@@ -34,7 +34,7 @@ export function decodeCursor<Place>(schema: z.ZodType<Place>, cursor: string): P
   try {
     return schema.parse(JSON.parse(plainOf(cursor)));
   } catch {
-    throw new Problem(400, 'invalid-cursor', 'cursor: this is not a nextCursor of this list.', {
+    throw new Problem('invalid-cursor', 'cursor: this is not a nextCursor of this list.', {
       errors: [{ field: 'cursor', detail: 'is not a nextCursor of this list' }],
     });
   }

@@ -97,8 +97,8 @@ export class Peppers implements OnModuleInit, OnApplicationShutdown {
           `503 ${PEPPER_UNKNOWN}, as for each one under it from now on`,
       );
     }
-    return new Problem(503, PEPPER_UNKNOWN, 'This secret is kept under a key that this service does not have now.', {
-      headers: { 'Retry-After': '5' },
+    return new Problem(PEPPER_UNKNOWN, 'This secret is kept under a key that this service does not have now.', {
+      retryAfterSeconds: 5,
     });
   }
 

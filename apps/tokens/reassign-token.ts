@@ -1,19 +1,21 @@
 import { Inject } from '@nestjs/common';
 import { Command, CommandHandler, type ICommandHandler } from '@nestjs/cqrs';
-import { EventStore } from '@tokenlog/event-store/event-store.js';
+import { EventStore, type Work } from '@tokenlog/event-store/event-store.js';
+import { IfMatch } from '@tokenlog/platform/if-match.js';
 import { Problem } from '@tokenlog/platform/problem.js';
 import { type Caller, metadataOf } from './caller.js';
 import { CONFIG, type Config } from './config.js';
-import type { TokenWithSecret } from './create-token.js';
 import { endSessionsOfToken } from './end-session.js';
 import { IdentityStanding } from './identity-standing.js';
 import { issuingFacts } from './issuing-facts.js';
 import { type IssuingFacts, issue } from './issuing-rules.js';
+import { type Claim, KeptAnswers, type TokenWithSecret } from './kept-answers.js';
 import { Peppers } from './peppers.js';
 import { ReenteredPassword } from './reentered-password.js';
 import { assertNotReplaced, secretWhenAsked } from './replaced-meanwhile.js';
 import { issueSecret } from './secrets.js';
 import { existing, Token, type TokenEvent, type TokenState, tokenIs } from './token.js';
+import { assertTokenMatches } from './token-tag.js';
 
 /** Attaches a token to another user (S31). The old holder would inherit that user's rights: it gets a new secret. */
 export class ReassignToken extends Command<TokenWithSecret> {
@@ -22,6 +24,8 @@ export class ReassignToken extends Command<TokenWithSecret> {
     readonly tokenId: string,
     readonly userId: string,
     readonly password?: string,
+    readonly ifMatch = IfMatch.none,
+    readonly claim: Claim | null = null,
   ) {
     super();
   }
@@ -36,7 +40,7 @@ export function reassignToken(state: TokenState, facts: IssuingFacts): TokenEven
   const token = existing(state);
   if (token.status === 'revoked') throw tokenIs('revoked');
   if (token.userId === owner.id) {
-    throw new Problem(409, 'same-user', `The token is ${owner.username}'s already; refresh it for a new secret.`);
+    throw new Problem('same-user', `The token is ${owner.username}'s already; refresh it for a new secret.`);
   }
   const { scopes, expiresAt } = issue({ newSecret: true }, token, facts);
   const secretGeneration = token.secretGeneration + 1;
@@ -56,16 +60,18 @@ export class ReassignTokenHandler implements ICommandHandler<ReassignToken> {
     private readonly standing: IdentityStanding,
     private readonly password: ReenteredPassword,
     private readonly peppers: Peppers,
+    private readonly answers: KeptAnswers,
     @Inject(CONFIG) private readonly config: Config,
   ) {}
 
-  async execute({ caller, tokenId, userId, password }: ReassignToken): Promise<TokenWithSecret> {
+  async execute({ caller, tokenId, userId, password, ifMatch, claim }: ReassignToken): Promise<TokenWithSecret> {
     const asked = await secretWhenAsked(this.store.pool, tokenId);
     await this.password.require('refresh', caller, password);
     await this.standing.meet(userId);
     const { policy } = this.config;
-    return this.store.transact(async (work) => {
+    const renew = async (work: Work) => {
       const token = existing(await work.load(Token, tokenId));
+      assertTokenMatches(work, tokenId, ifMatch);
       const facts = await issuingFacts(work.sql, userId, tokenId, policy);
       const events = reassignToken(token, facts);
       await assertNotReplaced(work.sql, tokenId, { asked, now: token.secretGeneration }, caller);
@@ -75,6 +81,7 @@ export class ReassignTokenHandler implements ICommandHandler<ReassignToken> {
         tokenId,
         secret: await issueSecret(work.sql, this.peppers.current, 'tkl', tokenId, token.secretGeneration + 1),
       };
-    });
+    };
+    return this.store.transact(renew, (sql, issued) => this.answers.answer(sql, issued, claim));
   }
 }

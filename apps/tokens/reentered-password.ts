@@ -23,29 +23,23 @@ export class ReenteredPassword {
   async require(action: GuardedAction, caller: Caller, password: string | undefined): Promise<void> {
     if (!this.config.policy.requirePassword.includes(action)) return;
     if (password === undefined) {
-      throw new Problem(403, 'password-required', `password: enter your own password again to ${action} a token.`);
+      throw new Problem('password-required', `password: enter your own password again to ${action} a token.`);
     }
     const reply = await request(this.nats, checkPassword, { userId: caller.id, password, ip: caller.ip });
     switch (reply.outcome) {
       case 'right':
         return;
       case 'wrong':
-        throw new Problem(403, 'wrong-password', 'password: that is not your password.');
+        throw new Problem('wrong-password', 'password: that is not your password.');
       case 'no-local-password':
         throw new Problem(
-          409,
           'no-local-password',
           `You have no local password, which is needed to ${action} a token. The help desk can set one.`,
         );
       case 'throttled':
-        throw new Problem(
-          429,
-          'too-many-attempts',
-          `Too many wrong passwords; try again in ${reply.retryAfterSeconds} s.`,
-          {
-            headers: { 'Retry-After': String(reply.retryAfterSeconds) },
-          },
-        );
+        throw new Problem('too-many-attempts', `Too many wrong passwords; try again in ${reply.retryAfterSeconds} s.`, {
+          retryAfterSeconds: reply.retryAfterSeconds,
+        });
       default:
         return reply satisfies never;
     }

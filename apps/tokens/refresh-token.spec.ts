@@ -3,6 +3,7 @@ import { eventually } from '../../test/support/eventually.js';
 import { CreateToken } from './create-token.js';
 import { EditToken } from './edit-token.js';
 import { migrations, TOKENS_DATABASE } from './migrations.js';
+import { RefreshToken } from './refresh-token.js';
 import { call, sessionOf } from './testing/http.js';
 import { startTokenService, type TestTokenService, type TestUser } from './testing/token-service.js';
 
@@ -150,6 +151,19 @@ describe('refreshing a token', () => {
     expect(given?.status).toBe(200);
     for (const { status, body } of others) expect([status, body.code]).toEqual([409, 'refreshed-meanwhile']);
     expect(await outcome(given?.body.secret)).toBe('active');
+  });
+
+  it('a secret that was proved just before another one replaced it gets none, though the replacement was recorded before', async () => {
+    const { tokenId } = await issue();
+    await refreshed(tokenId);
+    // Verified after the event was recorded, and before its transaction was committed.
+    const verifiedAt = new Date(Date.now() + 60_000).toISOString();
+    const credential = { kind: 'token', id: tokenId } as const;
+    const caller = { ...service.caller(ada), credential, secretGeneration: 1, verifiedAt };
+    const again = service.commands.execute(new RefreshToken(caller, tokenId, ada.id, { selfService: true }));
+    await expect(again).rejects.toMatchObject({ code: 'refreshed-meanwhile' });
+    const proved = { ...caller, secretGeneration: 2 };
+    await service.commands.execute(new RefreshToken(proved, tokenId, ada.id, { selfService: true }));
   });
 
   it('while it is edited, is not taken for another refresh', async () => {

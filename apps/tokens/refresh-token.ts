@@ -1,18 +1,20 @@
 import { Inject } from '@nestjs/common';
 import { Command, CommandHandler, type ICommandHandler } from '@nestjs/cqrs';
-import { EventStore } from '@tokenlog/event-store/event-store.js';
+import { EventStore, type Work } from '@tokenlog/event-store/event-store.js';
+import { IfMatch } from '@tokenlog/platform/if-match.js';
 import { Problem } from '@tokenlog/platform/problem.js';
 import { type Caller, metadataOf } from './caller.js';
 import { CONFIG, type Config } from './config.js';
-import type { TokenWithSecret } from './create-token.js';
 import { endSessionsOfReplacedSecrets } from './end-session.js';
 import { issuingFacts } from './issuing-facts.js';
 import { assertNoLonger, type IssuingFacts, issue } from './issuing-rules.js';
+import { type Claim, KeptAnswers, type TokenWithSecret } from './kept-answers.js';
 import { Peppers } from './peppers.js';
 import { ReenteredPassword } from './reentered-password.js';
 import { assertNotReplaced, secretWhenAsked } from './replaced-meanwhile.js';
 import { issueSecret } from './secrets.js';
 import { existing, isExpired, ownedBy, Token, type TokenEvent, type TokenState, tokenIs } from './token.js';
+import { assertTokenMatches } from './token-tag.js';
 
 /** A new secret on the same token (S19). `selfService`: the token asks itself, and no password is asked for. */
 export class RefreshToken extends Command<TokenWithSecret> {
@@ -28,6 +30,8 @@ export class RefreshToken extends Command<TokenWithSecret> {
       readonly endGracePeriods?: boolean;
       readonly selfService?: boolean;
     },
+    readonly ifMatch = IfMatch.none,
+    readonly claim: Claim | null = null,
   ) {
     super();
   }
@@ -43,11 +47,7 @@ export function refreshToken({ caller, wishes }: RefreshToken, state: TokenState
   const token = existing(state);
   if (token.status === 'revoked' || token.status === 'invalid') throw tokenIs(token.status);
   if (wishes.expiresAt === undefined && isExpired(token.expiresAt, facts.now)) {
-    throw new Problem(
-      409,
-      'expiry-needed',
-      'expiresAt: the token has expired; say until when the new secret is to work.',
-    );
+    throw new Problem('expiry-needed', 'expiresAt: the token has expired; say until when the new secret is to work.');
   }
   const { expiresAt } = issue({ expiresAt: wishes.expiresAt, newSecret: true }, token, facts);
   if (wishes.selfService) assertNoLonger(caller, token.expiresAt, expiresAt);
@@ -64,6 +64,7 @@ export class RefreshTokenHandler implements ICommandHandler<RefreshToken> {
     private readonly store: EventStore,
     private readonly password: ReenteredPassword,
     private readonly peppers: Peppers,
+    private readonly answers: KeptAnswers,
     @Inject(CONFIG) private readonly config: Config,
   ) {}
 
@@ -72,8 +73,9 @@ export class RefreshTokenHandler implements ICommandHandler<RefreshToken> {
     const asked = await secretWhenAsked(this.store.pool, tokenId);
     if (!wishes.selfService) await this.password.require('refresh', caller, wishes.password);
     const { policy } = this.config;
-    return this.store.transact(async (work) => {
+    const renew = async (work: Work) => {
       const token = ownedBy(existing(await work.load(Token, tokenId)), command.owner);
+      assertTokenMatches(work, tokenId, command.ifMatch);
       if (token.status === 'invalid') throw tokenIs('invalid');
       const facts = await issuingFacts(work.sql, token.userId, tokenId, policy);
       const events = refreshToken(command, token, facts);
@@ -84,6 +86,7 @@ export class RefreshTokenHandler implements ICommandHandler<RefreshToken> {
         tokenId,
         secret: await issueSecret(work.sql, this.peppers.current, 'tkl', tokenId, token.secretGeneration + 1),
       };
-    });
+    };
+    return this.store.transact(renew, (sql, issued) => this.answers.answer(sql, issued, command.claim));
   }
 }

@@ -22,11 +22,12 @@ export async function assertNotReplaced(
   sql: Sql,
   tokenId: string,
   { asked, now }: { readonly asked: number | undefined; readonly now: number },
-  { verifiedAt }: Caller,
+  caller: Caller,
 ): Promise<void> {
-  if (asked === now && !(verifiedAt && (await wasReplacedSince(sql, tokenId, verifiedAt)))) return;
+  const { verifiedAt } = caller;
+  const isReplaced = verifiedAt !== undefined && (await wasReplacedSince(sql, tokenId, verifiedAt));
+  if (asked === now && !isReplaced && (await provedWhatWorks(sql, tokenId, now, caller))) return;
   throw new Problem(
-    409,
     'refreshed-meanwhile',
     'Somebody else was given a new secret of this token at the same time: this one would end it. Ask again if you must.',
   );
@@ -36,6 +37,22 @@ async function wasReplacedSince(sql: Sql, tokenId: string, instant: string): Pro
   const { rows } = await sql.query(
     `SELECT FROM events WHERE stream = $1 AND type IN ('token-refreshed', 'token-reassigned') AND recorded_at > $2 LIMIT 1`,
     [Token.stream(tokenId), instant],
+  );
+  return rows.length > 0;
+}
+
+/** An event is recorded before it is committed: what was verified between the two proved a secret that works no longer. */
+async function provedWhatWorks(
+  sql: Sql,
+  tokenId: string,
+  now: number,
+  { credential, secretGeneration }: Caller,
+): Promise<boolean> {
+  if (credential.kind !== 'token' || credential.id !== tokenId) return true;
+  if (secretGeneration === null || secretGeneration === now) return true;
+  const { rows } = await sql.query(
+    'SELECT FROM secret_graces WHERE token_id = $1 AND generation = $2 AND ends_at >= clock_timestamp()',
+    [tokenId, secretGeneration],
   );
   return rows.length > 0;
 }

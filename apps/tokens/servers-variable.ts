@@ -1,6 +1,5 @@
 import { listVariable } from '@tokenlog/platform/config.js';
-
-const LOOPBACK = ['localhost', '127.0.0.1', '[::1]'];
+import { publicAddress } from './public-address.js';
 
 /** A deployment of Tokenlog, by name and address. */
 export interface NamedServer {
@@ -23,9 +22,7 @@ export const serversVariable = listVariable
 function parse(item: string): NamedServer | null {
   const at = item.indexOf('=');
   const name = item.slice(0, at).trim();
-  const url = URL.parse(item.slice(at + 1).trim());
+  const url = publicAddress(item.slice(at + 1).trim());
   if (at < 1 || !name || name.length > 128 || !url) return null;
-  const secure = url.protocol === 'https:' || (url.protocol === 'http:' && LOOPBACK.includes(url.hostname));
-  if (!secure || url.username || url.password || url.search || url.hash) return null;
   return { name, url: url.href.replace(/\/+$/, '') };
 }

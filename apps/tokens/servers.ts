@@ -1,5 +1,6 @@
 import { Inject, Injectable } from '@nestjs/common';
 import { instant } from '@tokenlog/contracts/message.js';
+import { exampleOf, named } from '@tokenlog/contracts/named.js';
 import { DatabaseClock } from '@tokenlog/platform/clock.js';
 import { z } from 'zod';
 import { CONFIG, type Config } from './config.js';
@@ -8,12 +9,19 @@ import type { NamedServer } from './servers-variable.js';
 const TIMEOUT_MS = 2000;
 const FRESH_MS = 5000;
 
-export const serverView = z.object({
-  name: z.string(),
-  url: z.string().nullable(),
-  self: z.boolean().describe('the one that answers'),
-  state: z.enum(['up', 'down']),
-  checkedAt: instant,
+export const serverView = named(
+  'Server',
+  z.object({
+    name: z.string(),
+    url: z.string().nullable(),
+    self: z.boolean().describe('the one that answers'),
+    state: z.enum(['up', 'down']),
+    checkedAt: instant,
+  }),
+  { name: 'default', url: null, self: true, state: 'up', checkedAt: '2026-11-02T09:26:53.589Z' },
+);
+export const serverList = named('ServerList', z.object({ items: z.array(serverView) }), {
+  items: [exampleOf(serverView)],
 });
 export type ServerView = z.infer<typeof serverView>;
 

@@ -1,9 +1,11 @@
-import { Controller, Delete, Get, HttpCode, Param, Post, Query, Req, Res } from '@nestjs/common';
+import { Controller, Delete, Get, Param, Post, Query, Req, Res } from '@nestjs/common';
 import { CommandBus } from '@nestjs/cqrs';
-import { ApiCreatedResponse, ApiNoContentResponse, ApiOkResponse, ApiOperation, ApiTags } from '@nestjs/swagger';
+import { ApiTags } from '@nestjs/swagger';
 import { RequireScopes, SetsCookie } from '@tokenlog/auth';
-import { instant } from '@tokenlog/contracts/message.js';
+import { exampleOf, named } from '@tokenlog/contracts/named.js';
+import { sessionCredential } from '@tokenlog/contracts/session-credential.js';
 import { EventStore } from '@tokenlog/event-store/event-store.js';
+import { Operation } from '@tokenlog/platform/operation.js';
 import { Problem } from '@tokenlog/platform/problem.js';
 import { setSessionCookie } from '@tokenlog/platform/session-cookie.js';
 import type { Request, Response } from 'express';
@@ -12,8 +14,11 @@ import { type Caller, CurrentCaller, metadataOf } from './caller.js';
 import { EndSession } from './end-session.js';
 import { listSessions, sessionListQuery, sessionPage } from './list-sessions.js';
 import { StartSession } from './start-session.js';
+import { tokenProblems } from './token-problems.js';
 
-const startedAnswer = z.object({ session: z.object({ credential: z.string(), expiresAt: instant }) });
+const startedAnswer = named('StartedSession', z.object({ session: sessionCredential }), {
+  session: exampleOf(sessionCredential),
+});
 const sessionId = z.uuid();
 
 /** Sessions: those that logins and tokens started (S5, S28, S29). */
@@ -25,10 +30,12 @@ export class SessionsController {
     private readonly store: EventStore,
   ) {}
 
-  @ApiOperation({
+  @Operation({
+    id: 'startSession',
     summary: 'Start a session of the token that asks; its credential is also set as the cookie `session`.',
+    answers: { 201: startedAnswer },
+    problems: ['not-a-token', 'token-not-found', 'not-active', ['user-disabled', 409]],
   })
-  @ApiCreatedResponse({ standardSchema: startedAnswer })
   @SetsCookie()
   @Post()
   async start(
@@ -37,7 +44,7 @@ export class SessionsController {
     @Res({ passthrough: true }) response: Response,
   ): Promise<z.output<typeof startedAnswer>> {
     if (caller.credential.kind !== 'token') {
-      throw new Problem(403, 'not-a-token', 'Only a token can start a session here; log in for one of your own.');
+      throw new Problem('not-a-token', 'Only a token can start a session here; log in for one of your own.');
     }
     const generation = caller.secretGeneration ?? 0;
     const basis = { with: 'token', tokenId: caller.credential.id, generation } as const;
@@ -46,18 +53,20 @@ export class SessionsController {
     return { session: { credential, expiresAt } };
   }
 
-  @ApiOperation({ summary: 'Active sessions: your own; for an admin, everybody’s.' })
-  @ApiOkResponse({ standardSchema: sessionPage })
+  @Operation({
+    id: 'listSessions',
+    summary: 'Active sessions: your own; for an admin, everybody’s.',
+    answers: { 200: sessionPage },
+    problems: tokenProblems.list,
+  })
   @RequireScopes('tokens')
   @Get()
   list(@CurrentCaller() caller: Caller, @Query({ schema: sessionListQuery }) query: z.output<typeof sessionListQuery>) {
     return listSessions(this.store.pool, query, caller.isAdmin ? 'anyone' : caller.id);
   }
 
-  @ApiOperation({ summary: 'End a session.' })
-  @ApiNoContentResponse()
+  @Operation({ id: 'endSession', summary: 'End a session.', answers: { 204: null }, problems: ['session-not-found'] })
   @RequireScopes('tokens')
-  @HttpCode(204)
   @Delete(':id')
   async end(@CurrentCaller() caller: Caller, @Param('id', { schema: sessionId }) id: string) {
     const owner = caller.isAdmin ? 'anyone' : caller.id;

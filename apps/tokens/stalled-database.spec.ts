@@ -125,9 +125,9 @@ describe('a PostgreSQL that stands still', () => {
         { timeout: PATIENCE_MS },
       ),
     ]);
-    for (const answer of [own, introspected]) {
+    for (const [answer, oauth] of [[own, {}] as const, [introspected, { error: 'temporarily_unavailable' }] as const]) {
       expect([answer.status, answer.headers.get('retry-after')]).toEqual([503, '1']);
-      expect(await answer.json()).toMatchObject(AWAY);
+      expect(await answer.json()).toMatchObject({ ...AWAY, ...oauth });
     }
     expect(started.json()).toEqual({ error: { ...AWAY, retryAfterSeconds: 1 } });
     expect([ready.status, ready.headers.get('retry-after')]).toEqual([503, '1']);

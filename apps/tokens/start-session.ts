@@ -70,8 +70,8 @@ export class StartSessionHandler implements ICommandHandler<StartSession> {
         basis.with === 'password' ? [basis.userId] : [basis.tokenId, basis.generation],
       );
       const user = rows[0];
-      if (!user) throw new Problem(409, 'not-active', 'What the session would stand on has just ended.');
-      if (user.disabled) throw new Problem(409, 'user-disabled', 'The user has just been disabled.');
+      if (!user) throw new Problem('not-active', 'What the session would stand on has just ended.');
+      if (user.disabled) throw new Problem('user-disabled', 'The user has just been disabled.', { status: 409 });
       const end = this.clock.nowMs() + this.config.sessionLifetimeHours * 3_600_000;
       const limit = user.tokenExpiresAt ? new Date(user.tokenExpiresAt).getTime() : Number.POSITIVE_INFINITY;
       const expiresAt = new Date(Math.min(end, limit)).toISOString();

@@ -1,4 +1,5 @@
 import { instant } from '@tokenlog/contracts/message.js';
+import { exampleOf, named } from '@tokenlog/contracts/named.js';
 import type { LogCursor, RecordedEvent } from '@tokenlog/event-store/event.js';
 import { isWhole } from '@tokenlog/event-store/place.js';
 import { cursorOf, readHistory } from '@tokenlog/event-store/read.js';
@@ -8,20 +9,40 @@ import { decodeCursor, encodeCursor, pageOf } from './page.js';
 import { nameOf } from './token-table.js';
 
 /** An event as the audit shows it. */
-export const historyItem = z.object({
-  position: z.string(),
-  id: z.uuid(),
-  type: z.string(),
-  at: instant,
-  by: z.string(),
-  byId: z.uuid().nullable(),
-  from: z.array(z.object({ service: z.string().nullable(), ip: z.string().nullable(), count: z.int() })),
-  with: z.object({ kind: z.enum(['token', 'session']), id: z.uuid() }).nullable(),
-  changes: z.record(z.string(), z.unknown()),
-});
+export const historyItem = named(
+  'TokenEvent',
+  z.object({
+    position: z.string(),
+    id: z.uuid(),
+    type: z.string(),
+    at: instant,
+    by: z.string(),
+    byId: z.uuid().nullable(),
+    from: z.array(z.object({ service: z.string().nullable(), ip: z.string().nullable(), count: z.int() })),
+    with: z.object({ kind: z.enum(['token', 'session']), id: z.uuid() }).nullable(),
+    changes: z.record(z.string(), z.unknown()),
+  }),
+  {
+    position: '4711',
+    id: '01997c9e-3333-7333-8333-333333333333',
+    type: 'token-revoked',
+    at: '2026-11-02T09:26:53.589Z',
+    by: 'ada',
+    byId: '01997c9e-1111-7111-8111-111111111111',
+    from: [{ service: null, ip: '192.0.2.7', count: 1 }],
+    with: { kind: 'session', id: '01997c9e-4444-7444-8444-444444444444' },
+    changes: { reason: 'laptop lost' },
+  },
+);
 export type HistoryItem = z.infer<typeof historyItem>;
+/** The document's example of an event. */
+export const shownEvent: HistoryItem = exampleOf(historyItem);
 
-export const historyPage = pageOf(historyItem);
+export const historyPage = named('TokenEventPage', pageOf(historyItem), {
+  items: [shownEvent],
+  nextCursor: null,
+  total: 1,
+});
 export type HistoryPage = z.infer<typeof historyPage>;
 
 const whole = (bits: 63 | 64) => z.string().refine((digits) => isWhole(digits, bits));

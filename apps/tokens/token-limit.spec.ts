@@ -29,11 +29,16 @@ describe('S8 POLICY_MAX_TOKENS_PER_USER', () => {
   /** Tokens that have expired: as many as one likes. */
   const expired = async (as: string, count: number) => {
     const ids: string[] = [];
+    let lifetime = 150;
     while (ids.length < count) {
-      ids.push(await created(as, { expiresAt: new Date(Date.now() + 150).toISOString() }));
-      if (ids.length % LIMIT === 0) await delay(200);
+      const most = Math.min(LIMIT, count - ids.length);
+      const json = { expiresAt: new Date(Date.now() + lifetime).toISOString() };
+      const answers = await Promise.all(Array.from({ length: most }, () => create(as, json)));
+      await delay(lifetime + 50);
+      ids.push(...answers.filter(({ status }) => status === 201).map(({ body }) => body.token.id as string));
+      // Already expired when the service came to it: a machine that is busy with other things.
+      if (answers.some(({ status }) => status === 400)) lifetime *= 2;
     }
-    await delay(200);
     return ids;
   };
   const live = async (userId: string) => {

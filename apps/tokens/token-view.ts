@@ -1,29 +1,54 @@
 import { instant } from '@tokenlog/contracts/message.js';
+import { exampleOf, named } from '@tokenlog/contracts/named.js';
 import type { Sql } from '@tokenlog/event-store/sql.js';
+import { answerHeaders, withHeaders } from '@tokenlog/platform/answer-headers.js';
 import { z } from 'zod';
 import { tokenNotFound } from './token.js';
+import { tokenTag } from './token-tag.js';
 
 export const tokenState = z.enum(['active', 'expired', 'revoked', 'invalid', 'deleted']);
 
 /** A token as people and programs see it: the columns of S36, state and scopes. */
-export const tokenView = z.object({
-  id: z.uuid(),
-  userId: z.uuid(),
-  user: z.string(),
-  description: z.string(),
-  scopes: z.array(z.string()),
-  state: tokenState,
-  expiresAt: instant.nullable(),
-  secondsTilExpiry: z.int().nullable(),
-  createdAt: instant,
-  createdBy: z.string(),
-  updatedAt: instant,
-  updatedBy: z.string(),
-  lastUsedAt: instant.nullable(),
-  useCount: z.int(),
-  activeSessions: z.int(),
-});
+export const tokenView = named(
+  'Token',
+  z.object({
+    id: z.uuid(),
+    userId: z.uuid(),
+    user: z.string(),
+    description: z.string(),
+    scopes: z.array(z.string()),
+    state: tokenState,
+    expiresAt: instant.nullable(),
+    secondsTilExpiry: z.int().nullable(),
+    createdAt: instant,
+    createdBy: z.string(),
+    updatedAt: instant,
+    updatedBy: z.string(),
+    lastUsedAt: instant.nullable(),
+    useCount: z.int(),
+    activeSessions: z.int(),
+  }),
+  {
+    id: '01997c9e-2222-7222-8222-222222222222',
+    userId: '01997c9e-1111-7111-8111-111111111111',
+    user: 'ada',
+    description: 'nightly export',
+    scopes: ['rest'],
+    state: 'active',
+    expiresAt: '2027-01-31T09:26:53.589Z',
+    secondsTilExpiry: 7_776_000,
+    createdAt: '2026-11-02T09:26:53.589Z',
+    createdBy: 'ada',
+    updatedAt: '2026-11-02T09:26:53.589Z',
+    updatedBy: 'ada',
+    lastUsedAt: null,
+    useCount: 0,
+    activeSessions: 0,
+  },
+);
 export type TokenView = z.infer<typeof tokenView>;
+/** The document's example of a token. */
+export const shownToken: TokenView = exampleOf(tokenView);
 
 /** The table's rows; a token whose time has run out is still there, and says so (S24). `$1` is the time to judge by; null: now. */
 export const TOKEN_ROWS = `
@@ -79,19 +104,30 @@ export function viewOf(row: TokenRow, now: Date): TokenView {
   };
 }
 
+/** The last event of a token's stream, for the statement that reads its row: both are then of one moment. */
+const HEAD = `
+  SELECT version, id AS event_id FROM events
+  WHERE period = '-infinity' AND stream = 'token-' || r.id ORDER BY version DESC LIMIT 1`;
+
 /**
- * One token, deleted or not.
+ * One token, deleted or not; it is answered with its `ETag`.
  * @param owner whose it must be, or anyone's
  * @throws Problem 404 `token-not-found`
  */
 export async function findToken(sql: Sql, id: string, owner: string | 'anyone'): Promise<TokenView> {
-  const { rows } = await sql.query<TokenRow & { now: string | Date }>(
-    `SELECT *, statement_timestamp() AS now FROM (${TOKEN_ROWS}) AS r WHERE id = $2`,
+  const { rows } = await sql.query<TokenRow & { now: string | Date; version: number; event_id: string }>(
+    `SELECT r.*, head.*, statement_timestamp() AS now FROM (${TOKEN_ROWS}) AS r, LATERAL (${HEAD}) AS head WHERE r.id = $2`,
     [null, id],
   );
   const row = rows[0];
   if (!row || (owner !== 'anyone' && (row.user_id !== owner || row.state === 'deleted'))) throw tokenNotFound();
-  return viewOf(row, new Date(row.now));
+  const tag = tokenTag({ version: row.version, eventId: row.event_id });
+  return withHeaders(viewOf(row, new Date(row.now)), { ETag: tag });
+}
+
+/** The `ETag` that a view of `findToken` is answered with. */
+export function tagOf(view: TokenView): string {
+  return answerHeaders(view).ETag ?? '';
 }
 
 /** An instant of the database as RFC 3339. */

@@ -101,7 +101,7 @@ export function existing(state: TokenState): IssuedToken {
 }
 
 export function tokenNotFound(): Problem {
-  return new Problem(404, 'token-not-found', 'There is no such token, or it is not yours.');
+  return new Problem('token-not-found', 'There is no such token, or it is not yours.');
 }
 
 /** Whether a token of this user is `theirs`: for everybody but an admin, all others do not exist. */
@@ -112,6 +112,6 @@ export function ownedBy(state: IssuedToken, owner: string | 'anyone'): IssuedTok
 
 export function tokenIs(status: 'revoked' | 'invalid'): Problem {
   return status === 'revoked'
-    ? new Problem(409, 'token-revoked', 'The token is revoked: that is for good. Create a new one.')
-    : new Problem(409, 'token-invalid', "The token's user is gone. Reassign it to another user first.");
+    ? new Problem('token-revoked', 'The token is revoked: that is for good. Create a new one.')
+    : new Problem('token-invalid', "The token's user is gone. Reassign it to another user first.");
 }

@@ -17,6 +17,7 @@ import { Subscription } from '@tokenlog/event-store/subscription.js';
 import { checkDatabase, checkStream } from '@tokenlog/platform/checks.js';
 import { DatabaseModule, POOL } from '@tokenlog/platform/database.module.js';
 import { Presence, readDeployment } from '@tokenlog/platform/deployment.js';
+import { ErrorsModule } from '@tokenlog/platform/errors-page.js';
 import { HealthModule } from '@tokenlog/platform/health.js';
 import { MetricsModule } from '@tokenlog/platform/metrics.js';
 import { askNats, NATS } from '@tokenlog/platform/nats.js';
@@ -37,6 +38,7 @@ import { EndSessionHandler } from './end-session.js';
 import { EnterController } from './enter.controller.js';
 import { ExpirySweep } from './expiry-sweep.js';
 import { expiryTable } from './expiry-table.js';
+import { ForgetAnswers } from './forget-answers.js';
 import { ForwardAuthController } from './forward-auth.controller.js';
 import { GuardAnswers } from './guard-answers.js';
 import { GuardUsesConsumer } from './guard-uses-consumer.js';
@@ -47,8 +49,11 @@ import { ImportAccessKeysHandler } from './import-access-keys.js';
 import { ImportAtStart } from './import-at-start.js';
 import { InternalRequestsController } from './internal-requests.controller.js';
 import { IntrospectController } from './introspect.controller.js';
+import { KeptAnswers } from './kept-answers.js';
 import { ListTokensHandler } from './list-tokens.js';
 import { migrations } from './migrations.js';
+import { OAuthErrorFilter } from './oauth-error.filter.js';
+import { OAuthMetadataController } from './oauth-metadata.controller.js';
 import { OAuthRevokeController } from './oauth-revoke.controller.js';
 import { OwnTokensController } from './own-tokens.controller.js';
 import { Peppers } from './peppers.js';
@@ -109,6 +114,7 @@ export const httpControllers = [
   EnterController,
   IntrospectController,
   OAuthRevokeController,
+  OAuthMetadataController,
   ForwardAuthController,
   ServersController,
 ];
@@ -152,6 +158,7 @@ export class TokensModule implements OnApplicationBootstrap, BeforeApplicationSh
           }),
         }),
         MetricsModule,
+        ErrorsModule,
       ],
       controllers: [...httpControllers, ...natsControllers],
       providers: [
@@ -187,6 +194,8 @@ export class TokensModule implements OnApplicationBootstrap, BeforeApplicationSh
         IdentityStanding,
         IdentityConsumer,
         ExpirySweep,
+        KeptAnswers,
+        ForgetAnswers,
         Servers,
         ServiceMetrics,
         ...commandHandlers,
@@ -231,10 +240,12 @@ export function tokensService(config: Config): ServiceDefinition {
     migrations,
     trustedProxies: config.trustedProxies,
     log: config.log,
+    errors: new OAuthErrorFilter(),
     start: async (app) => {
       app.get(IdentityConsumer).start();
       app.get(GuardUsesConsumer).start();
       app.get(ExpirySweep).start();
+      app.get(ForgetAnswers).start();
       await app.get(ImportAtStart).start();
     },
   };

@@ -24,7 +24,7 @@ const COLUMNS = `id, version, deleted, username, kind, roles, disabled, has_pass
 export async function holdUser(sql: Sql, id: string): Promise<KnownUser> {
   const { rows } = await sql.query<KnownUser>(`SELECT ${COLUMNS} FROM users WHERE id = $1 FOR SHARE`, [id]);
   const user = rows[0];
-  if (!user || user.deleted) throw new Problem(404, 'user-not-found', 'There is no such user.');
+  if (!user || user.deleted) throw new Problem('user-not-found', 'There is no such user.');
   return user;
 }
 
@@ -52,9 +52,7 @@ export async function waitForUser(sql: Sql, id: string, { epoch, version }: User
     ]);
     if (rows.length > 0) return;
     if (performance.now() > deadline) {
-      throw new Problem(503, 'not-caught-up', 'The token service has not heard of this yet; try again.', {
-        headers: { 'Retry-After': '1' },
-      });
+      throw new Problem('not-caught-up', 'The token service has not heard of this yet; try again.');
     }
     await delay(CATCH_UP_STEP_MS);
   }

@@ -351,16 +351,17 @@ describe('verification', () => {
   });
 
   it.each([
-    'nonsense',
-    '{}',
-    '[]',
-    'null',
-    '{"credential":7}',
-    '{"id":"x","proof":"y"}',
-    '{"credential":"a","extra":1}',
-  ])('answers %s with an error, never with silence', async (payload) => {
+    ['nonsense', ['body: not JSON']],
+    ['{}', ['credential: is missing']],
+    ['[]', ['body: not an object']],
+    ['null', ['body: not an object']],
+    ['{"credential":7}', ['credential: not a text']],
+    ['{"id":"x","proof":"y"}', ['id: not an id', 'proof: a proof is base64url of 32 bytes']],
+    ['{"credential":"a","extra":1}', ['extra: is not known here']],
+  ])('answers %s with an error that names the fields, never with silence', async (payload, wrong) => {
     const reply = await service.guard.request('tokens.verify', payload, { timeout: 3000 });
-    expect(reply.json()).toEqual({ error: { code: 'invalid-request', detail: expect.any(String) } });
+    const errors = wrong.map((each) => ({ field: each.split(': ')[0], detail: each.split(': ')[1] }));
+    expect(reply.json()).toEqual({ error: { code: 'invalid-request', detail: wrong.join('; '), errors } });
   });
 
   it('accepts secrets of a retired pepper and moves them to the current one on use; of a lost pepper it says that it cannot tell', async () => {

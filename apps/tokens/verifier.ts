@@ -143,7 +143,7 @@ export class Verifier implements OnApplicationShutdown {
     const cause = causeOf(error);
     if (cause) return refusal(cause, error.message, answers);
     this.logger.error(`${answers} verifications failed: ${error.stack}`);
-    return new Problem(500, 'internal-error', 'The service failed to answer; the failure is in its log.');
+    return new Problem('internal-error', 'The service failed to answer; the failure is in its log.');
   }
 
   private async decide(batch: Question[]): Promise<void> {

@@ -1,30 +1,38 @@
 import { STATUS_CODES } from 'node:http';
 import { HttpException } from '@nestjs/common';
+import { type GuardProblemCode, guardProblems } from '@tokenlog/contracts/problems.js';
 import type { RefusalReason } from '@tokenlog/contracts/tokens/verify.js';
+import type { VerifierUnavailableError } from './token-verifier.js';
 
-/** RFC 9457. `code` is stable: programs decide on it; `detail` is for people. */
+/** RFC 9457. `code` is stable: programs decide on it; `detail` is for people. Every service of Tokenlog explains it at `/docs/errors`. */
 export interface AuthProblemBody {
   readonly type: string;
   readonly title: string;
   readonly status: number;
-  readonly code: string;
+  readonly code: GuardProblemCode;
   readonly detail: string;
 }
 
+/** In seconds. */
+const RETRY_AFTER = '1';
+
 /** A refusal: 401, 403, or 503 when the token service cannot be asked. */
 export class AuthProblem extends HttpException {
+  /** What the response must carry beside the body: each 503 says when to ask again. */
+  readonly headers: Readonly<Record<string, string | readonly string[]>>;
+
   constructor(
-    status: 401 | 403 | 503,
-    readonly code: string,
+    readonly code: GuardProblemCode,
     readonly detail: string,
-    /** What the response must carry beside the body. */
-    readonly headers: Readonly<Record<string, string | readonly string[]>> = {},
+    headers: AuthProblem['headers'] = {},
   ) {
+    const { status } = guardProblems[code];
     const title = STATUS_CODES[status] ?? 'Error';
-    // No `statusCode`: with it Nest's adapters would take this for a body of their own.
+    // The application has no page for it: RFC 9457, 4.2.1. No `statusCode`: with it Nest's adapters would take this for a body of their own.
     const body: AuthProblemBody = { type: 'about:blank', title, status, code, detail };
     super(body, status);
     this.message = detail;
+    this.headers = status === 503 ? { 'Retry-After': RETRY_AFTER, ...headers } : headers;
   }
 
   /** What GraphQL shows of an error beside its message: Apollo's word for it, and the problem. */
@@ -46,7 +54,7 @@ export interface Challenger {
 
 /** Nothing was presented: a challenge without an error code (RFC 6750, 3.1). */
 export function credentialMissing(challenger: Challenger): AuthProblem {
-  return new AuthProblem(401, 'credential-missing', 'A token is needed.', {
+  return new AuthProblem('credential-missing', 'A token is needed.', {
     'WWW-Authenticate': challenges(challenger, `Bearer realm="${challenger.realm}"`),
   });
 }
@@ -62,11 +70,11 @@ export function credentialRefused(
   if (reason === 'scope') {
     const wanted = scopes.join(' ');
     const scope = wanted !== '' && wanted.length <= LONGEST_SCOPE ? `, scope="${wanted}"` : '';
-    return new AuthProblem(403, reason, detail, {
+    return new AuthProblem(reason, detail, {
       'WWW-Authenticate': `Bearer realm="${realm}", error="insufficient_scope", error_description="${detail}"${scope}`,
     });
   }
-  return new AuthProblem(401, reason, detail, {
+  return new AuthProblem(reason, detail, {
     'WWW-Authenticate': challenges(
       challenger,
       `Bearer realm="${realm}", error="invalid_token", error_description="${detail}"`,
@@ -81,30 +89,33 @@ function challenges({ realm, offersBasic }: Challenger, bearer: string): string[
 
 /** The token is good, its user has none of the roles (S26). */
 export function roleMissing(roles: readonly string[]): AuthProblem {
-  return new AuthProblem(403, 'role', `This needs the role ${roles.join(' or ')}.`);
+  return new AuthProblem('role', `This needs the role ${roles.join(' or ')}.`);
 }
 
 /** The user must set a new password before anything else (S12). */
 export function passwordChangeRequired(): AuthProblem {
-  return new AuthProblem(403, 'password-change-required', 'The password must be changed first.');
+  return new AuthProblem('password-change-required', 'The password must be changed first.');
 }
 
 /** A cookie came with a request that another site may have made (S45). */
 export function crossOrigin(): AuthProblem {
   return new AuthProblem(
-    403,
     'cross-origin',
     'A request that changes something needs the same origin, or a token in a header.',
   );
 }
 
 /** Nobody could say whether the credential is good: refused, never accepted. @param said why, by the token service */
-export function verificationUnavailable(said?: { readonly code: string; readonly detail: string }): AuthProblem {
-  const { code, detail } = said ?? {
-    code: 'verification-unavailable',
-    detail: 'The token could not be verified; try again.',
-  };
-  return new AuthProblem(503, code, detail, { 'Retry-After': '1' });
+export function verificationUnavailable(said?: VerifierUnavailableError['said']): AuthProblem {
+  const code = said && isUnavailable(said.code) ? said.code : 'verification-unavailable';
+  const detail = said?.detail ?? 'The token could not be verified; try again.';
+  const seconds = said?.retryAfterSeconds;
+  return new AuthProblem(code, detail, seconds === undefined ? {} : { 'Retry-After': String(seconds) });
+}
+
+/** A token service of a release to come may say what is not known here. */
+function isUnavailable(code: string): code is GuardProblemCode {
+  return Object.hasOwn(guardProblems, code) && guardProblems[code as GuardProblemCode].status === 503;
 }
 
 /** Without quotes and backslashes: they stand in `error_description` (RFC 6750, 3). */

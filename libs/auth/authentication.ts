@@ -71,6 +71,8 @@ export interface Presented {
 export interface RequestDecider {
   authenticate(request: object, guarded: GuardedRequest): Promise<Authentication>;
   refuse(guarded: GuardedRequest, problem: AuthProblem): void;
+  /** Of a refusal that somebody else may yet overrule: if nobody does, the 401 has its challenges. */
+  refuseUnlessOverruled(guarded: GuardedRequest, problem: AuthProblem): void;
 }
 
 /** Where a request or a message's context keeps it. A `WeakMap` is slower, and collected later. */

@@ -2,7 +2,7 @@ import { Controller, Get, Post, type Type, UseGuards } from '@nestjs/common';
 import { APP_GUARD } from '@nestjs/core';
 import { ApiForbiddenResponse, ApiOkResponse, ApiSecurity, DocumentBuilder, SwaggerModule } from '@nestjs/swagger';
 import { Test } from '@nestjs/testing';
-import { Public, RequireRoles, RequireScopes, TokenGuard } from './index.js';
+import { Public, RequireRoles, RequireScopes, SetsCookie, TokenGuard } from './index.js';
 import { TestAuth } from './testing/test-auth.js';
 
 @Controller('guarded')
@@ -26,6 +26,14 @@ class GuardedController {
   @Get('open')
   @Public()
   open() {}
+}
+
+@Controller('cookie')
+@Public()
+class CookieController {
+  @Get()
+  @SetsCookie()
+  enter() {}
 }
 
 @Controller('plain')
@@ -59,7 +67,7 @@ test('a guarded route needs a token, and answers 401, 403 and 503 as problems, b
   expect(operation('/guarded')).toMatchObject({ security: [{ bearer: [] }] });
   expect(codes(operation('/guarded'))).toEqual(['200', '401', '403', '503']);
   expect(operation('/guarded', 'post')?.responses[403]).toMatchObject({
-    description: expect.stringMatching(/reports, archive.*admin/),
+    description: expect.stringMatching(/reports, archive(.|\n)*admin/),
     content: { 'application/problem+json': { schema: { required: expect.arrayContaining(['code']) } } },
   });
   expect(codes(operation('/guarded', 'post'))).toEqual(['201', '401', '403', '503']);
@@ -71,6 +79,27 @@ test('what the application says itself stays', async () => {
     security: [{ another: [] }],
     responses: { 200: { description: 'said here' }, 403: { description: 'said here too' } },
   });
+});
+
+test('each code that the guard can answer a route with is named, and no other', async () => {
+  const operation = await documentOf([GuardedController, CookieController]);
+  const named = (path: string, method: 'get' | 'post', status: number) => {
+    const { content } = (operation(path, method)?.responses[status] ?? {}) as { content?: Record<string, unknown> };
+    return (content?.['application/problem+json'] as { schema?: { properties: { code: { enum: string[] } } } })?.schema
+      ?.properties.code.enum;
+  };
+  expect(named('/guarded', 'get', 403)).toEqual(['scope', 'password-change-required']);
+  expect(named('/guarded', 'post', 403)).toEqual(['scope', 'role', 'password-change-required', 'cross-origin']);
+  expect(named('/guarded', 'get', 401)).toEqual(
+    expect.arrayContaining(['credential-missing', 'superseded', 'expired']),
+  );
+  expect(named('/cookie', 'get', 403)).toEqual(['cross-origin']);
+});
+
+test('a route that sets a cookie says so, public or not', async () => {
+  const operation = (await documentOf([CookieController]))('/cookie');
+  expect(operation?.security).toBeUndefined();
+  expect(operation?.responses[200]).toMatchObject({ headers: { 'Set-Cookie': {} } });
 });
 
 test('a public route and one without a guard need nothing', async () => {

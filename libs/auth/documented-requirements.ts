@@ -1,5 +1,6 @@
 import { HttpStatus, RequestMethod, type Type } from '@nestjs/common';
 import { APP_GUARD, MetadataScanner, type ModulesContainer } from '@nestjs/core';
+import { type GuardProblemCode, guardProblems } from '@tokenlog/contracts/problems.js';
 import { type Requirements, requirementsFor } from './requirements.js';
 import { TokenGuard } from './token.guard.js';
 
@@ -43,12 +44,16 @@ function documentController(controller: Type, guarded: boolean): void {
     const handler = prototype[name];
     if (handler === undefined || Reflect.getMetadata(METHOD, handler) === undefined) continue;
     const requirements = requirementsFor(handler, controller);
-    if (requirements.public || !(guarded || asks(requirements) || hasGuard(controller) || hasGuard(handler))) continue;
+    const isGuarded =
+      !requirements.public && (guarded || asks(requirements) || hasGuard(controller) || hasGuard(handler));
+    if (!isGuarded && !requirements.setsCookie) continue;
     const secured = Reflect.hasMetadata(SECURITY, handler) || Reflect.hasMetadata(SECURITY, controller);
-    if (!secured) Reflect.defineMetadata(SECURITY, [{ [SCHEME]: [] }], handler);
+    if (isGuarded && !secured) Reflect.defineMetadata(SECURITY, [{ [SCHEME]: [] }], handler);
+    const refused = isGuarded ? refusals(requirements, isSafe(handler)) : problems(['cross-origin']);
     const documented = Reflect.getMetadata(RESPONSES, handler) ?? { [successOf(handler)]: { description: '' } };
     const ofClass = Reflect.getMetadata(RESPONSES, controller);
-    Reflect.defineMetadata(RESPONSES, { ...refusals(requirements), ...ofClass, ...documented }, handler);
+    const own = requirements.setsCookie ? withCookie(documented) : documented;
+    Reflect.defineMetadata(RESPONSES, { ...refused, ...ofClass, ...own }, handler);
   }
 }
 
@@ -69,33 +74,66 @@ function successOf(handler: Handler): number {
   return status ?? (Reflect.getMetadata(METHOD, handler) === RequestMethod.POST ? HttpStatus.CREATED : HttpStatus.OK);
 }
 
-function refusals({ scopes, roles }: Requirements): Record<number, object> {
-  const needs = [
-    ...(scopes ? [`\`scope\`: the token has none of the scopes ${scopes.join(', ')}.`] : []),
-    ...(roles ? [`\`role\`: the user has none of the roles ${roles.join(', ')}.`] : []),
-    '`password-change-required`: the password must be changed first.',
-    '`cross-origin`: a cookie from another origin.',
-  ];
-  return {
-    401: problem('No credential, or one that is not good; `code` says why.', 401, 'Unauthorized', 'expired'),
-    403: problem(needs.join(' '), 403, 'Forbidden', scopes || !roles ? 'scope' : 'role'),
-    503: problem(
-      '`verification-unavailable`: the token could not be verified; try again.',
-      503,
-      'Service Unavailable',
-      'verification-unavailable',
-    ),
-  };
+/** What is no refusal sets the cookie, or takes it back. */
+function withCookie(documented: Record<string, { headers?: object }>): Record<string, object> {
+  const header = { 'Set-Cookie': { description: 'The cookie of a session.', schema: { type: 'string' } } };
+  return Object.fromEntries(
+    Object.entries(documented).map(([status, answer]) => [
+      status,
+      Number(status) < 400 ? { ...answer, headers: { ...header, ...answer.headers } } : answer,
+    ]),
+  );
 }
 
-/** As `AuthProblem` is answered. */
-function problem(description: string, status: number, title: string, code: string): object {
+/** RFC 9110, 9.2.1: a cookie may speak for these from any origin. */
+function isSafe(handler: Handler): boolean {
+  return [RequestMethod.GET, RequestMethod.HEAD, RequestMethod.OPTIONS].includes(Reflect.getMetadata(METHOD, handler));
+}
+
+const codes = Object.keys(guardProblems) as GuardProblemCode[];
+
+/** Each code that the guard can refuse a route with. */
+function refusals(requirements: Requirements, safe: boolean): Record<number, object> {
+  const { scopes, roles, whilePasswordChangeRequired, setsCookie } = requirements;
+  const never = new Set<GuardProblemCode>();
+  if (!scopes) never.add('scope');
+  if (!roles) never.add('role');
+  if (whilePasswordChangeRequired) never.add('password-change-required');
+  if (safe && !setsCookie) never.add('cross-origin');
+  const wanted = { scope: scopes, role: roles };
+  return problems(
+    codes.filter((code) => !never.has(code)),
+    wanted,
+  );
+}
+
+/** As `AuthProblem` is answered, by status. */
+function problems(
+  answered: readonly GuardProblemCode[],
+  wanted: { readonly [Code in GuardProblemCode]?: readonly string[] | undefined } = {},
+): Record<number, object> {
+  const statuses = new Set(answered.map((code) => guardProblems[code].status));
+  return Object.fromEntries(
+    [...statuses].map((status) => {
+      const these = answered.filter((code) => guardProblems[code].status === status);
+      const lines = these.map((code) => {
+        const names = wanted[code] ? ` (${wanted[code].join(', ')})` : '';
+        return `- \`${code}\`: ${guardProblems[code].title}${names}`;
+      });
+      return [status, problem(lines.join('\n'), status, these)];
+    }),
+  );
+}
+
+function problem(description: string, status: number, these: readonly GuardProblemCode[]): object {
   const text = { type: 'string' };
   const schema = {
     type: 'object',
     required: ['type', 'title', 'status', 'code', 'detail'],
-    properties: { type: text, title: text, status: { type: 'integer' }, code: text, detail: text },
+    properties: { type: text, title: text, status: { type: 'integer' }, code: { ...text, enum: these }, detail: text },
   };
-  const example = { type: 'about:blank', title, status, code, detail: description.replaceAll('`', '') };
+  const [code = 'unknown'] = these;
+  const { title, remedy } = guardProblems[code];
+  const example = { type: 'about:blank', title, status, code, detail: remedy };
   return { description, content: { 'application/problem+json': { schema, example } } };
 }

@@ -66,6 +66,7 @@ test('of the contracts it needs what a verification is and what a guard says, an
     'contracts/message.ts',
     'contracts/nats-url.ts',
     'contracts/parse-message.ts',
+    'contracts/problems.ts',
     'contracts/tokens/verify.ts',
   ]);
 });

@@ -43,7 +43,7 @@ export class VerifierUnavailableError extends Error {
   constructor(
     message: string,
     /** What the token service said is away, where it said so. */
-    readonly said?: { readonly code: string; readonly detail: string },
+    readonly said?: { readonly code: string; readonly detail: string; readonly retryAfterSeconds?: number },
   ) {
     super(message);
   }
@@ -187,7 +187,7 @@ export class TokenVerifier implements OnModuleInit, BeforeApplicationShutdown {
       throw this.unavailable(`no answer to ${this.subject}: ${(error as Error).message}`);
     }
     const failure = requestError.safeParse(body).data?.error;
-    if (failure?.code === PEPPER_UNKNOWN) throw this.pepperUnknown(failure.detail);
+    if (failure?.code === PEPPER_UNKNOWN) throw this.pepperUnknown(failure);
     if (request.roles && failure?.code === 'invalid-request') {
       const { roles: _, ...rest } = request;
       const answered = await this.requestOverNats(rest);
@@ -201,10 +201,11 @@ export class TokenVerifier implements OnModuleInit, BeforeApplicationShutdown {
   }
 
   /** Logged once: others are verified meanwhile. */
-  private pepperUnknown(detail: string): VerifierUnavailableError {
-    if (!this.saidPepperUnknown) this.logger.warn(`Refusing with 503 ${PEPPER_UNKNOWN} what is told so: ${detail}`);
+  private pepperUnknown(said: NonNullable<VerifierUnavailableError['said']>): VerifierUnavailableError {
+    const { code, detail } = said;
+    if (!this.saidPepperUnknown) this.logger.warn(`Refusing with 503 ${code} what is told so: ${detail}`);
     this.saidPepperUnknown = true;
-    return new VerifierUnavailableError(detail, { code: PEPPER_UNKNOWN, detail });
+    return new VerifierUnavailableError(detail, said);
   }
 
   /** Logged when it begins and when its cause changes: an outage is one line, not one for each request. */
@@ -224,9 +225,9 @@ function inTime<Answer>(answer: Promise<Answer>, milliseconds: number): Promise<
 
 /** Of an error of this process' own token service: a problem that is to be asked again for. */
 function saidBy(error: unknown): VerifierUnavailableError['said'] {
-  const { code } = error as { code?: unknown };
+  const { code, retryAfterSeconds } = error as { code?: unknown; retryAfterSeconds?: number };
   if (!(error instanceof HttpException) || error.getStatus() !== 503 || typeof code !== 'string') return undefined;
-  return { code, detail: error.message };
+  return { code, detail: error.message, retryAfterSeconds };
 }
 
 /** What the token service says went wrong, or else what is wrong with its answer. */

@@ -1,3 +1,4 @@
+import type { ServerResponse } from 'node:http';
 import { type CanActivate, type ExecutionContext, Injectable } from '@nestjs/common';
 import { HttpAdapterHost } from '@nestjs/core';
 import { AuthProblem, type AuthProblemBody, crossOrigin } from './auth-problem.js';
@@ -63,6 +64,18 @@ export class RequestMarker implements CanActivate, RequestDecider {
     this.setHeaders(guarded, problem.headers);
   }
 
+  /** Nest's `AuthGuard` makes a 401 of its own when the last strategy has failed: what is told then is known only as it goes. */
+  refuseUnlessOverruled({ response }: GuardedRequest, { headers }: AuthProblem): void {
+    const answer = nodeResponse(response);
+    if (answer === undefined) return;
+    const { writeHead } = answer;
+    answer.writeHead = function (this: ServerResponse, status: number, ...rest: unknown[]) {
+      const isUntold = status === 401 && !this.hasHeader('WWW-Authenticate');
+      if (isUntold) for (const [name, value] of Object.entries(headers)) this.setHeader(name, value);
+      return writeHead.apply(this, [status, ...rest] as Parameters<typeof writeHead>);
+    } as typeof writeHead;
+  }
+
   private setHeaders({ response }: GuardedRequest, headers: AuthProblem['headers']): void {
     if (response === undefined) return;
     // A list is a line for each: not every client finds the second challenge in one line.
@@ -70,6 +83,11 @@ export class RequestMarker implements CanActivate, RequestDecider {
       this.adapter.httpAdapter.setHeader(response, name, value as string);
     }
   }
+}
+
+/** On Express the response itself, on Fastify its `raw`. */
+function nodeResponse(response: object | undefined): ServerResponse | undefined {
+  return (response as { raw?: ServerResponse } | undefined)?.raw ?? (response as ServerResponse | undefined);
 }
 
 /** What is left on a request, as passport would. */

@@ -95,9 +95,16 @@ describe.each(Object.keys(adapters) as Adapter[])('beside another passport strat
     expect((await get('/reversed', partner)).body).toEqual({ username: 'partner' });
   });
 
-  test('neither is a 401', async () => {
-    expect((await get('/', {})).status).toBe(401);
-    expect((await get('/', bearer('garbage'))).status).toBe(401);
+  test('RFC 9110, 15.5.2 neither is a 401 with the challenges, whichever strategy comes last', async () => {
+    for (const path of ['/', '/reversed']) {
+      for (const headers of [{}, bearer('garbage')]) {
+        const { status, headers: told } = await get(path, headers);
+        expect([status, told['www-authenticate']]).toEqual([
+          401,
+          expect.stringMatching(/^Bearer realm="reports".*, Basic /),
+        ]);
+      }
+    }
   });
 
   test('a credential that is not known here is left to the other, and leaves no trace in its answer', async () => {

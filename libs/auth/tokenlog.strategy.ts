@@ -23,7 +23,10 @@ class TokenlogStrategy extends passport.Strategy {
       (authentication) => this.success(authentication.user, authentication),
       (error: unknown) => {
         // Another strategy may know a credential that is unknown here. One that is known here is not offered to others.
-        if (error instanceof AuthProblem && error.getStatus() === 401) return this.fail(error as never, 401);
+        if (error instanceof AuthProblem && error.getStatus() === 401) {
+          decider.refuseUnlessOverruled(guarded, error);
+          return this.fail(error as never, 401);
+        }
         if (error instanceof AuthProblem) decider.refuse(guarded, error);
         this.error(error);
       },

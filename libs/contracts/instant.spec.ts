@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { z } from 'zod';
-import { instant, readInstant } from './instant.js';
+import { instant } from './instant.js';
+import { readInstant } from './read-instant.js';
 
 describe('an instant', () => {
   it.each([
@@ -46,6 +47,20 @@ describe('an instant', () => {
         expect(readInstant(text)).toBe(at.toISOString());
         expect(readInstant(at.toISOString())).toBe(at.toISOString());
       }),
+    );
+  });
+
+  it('is one exactly where the calendar has it', () => {
+    const digits = (length: number) => fc.stringMatching(new RegExp(`^\\d{${length}}$`));
+    const parts = fc.tuple(digits(4), fc.nat(13), fc.nat(32), fc.nat(24), fc.nat(60), fc.nat(59));
+    const byZod = z.iso.datetime({ offset: true });
+    fc.assert(
+      fc.property(parts, fc.constantFrom('Z', '+00:00', '+24:00', '+00:60', ''), ([year, ...rest], offset) => {
+        const [month, day, hour, minute, second] = rest.map((part) => String(part).padStart(2, '0'));
+        const text = `${year}-${month}-${day}T${hour}:${minute}:${second}${offset}`;
+        expect(readInstant(text) !== null).toBe(byZod.safeParse(text).success && year !== '0000');
+      }),
+      { numRuns: 2_000 },
     );
   });
 

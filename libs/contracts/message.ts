@@ -38,11 +38,16 @@ export function defineRequest<Request extends z.ZodType, Reply extends z.ZodType
 }
 
 /**
- * The answer to a request that does not parse, or that failed: never silence. With `retryAfterSeconds` the same request may be
+ * The answer to a request that does not parse, or that failed: never silence. `errors`: which of its fields are wrong. With `retryAfterSeconds` the same request may be
  * answered then: something that the service stands on is away, which `code` names.
  */
 export const requestError = z.object({
-  error: z.object({ code: z.string(), detail: z.string(), retryAfterSeconds: z.number().optional() }),
+  error: z.object({
+    code: z.string(),
+    detail: z.string(),
+    errors: z.array(z.object({ field: z.string(), detail: z.string() })).optional(),
+    retryAfterSeconds: z.number().optional(),
+  }),
 });
 export type RequestError = z.infer<typeof requestError>;
 

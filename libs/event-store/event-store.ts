@@ -1,7 +1,7 @@
 import type { Pool, PoolClient } from 'pg';
 import { type Append, append } from './append.js';
 import { type Aggregate, ConcurrencyError, type Metadata, type NewEvent, type RecordedEvent } from './event.js';
-import { type Loaded, load } from './read.js';
+import { type Head, type Loaded, load } from './read.js';
 import type { Sql } from './sql.js';
 
 /** A table kept by folding the log. Written so that it can be emptied and filled again. */
@@ -21,6 +21,8 @@ export interface Work {
     aggregate: Aggregate<State, Event>,
     ids: readonly string[],
   ): Promise<Map<string, State>>;
+  /** Where an aggregate's stream ended when it was loaded: what is appended is appended there, or not at all. */
+  headOf<State, Event extends NewEvent>(aggregate: Aggregate<State, Event>, id: string): Head;
   /**
    * Appends at the version at which the aggregate was loaded. Written, and projected, when the work returns. `entity` is
    * whose history the events stand in, where it is not the aggregate itself.
@@ -55,15 +57,25 @@ export class EventStore {
   /**
    * Runs a unit of work in one transaction: read, decide, append, project, commit. A race that is lost is run again,
    * so the work must be repeatable: nothing in it may reach outside the transaction.
+   * @param answer makes the result of what the work returned, in the same transaction, once its events are projected: what it
+   *   reads is what the work has made of it, and what it writes stands if the events do
    * @throws ConcurrencyError when ten attempts in a row lost
    */
-  async transact<Result>(work: (work: Work) => Promise<Result>): Promise<Result> {
+  async transact<Result>(work: (work: Work) => Promise<Result>): Promise<Result>;
+  async transact<Done, Result>(
+    work: (work: Work) => Promise<Done>,
+    answer: (sql: Sql, done: Done) => Promise<Result>,
+  ): Promise<Result>;
+  async transact(
+    work: (work: Work) => Promise<unknown>,
+    answer: (sql: Sql, done: unknown) => Promise<unknown> = async (_sql, done) => done,
+  ): Promise<unknown> {
     for (let attempt = 1; ; attempt++) {
       const client = await this.pool.connect();
       const unit = new UnitOfWork(client);
-      let result: Result;
+      let result: unknown;
       try {
-        result = await this.attempt(client, unit, work);
+        result = await this.attempt(client, unit, work, answer);
       } catch (error) {
         if (!isLostRace(error) || attempt === MAX_ATTEMPTS) throw error;
         continue;
@@ -91,18 +103,20 @@ export class EventStore {
     for (const listener of this.listeners) listener();
   }
 
-  private async attempt<Result>(
+  private async attempt(
     client: PoolClient,
     unit: UnitOfWork,
-    work: (work: Work) => Promise<Result>,
-  ): Promise<Result> {
+    work: (work: Work) => Promise<unknown>,
+    answer: (sql: Sql, done: unknown) => Promise<unknown>,
+  ): Promise<unknown> {
     await client.query('BEGIN');
     try {
-      const result = await work(unit);
+      const done = await work(unit);
       const recorded = await append(client, unit.appends);
       if (recorded.length > 0) {
         for (const projection of this.inline) await projection.project(client, recorded);
       }
+      const result = await answer(client, done);
       await client.query('COMMIT');
       return result;
     } catch (error) {
@@ -113,6 +127,7 @@ export class EventStore {
 }
 
 class UnitOfWork implements Work {
+  private readonly heads = new Map<string, Head>();
   private readonly versions = new Map<string, number>();
   readonly appends: Append[] = [];
   readonly touched: { stream: string; id: string }[] = [];
@@ -126,8 +141,17 @@ class UnitOfWork implements Work {
 
   async loadAll<State, Event extends NewEvent>(aggregate: Aggregate<State, Event>, ids: readonly string[]) {
     const loaded: Map<string, Loaded<State>> = await load(this.sql, aggregate, ids);
-    for (const [id, { version }] of loaded) this.versions.set(aggregate.stream(id), version);
+    for (const [id, { head }] of loaded) {
+      this.heads.set(aggregate.stream(id), head);
+      this.versions.set(aggregate.stream(id), head.version);
+    }
     return new Map([...loaded].map(([id, { state }]) => [id, state]));
+  }
+
+  headOf<State, Event extends NewEvent>(aggregate: Aggregate<State, Event>, id: string): Head {
+    const head = this.heads.get(aggregate.stream(id));
+    if (!head) throw new Error(`${aggregate.stream(id)} was not loaded`);
+    return head;
   }
 
   append<State, Event extends NewEvent>(

@@ -3,10 +3,18 @@ import type { Aggregate, LogCursor, NewEvent, RecordedEvent } from './event.js';
 import { type Place, unseenBy } from './place.js';
 import type { Sql } from './sql.js';
 
-/** The state of an aggregate and the version at which it was read. */
+/** Where a stream ended when it was read. Versions come again in a database that was restored from a back-up; ids of events do not. */
+export interface Head {
+  /** 0 for a stream without events. */
+  readonly version: number;
+  /** Of its last event. */
+  readonly eventId: string | null;
+}
+
+/** The state of an aggregate and where its stream ended when it was read. */
 export interface Loaded<State> {
   readonly state: State;
-  readonly version: number;
+  readonly head: Head;
 }
 
 /** Reads many streams of one kind at once and folds each. Every id has an entry, a stream without events too. */
@@ -15,7 +23,8 @@ export async function load<State, Event extends NewEvent>(
   aggregate: Aggregate<State, Event>,
   ids: readonly string[],
 ): Promise<Map<string, Loaded<State>>> {
-  const loaded = new Map(ids.map((id) => [aggregate.stream(id), { state: aggregate.initial, version: 0 }]));
+  const none: Loaded<State> = { state: aggregate.initial, head: { version: 0, eventId: null } };
+  const loaded = new Map(ids.map((id) => [aggregate.stream(id), none]));
   const { rows } = await sql.query<RecordedRow>(
     `SELECT ${COLUMNS} FROM events WHERE period = '-infinity' AND stream = ANY($1) ORDER BY stream, version`,
     [[...loaded.keys()]],
@@ -24,7 +33,8 @@ export async function load<State, Event extends NewEvent>(
     const before = loaded.get(row.stream);
     if (!before) continue;
     const event = { type: row.type, data: row.data } as Event;
-    loaded.set(row.stream, { state: aggregate.evolve(before.state, event), version: row.version });
+    const head = { version: row.version, eventId: row.id };
+    loaded.set(row.stream, { state: aggregate.evolve(before.state, event), head });
   }
   return new Map(ids.map((id) => [id, loaded.get(aggregate.stream(id)) as Loaded<State>]));
 }

@@ -4,6 +4,7 @@ import { z } from 'zod';
 import { ConfigError } from './config-error.js';
 import { readDatabaseUrl } from './database-url.js';
 import { logVariables } from './logging.js';
+import { MISSING } from './schema-words.js';
 import { type Environment, givenBy } from './variables.js';
 
 export { ConfigError };
@@ -90,9 +91,8 @@ export function readConfig<Shape extends z.ZodRawShape>(shape: Shape, env: Envir
   const lines = (result.error?.issues ?? []).map((issue) => {
     const name = String(issue.path[0]);
     const from = given.files.get(name) ? ` (in ${name}_FILE)` : '';
-    return given.values[name] === undefined
-      ? `${name} is not set: ${issue.message}`
-      : `${name}${from} is wrong: ${issue.message}`;
+    if (given.values[name] !== undefined) return `${name}${from} is wrong: ${issue.message}`;
+    return issue.message === MISSING ? `${name} is not set` : `${name} is not set: ${issue.message}`;
   });
   // What cannot be read is not said to be unset as well.
   const unread = given.wrong.map(({ name }) => name);

@@ -1,5 +1,5 @@
 import { Controller, type DynamicModule, Get, Inject, Module, ServiceUnavailableException } from '@nestjs/common';
-import { ApiOkResponse, ApiOperation, ApiServiceUnavailableResponse, ApiTags } from '@nestjs/swagger';
+import { ApiTags } from '@nestjs/swagger';
 import {
   type HealthCheckResult,
   HealthCheckService,
@@ -8,12 +8,22 @@ import {
   TerminusModule,
 } from '@nestjs/terminus';
 import { Public } from '@tokenlog/auth';
+import { named } from '@tokenlog/contracts/named.js';
+import { z } from 'zod';
+import { Operation } from './operation.js';
+
 import { Problem } from './problem.js';
 import { Part, type ReadinessChecks } from './readiness.js';
-import { RETRY_AFTER_SECONDS } from './unavailable.js';
 import { IgnoreUnknownFields } from './unknown-fields.js';
 
 const CHECKS = Symbol('READINESS_CHECKS');
+
+const parts = z.record(z.string(), z.looseObject({ status: z.string() }));
+const health = named(
+  'Health',
+  z.object({ status: z.string(), info: parts.optional(), error: parts.optional(), details: parts }),
+  { status: 'ok', info: { database: { status: 'up' } }, error: {}, details: { database: { status: 'up' } } },
+);
 
 @ApiTags('health')
 @Public()
@@ -30,20 +40,21 @@ class HealthController {
     this.parts = Object.entries(checks).map(([name, check]) => new Part(name, check));
   }
 
-  @ApiOperation({ summary: 'The process runs.' })
+  @Operation({ id: 'getLiveness', summary: 'The process runs.', answers: { 200: health }, problems: ['not-ready'] })
   @Get('live')
   live() {
     return this.health.check([]);
   }
 
-  @ApiOperation({
+  @Operation({
+    id: 'getReadiness',
     summary: 'The process and what it stands on do their work: send it traffic.',
     description:
       '`details` names each part with its `status` (`up`, `degraded`: the service works without it, or `down`), `since` when ' +
-      'and why. A part is looked at once a second at most, and waited for 1.5 s.',
+      'and why. A part is looked at once a second at most, and waited for 1.5 s. The problem `not-ready` has the same `details`.',
+    answers: { 200: { schema: health, description: '`status` is `ok`, or `degraded`.' } },
+    problems: ['not-ready'],
   })
-  @ApiOkResponse({ description: '`status` is `ok`, or `degraded`.' })
-  @ApiServiceUnavailableResponse({ description: 'A problem with the code `not-ready`, and the same `details`.' })
   @Get('ready')
   async ready(): Promise<HealthCheckResult> {
     const result = await this.health.check(this.parts.map((part) => this.indicatorOf(part))).catch(resultOf);
@@ -51,10 +62,7 @@ class HealthController {
     if (result.status === 'ok' || result.status === 'degraded') return result;
     const detail = down.length > 0 ? down.join('; ') : 'The service stops.';
     const { details, info, error } = result;
-    throw new Problem(503, 'not-ready', detail, {
-      headers: { 'Retry-After': String(RETRY_AFTER_SECONDS) },
-      members: { details, info, error },
-    });
+    throw new Problem('not-ready', detail, { members: { details, info, error } });
   }
 
   private indicatorOf(part: Part): HealthIndicatorFunction {

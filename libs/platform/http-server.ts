@@ -1,10 +1,17 @@
-import { createServer, type IncomingMessage, type Server, type ServerOptions, type ServerResponse } from 'node:http';
+import {
+  createServer,
+  type IncomingMessage,
+  type Server,
+  type ServerOptions,
+  type ServerResponse,
+  STATUS_CODES,
+} from 'node:http';
 import { Server as NetServer, type Socket } from 'node:net';
 import { setTimeout as delay } from 'node:timers/promises';
 import { Logger, type NestApplicationOptions } from '@nestjs/common';
 import { ExpressAdapter } from '@nestjs/platform-express';
+import { type ProblemCode, problemBody } from '@tokenlog/contracts/problems.js';
 import type { Express, Response } from 'express';
-import { problemBody } from './problem.js';
 
 /**
  * How long anybody may hold a connection for nothing, in ms: to send a whole request, its headers, the next one on an open
@@ -60,6 +67,8 @@ export class BoundedExpressAdapter extends ExpressAdapter {
     server.on('connection', (socket) => this.onConnection(socket));
     server.on('request', (request, response) => this.onRequest(request, response));
     server.on('request', this.getInstance());
+    // What is expected beside `100-continue` counts for nothing; Node's own 417 would be no problem (RFC 9110, 10.1.1).
+    server.on('checkExpectation', (request, response) => server.emit('request', request, response));
     server.on('clientError', refuse);
     this.httpServer = server;
   }
@@ -125,10 +134,10 @@ function endJsonWithLineEnd({ response }: Express): void {
   };
 }
 
-const REFUSALS: Record<string, [status: number, code: string, detail: string]> = {
-  ERR_HTTP_REQUEST_TIMEOUT: [408, 'request-timeout', 'The request was not sent within 10 s.'],
-  HPE_HEADER_OVERFLOW: [431, 'request-header-fields-too-large', 'The headers are too large.'],
-  HPE_CHUNK_EXTENSIONS_OVERFLOW: [413, 'payload-too-large', 'The chunk extensions are too large.'],
+const REFUSALS: Record<string, [code: ProblemCode, detail: string]> = {
+  ERR_HTTP_REQUEST_TIMEOUT: ['request-timeout', 'The request was not sent within 10 s.'],
+  HPE_HEADER_OVERFLOW: ['request-header-fields-too-large', 'The headers are too large.'],
+  HPE_CHUNK_EXTENSIONS_OVERFLOW: ['payload-too-large', 'The chunk extensions are too large.'],
 };
 
 /** Answers what is no request, or does not become one in time, as Node does by itself, but as a problem. */
@@ -137,11 +146,11 @@ function refuse(error: Error & { code?: string }, socket: Socket & { _httpMessag
     socket.destroy(error);
     return;
   }
-  const [status, code, detail] = REFUSALS[error.code ?? ''] ?? [400, 'bad-request', 'That is not an HTTP request.'];
-  const body = problemBody(status, code, detail);
+  const [code, detail] = REFUSALS[error.code ?? ''] ?? ['bad-request', 'That is not an HTTP request.'];
+  const body = problemBody(code, detail);
   const text = `${JSON.stringify(body)}\n`;
   socket.end(
-    `HTTP/1.1 ${status} ${body.title}\r\nContent-Type: application/problem+json\r\nContent-Length: ${Buffer.byteLength(text)}\r\n` +
+    `HTTP/1.1 ${body.status} ${STATUS_CODES[body.status]}\r\nContent-Type: application/problem+json\r\nContent-Length: ${Buffer.byteLength(text)}\r\n` +
       `Cache-Control: no-store\r\nConnection: close\r\n\r\n${text}`,
   );
 }

@@ -1,8 +1,9 @@
 import { Controller, Get, Header, type MiddlewareConsumer, Module, type NestModule } from '@nestjs/common';
-import { ApiOperation, ApiTags } from '@nestjs/swagger';
+import { ApiTags } from '@nestjs/swagger';
 import { Public } from '@tokenlog/auth';
 import type { NextFunction, Request, Response } from 'express';
 import { collectDefaultMetrics, Histogram, register } from 'prom-client';
+import { Operation } from './operation.js';
 import './service-metrics.js';
 import { IgnoreUnknownFields } from './unknown-fields.js';
 
@@ -33,7 +34,17 @@ function timeRequest(request: Request, response: Response, next: NextFunction): 
 @IgnoreUnknownFields()
 @Controller('metrics')
 class MetricsController {
-  @ApiOperation({ summary: 'Metrics in the Prometheus text format: numbers, and nothing of any user or token.' })
+  @Operation({
+    id: 'getMetrics',
+    summary: 'Metrics in the Prometheus text format: numbers, and nothing of any user or token.',
+    answers: {
+      200: {
+        formats: {
+          'text/plain': 'tokenlog_http_request_duration_seconds_count{method="GET",route="/tokens",status="200"} 3\n',
+        },
+      },
+    },
+  })
   @Get()
   @Header('Content-Type', register.contentType)
   metrics(): Promise<string> {

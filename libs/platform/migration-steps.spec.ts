@@ -1,3 +1,4 @@
+import { jest } from '@jest/globals';
 import pg from 'pg';
 import { type TestDatabase, testDatabase } from '../../test/support/database.js';
 import { migrateDatabase } from './database.js';
@@ -37,7 +38,13 @@ describe('a database that another version has written', () => {
   it('is gone on with where each newer step says that it is safe, and the steps are named', async () => {
     await migrateDatabase(database.url, PART, [first, safe]);
     expect(await migrateDatabase(database.url, PART, [first])).toEqual(['2-safe']);
-    await start([first]);
+    const lines: string[] = [];
+    const output = jest.spyOn(process.stdout, 'write').mockImplementation((line) => lines.push(String(line)) > 0);
+    await start([first]).finally(() => output.mockRestore());
+    const [line] = lines.map((written) => JSON.parse(written));
+    expect(line).toMatchObject({ level: 'warn', message: expect.stringContaining('2-safe') });
+    // As all lines of a service's log.
+    expect(new Date(line.timestamp).toISOString()).toBe(line.timestamp);
   });
 
   it('is not opened where one does not: neither migrations nor services touch it, and both name the step', async () => {

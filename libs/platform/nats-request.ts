@@ -2,6 +2,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { headers, type NatsConnection } from '@nats-io/transport-node';
 import { Logger } from '@nestjs/common';
 import { PATIENCE_HEADER, type RequestContract, requestError } from '@tokenlog/contracts/message.js';
+import { isProblemCode } from '@tokenlog/contracts/problems.js';
 import type { z } from 'zod';
 import { isPatient, timeLeft } from './bounded-client.js';
 import { askNats, isAway } from './nats.js';
@@ -33,11 +34,13 @@ export async function request<Request extends z.ZodType, Reply extends z.ZodType
   if (reply.success) return reply.data;
   const { error } = requestError.safeParse(body).data ?? {};
   if (error?.retryAfterSeconds !== undefined) {
-    throw new Problem(503, error.code, error.detail, { headers: { 'Retry-After': String(error.retryAfterSeconds) } });
+    // Of a release to come it may be one that is not known here.
+    const code = isProblemCode(error.code) ? error.code : 'service-unavailable';
+    throw new Problem(code, error.detail, { retryAfterSeconds: error.retryAfterSeconds });
   }
   const said = error ? `${error.code}: ${error.detail}` : reply.error.message;
   new Logger('NatsRequest').error(`${contract.subject}: ${said}`);
-  throw new Problem(502, 'service-failed', `There was a failure of ${serviceOf(contract.subject)}; it is in its log.`);
+  throw new Problem('service-failed', `There was a failure of ${serviceOf(contract.subject)}; it is in its log.`);
 }
 
 /** Waits for a connection where there is none: what is sent without one would arrive after its sender has given up. */

@@ -42,7 +42,7 @@ describe('requests over NATS', () => {
     await serve((data) => answer(contract, data, async () => ({})));
     const largest = client.info?.max_payload ?? 0;
     const long = (parts: number) => 'x'.repeat(largest - parts);
-    const error = { error: { code: 'invalid-request', detail: expect.any(String) } };
+    const error = { error: { code: 'invalid-request', detail: expect.any(String), errors: expect.any(Array) } };
 
     expect(await ask(JSON.stringify({ [long(10)]: 1 }))).toEqual(error);
     expect(await ask(JSON.stringify({ pattern: subject, data: 1, id: long(100) }))).toEqual(error);

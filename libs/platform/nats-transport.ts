@@ -7,7 +7,8 @@ import { isObservable, lastValueFrom } from 'rxjs';
 import type { z } from 'zod';
 import { answering } from './bounded-client.js';
 import { closeNats, connectNats, type NatsUser } from './nats.js';
-import { problemOf } from './problem.js';
+import { invalidRequest, type Problem, problemOf } from './problem.js';
+import { wrongFields } from './wrong-fields.js';
 
 /** How long a service that shuts down goes on answering, at most: by then whoever asked has given up. */
 const GRACE_MS = 3000;
@@ -25,6 +26,9 @@ const LONGEST_PATIENCE_MS = 60_000;
  * one that only it may publish to.
  */
 const INBOX = /^_INBOX[._]/;
+
+/** What is not JSON reaches handlers as `undefined`. */
+const NOT_JSON = [{ field: 'body', detail: 'not JSON' }];
 
 const internalError: RequestError = {
   error: { code: 'internal-error', detail: 'The service failed to answer; the failure is in its log.' },
@@ -169,28 +173,27 @@ export async function answer<Request extends z.ZodType, Reply extends z.ZodType>
 ): Promise<z.output<Reply> | RequestError> {
   const request = contract.request.safeParse(payload);
   if (!request.success) {
-    const detail = request.error.issues
-      .map((issue) => (issue.path.length ? `${issue.path.join('.')}: ${issue.message}` : issue.message))
-      .join('; ');
-    return { error: { code: 'invalid-request', detail: detail.slice(0, LONGEST_DETAIL) } };
+    const wrong = payload === undefined ? NOT_JSON : wrongFields(request.error.issues, 'body');
+    return { error: describe(invalidRequest(wrong)) };
   }
   try {
     return await handle(request.data);
   } catch (error) {
     const problem = problemOf(error);
-    if (problem) {
-      const retryAfter = problem.getStatus() === 503 && problem.extra.headers?.['Retry-After'];
-      return {
-        error: {
-          code: problem.code,
-          detail: problem.message,
-          ...(retryAfter && { retryAfterSeconds: Number(retryAfter) }),
-        },
-      };
-    }
+    if (problem) return { error: describe(problem) };
     new Logger('NatsTransport').error(`${contract.subject}: ${error instanceof Error ? error.stack : String(error)}`);
     return internalError;
   }
+}
+
+/** A problem as it is told over NATS. */
+function describe({ code, message, errors, retryAfterSeconds }: Problem): RequestError['error'] {
+  return {
+    code,
+    detail: message.slice(0, LONGEST_DETAIL),
+    ...(errors && { errors: [...errors] }),
+    ...(retryAfterSeconds !== undefined && { retryAfterSeconds }),
+  };
 }
 
 function patienceOf({ headers }: Msg): number | undefined {

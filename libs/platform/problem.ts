@@ -1,51 +1,55 @@
-import { STATUS_CODES } from 'node:http';
-import {
-  type ArgumentsHost,
-  Catch,
-  type ExceptionFilter,
-  HttpException,
-  Logger,
-  StandardSchemaValidationPipe,
-} from '@nestjs/common';
-import type { Response } from 'express';
-import { requestId } from './request-id.js';
+import { HttpException } from '@nestjs/common';
+import { type FieldError, type ProblemCode, problemBody } from '@tokenlog/contracts/problems.js';
 import { type Cause, causeOf, noteRefused, RETRY_AFTER_SECONDS } from './unavailable.js';
+import { MOST_NAMED } from './wrong-fields.js';
 
-/** RFC 9457. `code` is stable: programs decide on it; `detail` is for people. */
-export interface ProblemBody {
-  readonly type: string;
-  readonly title: string;
-  readonly status: number;
-  readonly code: string;
-  readonly detail: string;
+/** A list is a line for each. */
+type Headers = Readonly<Record<string, string | readonly string[]>>;
+
+/** What a problem says beside its code and its detail. */
+interface ProblemExtra {
+  /** Where the code has several: another than its first. */
+  readonly status?: number;
   readonly errors?: readonly FieldError[];
-  /** That of `X-Request-Id`: it stands in the log's lines too. */
-  readonly requestId?: string;
+  readonly headers?: Headers;
+  /** When to ask again; each 429 and 503 says so, by default `RETRY_AFTER_SECONDS`. */
+  readonly retryAfterSeconds?: number;
+  /** What the body says beside (RFC 9457, 3.2). */
+  readonly members?: object;
 }
 
-/** One field of the request that is wrong. */
-export interface FieldError {
-  readonly field: string;
-  readonly detail: string;
-}
-
-/** An error that its caller is meant to read: answered as `application/problem+json`. */
+/** An error that its caller is meant to read: answered as `application/problem+json`, with what the registry says of its code. */
 export class Problem extends HttpException {
+  readonly errors: readonly FieldError[] | undefined;
+  readonly retryAfterSeconds: number | undefined;
+  /** What the answer carries beside its body. */
+  readonly headers: Headers;
+
   constructor(
-    status: number,
-    readonly code: string,
+    readonly code: ProblemCode,
     detail: string,
-    /** `members`: what the body says beside (RFC 9457, 3.2). */
-    readonly extra: { errors?: FieldError[]; headers?: Record<string, string>; members?: object } = {},
+    extra: ProblemExtra = {},
   ) {
-    super({ ...problemBody(status, code, detail, extra.errors), ...extra.members }, status);
+    const body = problemBody(code, detail, extra);
+    super({ ...body, ...extra.members }, body.status);
     this.message = detail;
+    this.errors = extra.errors;
+    this.retryAfterSeconds = extra.retryAfterSeconds ?? defaultRetryAfter(body.status);
+    this.headers = { ...retryAfter(this.retryAfterSeconds), ...extra.headers };
   }
 }
 
-/** 503 with `Retry-After`. */
+/** Each 429 and 503 says when to ask again. */
+function defaultRetryAfter(status: number): number | undefined {
+  return status === 429 || status === 503 ? RETRY_AFTER_SECONDS : undefined;
+}
+
+function retryAfter(seconds: number | undefined): Record<string, string> {
+  return seconds === undefined ? {} : { 'Retry-After': String(seconds) };
+}
+
 export function unavailable({ code, detail }: Cause): Problem {
-  return new Problem(503, code, detail, { headers: { 'Retry-After': String(RETRY_AFTER_SECONDS) } });
+  return new Problem(code, detail);
 }
 
 /** The problem that an error is, or, where the database, NATS or another service is away, the 503 that says so; or `null`. */
@@ -57,121 +61,9 @@ export function problemOf(error: unknown): Problem | null {
   return unavailable(cause);
 }
 
-/** The body of a problem. */
-export function problemBody(status: number, code: string, detail: string, errors?: FieldError[]): ProblemBody {
-  return {
-    type: 'about:blank',
-    title: STATUS_CODES[status] ?? 'Error',
-    status,
-    code,
-    detail,
-    ...(errors && { errors }),
-  };
-}
-
-/** The most fields that one answer names. */
-const MOST_NAMED = 20;
-/** What is named of what somebody sent: a credential or a password that was put there by mistake is longer, or has other characters. */
-const NAMEABLE = /^[A-Za-z_]{1,32}$/;
-
 /** 400: these fields are wrong. */
 export function invalidRequest(errors: readonly FieldError[]): Problem {
   const named = errors.slice(0, MOST_NAMED);
-  const detail = named.map(({ field, detail }) => (field ? `${field}: ${detail}` : detail)).join('; ');
-  return new Problem(400, 'invalid-request', detail, { errors: named });
-}
-
-/** Fields that a request has and should not have. One that may be a secret in the wrong place is not named. */
-export function unknownFields(names: readonly string[], path: readonly string[] = []): FieldError[] {
-  return names.map((name) => {
-    if (NAMEABLE.test(name)) return { field: [...path, name].join('.'), detail: 'is not known here' };
-    return { field: path.join('.'), detail: 'has a field that is not known here' };
-  });
-}
-
-/** What a schema finds, by Standard Schema. */
-interface Issue {
-  readonly message: string;
-  readonly path?: readonly (PropertyKey | { readonly key: PropertyKey })[] | undefined;
-  /** Zod's, of fields that are too many. */
-  readonly code?: string;
-  readonly keys?: readonly string[];
-}
-
-/** Every field counts: Nest's own pipe would take `__proto__` and `constructor` away before it looks. */
-class ValidationPipe extends StandardSchemaValidationPipe {
-  protected override stripProtoKeys(): void {}
-}
-
-/** Checks parameters against the zod schemas in their decorators; each wrong field is named. */
-export const validationPipe = new ValidationPipe({
-  exceptionFactory: (issues) =>
-    invalidRequest(
-      issues.slice(0, MOST_NAMED).flatMap((issue: Issue): FieldError[] => {
-        const path = (issue.path ?? []).map((part) => String(typeof part === 'object' ? part.key : part));
-        if (issue.code === 'unrecognized_keys' && issue.keys) return unknownFields(issue.keys, path);
-        return [{ field: path.join('.'), detail: issue.message }];
-      }),
-    ),
-});
-
-/** Every error leaves as a problem; what was not meant for the caller is logged and says nothing of itself. */
-@Catch()
-export class ProblemFilter implements ExceptionFilter {
-  catch(error: unknown, host: ArgumentsHost): void {
-    if (host.getType() !== 'http') throw error;
-    const response = host.switchToHttp().getResponse<Response>();
-    if (response.headersSent) {
-      response.destroy();
-      return;
-    }
-    const { body, headers } = describeError(error);
-    const id = requestId();
-    const told = id === undefined ? body : { ...body, requestId: id };
-    response.status(body.status).set(headers).type('application/problem+json').send(JSON.stringify(told));
-  }
-}
-
-/** The body and headers that an error is answered with over HTTP. */
-export function describeError(error: unknown): { body: ProblemBody; headers: Record<string, string> } {
-  if (error instanceof Problem) return answerOf(error);
-  if (error instanceof HttpException) {
-    const body = error.getResponse();
-    if (isProblemBody(body)) return { body, headers: {} };
-    const status = error.getStatus();
-    // Nest's own words for this repeat the URL, and its query may hold a secret.
-    const detail = status === 404 ? 'There is nothing at this address, or not by this method.' : error.message;
-    return { body: problemBody(status, codeOf(status), detail), headers: {} };
-  }
-  const status = (error as { status?: unknown })?.status;
-  if (typeof status === 'number' && status >= 400 && status < 500) {
-    // Express' own parsers: a body that is too large, cut off or not JSON.
-    return { body: problemBody(status, codeOf(status), wordsFor(error as Error)), headers: {} };
-  }
-  const away = problemOf(error);
-  if (away) return answerOf(away);
-  new Logger(ProblemFilter.name).error(error instanceof Error ? (error.stack ?? error.message) : String(error));
-  return {
-    body: problemBody(500, 'internal-error', 'The server failed to answer; the failure is in its log.'),
-    headers: {},
-  };
-}
-
-function answerOf(problem: Problem) {
-  return { body: problem.getResponse() as ProblemBody, headers: problem.extra.headers ?? {} };
-}
-
-/** What they say themselves of a body or a path quotes it, and it may be a password or a token. */
-function wordsFor(error: Error & { type?: unknown }): string {
-  if (error.type === 'entity.parse.failed') return 'The body is not valid JSON.';
-  if (error instanceof URIError) return 'The path is not percent-encoded UTF-8.';
-  return error.message;
-}
-
-function isProblemBody(body: unknown): body is ProblemBody {
-  return typeof body === 'object' && body !== null && 'code' in body && 'detail' in body && 'status' in body;
-}
-
-function codeOf(status: number): string {
-  return (STATUS_CODES[status] ?? 'error').toLowerCase().replaceAll(/[^a-z]+/g, '-');
+  const detail = named.map(({ field, detail }) => `${field}: ${detail}`).join('; ');
+  return new Problem('invalid-request', detail, { errors: named });
 }

@@ -2,23 +2,28 @@ import 'reflect-metadata';
 import { type DynamicModule, type INestApplication, Logger, type LogLevel, type Type } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
 import type { NestExpressApplication } from '@nestjs/platform-express';
-import { DocumentBuilder, SwaggerModule } from '@nestjs/swagger';
+import { SwaggerModule } from '@nestjs/swagger';
 import { readAddress } from '@tokenlog/contracts/address.js';
 import { parseNatsUrl } from '@tokenlog/contracts/nats-url.js';
-import type { NextFunction, Request, Response } from 'express';
+import type { Express, NextFunction, Request, Response } from 'express';
+import { AnswerHeaders } from './answer-headers.js';
 import { patiently } from './bounded-client.js';
 import type { DatabasePart } from './database.js';
 import { databaseConnection } from './database-url.js';
 import { BoundedExpressAdapter } from './http-server.js';
 import { type LogSettings, ServiceLogger } from './logging.js';
+import { answerOptions } from './methods.js';
 import type { MigrationStep } from './migration-steps.js';
 import { NatsRequestServer } from './nats-transport.js';
-import { ProblemFilter, validationPipe } from './problem.js';
+import { createDocument } from './openapi.js';
+import { ProblemFilter } from './problem.filter.js';
 import { identifyRequest } from './request-id.js';
 import type { Program, Start } from './run.js';
 import { refuseUnknownFields } from './unknown-fields.js';
+import { validationPipe } from './validation.js';
 import { VERSION } from './version.js';
 import { waitForServers } from './wait-for-servers.js';
+import { refuseBadBytes, refuseBadEncoding, refuseBadForm } from './well-formed.js';
 
 /** What `runService` needs to know of a service. */
 export interface ServiceDefinition {
@@ -37,6 +42,8 @@ export interface ServiceDefinition {
   readonly migrations?: readonly MigrationStep[];
   readonly trustedProxies: number;
   readonly log?: LogSettings;
+  /** How errors are answered; `ProblemFilter` where it is left out. */
+  readonly errors?: ProblemFilter;
   /** Starts what the service does by itself, once everything it stands on is there. */
   readonly start?: (app: INestApplication) => Promise<void>;
   /** What to log instead of what `log` says, by Nest's names. */
@@ -48,6 +55,7 @@ export interface HttpSettings {
   readonly trustedProxies: number;
   readonly log?: LogSettings;
   readonly logLevels?: LogLevel[];
+  readonly errors?: ProblemFilter;
   /** What else answers requests, and finishes at the end when HTTP does. */
   readonly alsoFinish?: () => Promise<unknown>;
 }
@@ -65,9 +73,24 @@ export async function createHttpApplication(module: Type | DynamicModule, settin
   );
   app.set('trust proxy', trustedProxies);
   app.disable('x-powered-by');
-  app.use(identifyRequest);
-  app.useGlobalFilters(new ProblemFilter());
+  app.use(identifyRequest, noStore, refuseBadEncoding, answerOptions);
+  readBodies(app);
+  app.useGlobalFilters(settings.errors ?? new ProblemFilter());
   return app;
+}
+
+/** Answers are about people and their secrets. */
+function noStore(_request: Request, response: Response, next: NextFunction): void {
+  response.setHeader('Cache-Control', 'no-store');
+  next();
+}
+
+/** Has bodies read, at most 64 KiB of each. */
+function readBodies(app: NestExpressApplication): void {
+  const json = { limit: BODY_LIMIT, verify: refuseBadBytes };
+  const form = { limit: BODY_LIMIT, extended: false, verify: refuseBadForm };
+  app.useBodyParser('json', json);
+  app.useBodyParser('urlencoded', form);
 }
 
 /** Creates a service's application: HTTP, NATS requests, problems, OpenAPI at `/openapi.json`, its pages at `/docs`. */
@@ -80,30 +103,21 @@ export async function createService(
   const app = await createHttpApplication(service.module, { ...service, alsoFinish: () => requests.close() });
   app.set('query parser', 'simple');
   app.disable('etag');
-  app.use((request: Request, response: Response, next: NextFunction) => {
-    // Answers are about people and their secrets.
-    response.setHeader('Cache-Control', 'no-store');
+  app.use((request: Request, _response: Response, next: NextFunction) => {
+    // An entity tag stands for what can be changed; uses and times move without it, and a 304 would hide that.
+    Object.defineProperty(request, 'fresh', { value: false });
     Object.defineProperty(request, 'ip', { value: readAddress(request.ip) ?? undefined });
     next();
   });
-  app.useBodyParser('json', { limit: BODY_LIMIT });
-  app.useBodyParser('urlencoded', { limit: BODY_LIMIT, extended: false });
   app.useGlobalPipes(validationPipe);
+  app.useGlobalInterceptors(new AnswerHeaders());
   refuseUnknownFields(app);
   app.connectMicroservice({ strategy: requests }, { inheritAppConfig: false });
-  const document = SwaggerModule.createDocument(
-    app,
-    new DocumentBuilder()
-      .setTitle(`Tokenlog ${service.name}`)
-      .setDescription(service.description)
-      .setVersion('1')
-      .addBearerAuth()
-      .addCookieAuth('session')
-      .addSecurityRequirements('bearer')
-      .addSecurityRequirements('cookie')
-      .build(),
-  );
+  const document = createDocument(app, { title: `Tokenlog ${service.name}`, description: service.description });
   SwaggerModule.setup('docs', app, document, { jsonDocumentUrl: 'openapi.json' });
+  // Relative: the console serves this service below a path of its own.
+  const express: Express = app.getHttpAdapter().getInstance();
+  express.get('/', (_request, response) => response.redirect(302, 'docs'));
   try {
     // What the service does by itself starts in these two, and nobody waits for it.
     await patiently(() => app.init());

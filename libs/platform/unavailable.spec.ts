@@ -23,7 +23,7 @@ test.each([
   ...['ECONNREFUSED', 'ECONNRESET', 'EPIPE', 'ETIMEDOUT', 'EHOSTUNREACH', 'ENOTFOUND', 'EAI_AGAIN'],
 ])('PostgreSQL that is away (%s) is a 503 with Retry-After, one code, and nothing of inside', (code) => {
   const problem = problemOf(withCode(code));
-  expect([problem?.getStatus(), problem?.code, problem?.extra.headers]).toEqual([
+  expect([problem?.getStatus(), problem?.code, problem?.headers]).toEqual([
     503,
     'database-unavailable',
     { 'Retry-After': '1' },

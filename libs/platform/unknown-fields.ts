@@ -3,7 +3,8 @@ import { GUARDS_METADATA, METHOD_METADATA, ROUTE_ARGS_METADATA } from '@nestjs/c
 import { RouteParamtypes } from '@nestjs/common/enums/route-paramtypes.enum.js';
 import { ModulesContainer } from '@nestjs/core';
 import type { Request } from 'express';
-import { invalidRequest, unknownFields } from './problem.js';
+import { invalidRequest, Problem } from './problem.js';
+import { unknownFields } from './wrong-fields.js';
 
 const IGNORED = 'tokenlog:unknown-fields-ignored';
 const seen = new WeakSet<object>();
@@ -14,9 +15,15 @@ const seen = new WeakSet<object>();
  */
 export const IgnoreUnknownFields = () => SetMetadata(IGNORED, true);
 
+/** Whether a route ignores the fields that it does not know. */
+export function ignoresUnknownFields(handler: object, controller: object): boolean {
+  return Reflect.hasMetadata(IGNORED, handler) || Reflect.hasMetadata(IGNORED, controller);
+}
+
 /**
- * Makes routes that read no query, or no body, refuse what stands there all the same, once their caller is known. Those that read one
- * have a strict schema for it. To be called before the application is initialized.
+ * Makes routes that read no query, or no body, refuse what stands there all the same, once their caller is known, and those that
+ * read a body refuse one that is not JSON. Those that read one have a strict schema for it. To be called before the application is
+ * initialized.
  */
 export function refuseUnknownFields(app: INestApplication): void {
   for (const { controllers } of app.get(ModulesContainer).values()) {
@@ -37,21 +44,38 @@ function guardRoutesOf(controller: Type): void {
     const unread = (['query', 'body'] as const).filter(
       (part) => !reads(part === 'query' ? RouteParamtypes.QUERY : RouteParamtypes.BODY),
     );
-    if (unread.length === 0) continue;
     // Before the route's own guards, one of which logs in.
-    const guards = [new NothingThere(unread), ...(Reflect.getMetadata(GUARDS_METADATA, handler) ?? [])];
+    const guards = [new NothingElse(unread), ...(Reflect.getMetadata(GUARDS_METADATA, handler) ?? [])];
     Reflect.defineMetadata(GUARDS_METADATA, guards, handler);
   }
 }
 
-class NothingThere implements CanActivate {
-  constructor(private readonly parts: readonly ('query' | 'body')[]) {}
+class NothingElse implements CanActivate {
+  constructor(private readonly unread: readonly ('query' | 'body')[]) {}
 
   canActivate(context: ExecutionContext): boolean {
     if (context.getType() !== 'http') return true;
     const request = context.switchToHttp().getRequest<Request>();
-    const names = this.parts.flatMap((part) => Object.keys((request[part] as object | undefined) ?? {}));
-    if (names.length > 0) throw invalidRequest(unknownFields(names));
+    const wrong = this.unread.flatMap((part) => unknownFields(fieldsOf(request[part]), part));
+    if (wrong.length > 0) throw invalidRequest(wrong);
+    if (!this.unread.includes('body') && hasBody(request) && !isJson(request)) {
+      throw new Problem('unsupported-media-type', 'The body must be JSON: Content-Type: application/json.');
+    }
     return true;
   }
+}
+
+function fieldsOf(part: unknown): string[] {
+  return Object.keys((part as object | undefined) ?? {});
+}
+
+/** RFC 9112, 6: what has neither has no body. */
+function hasBody({ headers }: Request): boolean {
+  return headers['transfer-encoding'] !== undefined || Number(headers['content-length'] ?? 0) > 0;
+}
+
+/** A form that held the caller's token (S3), which is taken out of it, is as good as no body. */
+function isJson(request: Request): boolean {
+  if (request.is('application/json')) return true;
+  return request.is('application/x-www-form-urlencoded') !== false && fieldsOf(request.body).length === 0;
 }

@@ -34,5 +34,5 @@ export function usersMeant(field: string, { id }: UserReference, found: readonly
   const ids = found.map((user) => user.id);
   if (id === null || !ids.includes(id) || ids.length === 1) return ids;
   const detail = 'is the id of one user and the account name of another; write id:… or name:… before it';
-  throw new Problem(400, 'ambiguous-user', `${field}: ${detail}.`, { errors: [{ field, detail }] });
+  throw new Problem('ambiguous-user', `${field}: ${detail}.`, { errors: [{ field, detail }] });
 }

@@ -1,10 +1,11 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { connect, errors } from '@nats-io/transport-node';
-import { ConsoleLogger } from '@nestjs/common';
+import type { LoggerService } from '@nestjs/common';
 import pg from 'pg';
 import { ConfigError } from './config.js';
 import type { DatabasePart } from './database.js';
 import { databaseConnection } from './database-url.js';
+import { type LogSettings, ServiceLogger } from './logging.js';
 import { checkSteps, type MigrationStep, newerVersionWasHere } from './migration-steps.js';
 import { cannotConnect, type NatsUser, natsOptions } from './nats.js';
 import { isTlsMisfit } from './tls-misfit.js';
@@ -18,6 +19,8 @@ export interface Servers {
   readonly migrations?: readonly MigrationStep[];
   readonly natsUrl: string;
   readonly name: NatsUser;
+  /** Default: `info`, as JSON. */
+  readonly log?: LogSettings;
 }
 
 const FIRST_WAIT_MS = 250;
@@ -35,18 +38,30 @@ const ROLE_REFUSED = new Set(['22023', '42501']);
  */
 export async function waitForServers(servers: Servers): Promise<void> {
   await waitForDatabase(servers);
-  await waitFor('NATS_URL: NATS', () => askNats(servers.natsUrl, servers.name));
+  await waitFor('NATS_URL: NATS', servers.log, () => askNats(servers.natsUrl, servers.name));
 }
 
 /** Waits until PostgreSQL answers, and sees whether the service's part of the database is one that this version may open. */
-export async function waitForDatabase({ databaseUrl, databasePart, migrations }: Omit<Servers, 'natsUrl' | 'name'>) {
+export async function waitForDatabase({
+  databaseUrl,
+  databasePart,
+  migrations,
+  log,
+}: Omit<Servers, 'natsUrl' | 'name'>) {
   if (!databaseUrl) return;
-  await waitFor('DATABASE_URL: PostgreSQL', (logger) => askDatabase(logger, databaseUrl, databasePart, migrations));
+  await waitFor('DATABASE_URL: PostgreSQL', log, (logger) =>
+    askDatabase(logger, databaseUrl, databasePart, migrations),
+  );
 }
 
-async function waitFor(what: string, ask: (logger: ConsoleLogger) => Promise<void>): Promise<void> {
+async function waitFor(
+  what: string,
+  log: LogSettings = { level: 'info', format: 'json' },
+  ask: (logger: ServiceLogger) => Promise<void>,
+): Promise<void> {
   // There is no application yet whose logger could be used.
-  const logger = new ConsoleLogger('Start', { json: true });
+  const logger = new ServiceLogger(log);
+  logger.setContext('Start');
   let said = '';
   for (let wait = FIRST_WAIT_MS; ; wait = Math.min(2 * wait, LONGEST_WAIT_MS)) {
     try {
@@ -64,7 +79,7 @@ async function waitFor(what: string, ask: (logger: ConsoleLogger) => Promise<voi
 }
 
 async function askDatabase(
-  logger: ConsoleLogger,
+  logger: LoggerService,
   url: string,
   { role, schema }: Partial<DatabasePart> = {},
   migrations: readonly MigrationStep[] = [],

@@ -47,7 +47,7 @@ export async function makeApplication(
 }
 
 /** Whole Nodes as packages, which `npm install node` chooses from. */
-const nodePackage = `node-${process.platform}-${process.arch}`;
+export const nodePackage = `node-${process.platform}-${process.arch}`;
 
 /** The Node that an application runs on. */
 export function nodeOf(folder: string, { node }: Version): string {

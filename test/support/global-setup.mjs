@@ -1,6 +1,8 @@
+import { execFile } from 'node:child_process';
 import { mkdtemp, readdir, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { promisify } from 'node:util';
 import { build } from '../../tools/build.mjs';
 
 const PREFIX = 'tokenlog-test-';
@@ -15,20 +17,27 @@ export default async function setUp() {
   await removeLeftovers(identify);
   const folder = await mkdtemp(join(tmpdir(), `${PREFIX}${process.pid}-`));
   const output = (line) => process.stderr.write(`${line}\n`);
-  const [postgres, natsServer] = await Promise.all([
-    startPostgres({
+  const password = generateSecret();
+  const start = async () => {
+    // For data-dir.ts: a cluster that nothing was done with.
+    const cluster = join(folder, 'cluster');
+    await (await startPostgres({ dataDir: cluster, password, fsync: false })).stop();
+    await promisify(execFile)('cp', ['-a', cluster, join(folder, 'postgres')]);
+    return startPostgres({
       dataDir: join(folder, 'postgres'),
-      password: generateSecret(),
+      password,
       fsync: false,
       maxConnections: 300,
       // For statements.ts. More than all specs together run, so that none is forgotten while it is counted.
       settings: { shared_preload_libraries: 'pg_stat_statements', 'pg_stat_statements.max': '50000' },
-    }),
-    findNatsServer({ output }),
-  ]);
+    });
+  };
+  const [postgres, natsServer] = await Promise.all([start(), findNatsServer({ output })]);
   process.env.TEST_DATABASE_URL = postgres.url('postgres');
   process.env.TEST_FOLDER = folder;
   process.env.NATS_SERVER_BIN = natsServer;
+  // Services are started hundreds of times: each is compiled once.
+  process.env.NODE_COMPILE_CACHE = join(folder, 'compiled');
 
   let ended;
   const end = () => {

@@ -2,6 +2,7 @@ import { rm } from 'node:fs/promises';
 import { type Nats, startNats } from '../../tools/embedded-nats.js';
 import { BASE_CONFIGURATION, writeGuards } from '../../tools/nats-guards.js';
 import { generateNatsPasswords, generateSecret } from '../../tools/secrets.js';
+import { atTheLatest } from './at-the-latest.js';
 import { testFolder } from './folder.js';
 
 const guardNames = ['one', 'two'] as const;
@@ -27,12 +28,12 @@ export async function testNats(
     url: nats.url,
     urls: nats.urls,
     guardUrls: Object.fromEntries(urls) as Record<(typeof guardNames)[number], string>,
-    stop: async () => {
+    stop: atTheLatest(async () => {
       await nats.stop();
       await rm(dataDir, { recursive: true, force: true });
       for (const beside of ['log', 'conf', 'jetstream-on.conf', 'jetstream-off.conf']) {
         await rm(`${dataDir}.${beside}`, { force: true });
       }
-    },
+    }),
   };
 }

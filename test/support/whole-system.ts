@@ -1,6 +1,8 @@
-import { type System, startSystem } from '../../tools/system.js';
+import { type System, type SystemOptions, startSystem } from '../../tools/system.js';
 import { type Answer, type Call, httpClient } from '../../tools/tour/client.js';
-import { testFolder } from './folder.js';
+import { atTheLatest } from './at-the-latest.js';
+import { newDataDir } from './data-dir.js';
+import { mediaTypeOf, type Operation, operationsOf, undocumented } from './documented.js';
 
 export const ADMIN_PASSWORD = 'whole-system-admin-password';
 export const PASSWORD = 'a password of a user';
@@ -27,19 +29,22 @@ export class WholeSystem {
   admin = '';
 
   static async start(name: string, variables: Record<string, string> = {}): Promise<WholeSystem> {
-    return WholeSystem.startIn(await testFolder(name), variables);
+    return WholeSystem.startIn(await newDataDir(name), variables);
   }
 
   /** On the data of one that was stopped. */
   static async startIn(
     dataDir: string,
     variables: Record<string, string> = {},
-    output?: (line: string) => void,
+    more: Pick<SystemOptions, 'output' | 'patienceMs'> = {},
   ): Promise<WholeSystem> {
     const env = { ...process.env, ADMIN_PASSWORD, DATABASE_URL: '', NATS_URL: '', ...variables };
-    const system = await startSystem({ dataDir, ports: 'free', fsync: false, env, output });
-    const client = (service: 'identity' | 'tokens' | 'example') => httpClient(service, system[service].url, silent);
-    const whole = new WholeSystem(system, dataDir, client('identity'), client('tokens'), client('example'));
+    const system = await startSystem({ dataDir, ports: 'free', fsync: false, env, ...more });
+    const [identity, tokens, example] = await Promise.all(
+      (['identity', 'tokens', 'example'] as const).map((service) => documented(service, system[service].url)),
+    );
+    if (!identity || !tokens || !example) throw new Error('a service has no client');
+    const whole = new WholeSystem(system, dataDir, identity, tokens, example);
     whole.admin = await whole.logIn('admin', ADMIN_PASSWORD);
     return whole;
   }
@@ -72,9 +77,23 @@ export class WholeSystem {
     return expectStatus(await this.tokens('POST', '/sessions', { as: secret }), 201).body.session;
   }
 
-  stop(): Promise<void> {
-    return this.system.stop();
-  }
+  readonly stop = atTheLatest(() => this.system.stop());
+}
+
+/** A client of a service that takes no answer which the service's own OpenAPI document does not list. */
+async function documented(name: string, url: string): Promise<Http> {
+  const client = httpClient(name, url, silent);
+  const operations: Map<string, Operation> = operationsOf((await client('GET', '/openapi.json')).body);
+  return async (method, path, call) => {
+    const answer = await client(method, path, call);
+    const wrong = undocumented(operations, method, path, {
+      status: answer.status,
+      type: mediaTypeOf(answer.headers.get('content-type')),
+      code: answer.body?.code,
+    });
+    if (wrong) throw new Error(`${name}: ${wrong}`);
+    return answer;
+  };
 }
 
 /** An answer of this status, or a failure that shows what came instead. */

@@ -122,6 +122,11 @@ const listed: readonly Variable[] = [
   ofTokens('SERVERS', 'the deployments that the console can pick from: [several servers](expiry.md#several-servers)', {
     unset: 'this one alone',
   }),
+  ofTokens(
+    'OAUTH_ISSUER',
+    'the address that OAuth clients know the token service by (RFC 8414), `https://` or loopback: [metadata](standards.md#metadata)',
+    { unset: 'the address that is asked' },
+  ),
   of(SERVICES, true)('LOG_LEVEL', 'from which level on is logged: `debug`, `info`, `warn` or `error`', {
     fallback: 'info',
   }),

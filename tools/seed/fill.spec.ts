@@ -1,6 +1,6 @@
+import { newDataDir } from '../../test/support/data-dir.js';
 import { testDatabase } from '../../test/support/database.js';
 import { eventually } from '../../test/support/eventually.js';
-import { testFolder } from '../../test/support/folder.js';
 import { generateSecret } from '../secrets.js';
 import { type System, startSystem } from '../system.js';
 import { api, Refusal } from './client.js';
@@ -14,7 +14,7 @@ let system: System;
 beforeAll(async () => {
   const database = await testDatabase();
   system = await startSystem({
-    dataDir: await testFolder('seed'),
+    dataDir: await newDataDir('seed'),
     ports: 'free',
     fsync: false,
     env: { ...process.env, ADMIN_PASSWORD: adminPassword, DATABASE_URL: database.url, NATS_URL: '' },

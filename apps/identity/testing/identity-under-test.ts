@@ -6,6 +6,7 @@ import { connectNats, NATS } from '@tokenlog/platform/nats.js';
 import { createService } from '@tokenlog/platform/service.js';
 import pg from 'pg';
 import request from 'supertest';
+import { atTheLatest } from '../../../test/support/at-the-latest.js';
 import { testDatabase } from '../../../test/support/database.js';
 import { testNats } from '../../../test/support/nats.js';
 import { readIdentityConfig } from '../config.js';
@@ -53,13 +54,13 @@ export class IdentityUnderTest {
     return new IdentityUnderTest(app, database.url, tokens, sql, tokensNats, endServers);
   }
 
-  async stop(): Promise<void> {
+  readonly stop = atTheLatest(async () => {
     await this.tokens.stop();
     await this.tokensNats.close();
     await this.app.close();
     await this.sql.end();
     await this.endServers();
-  }
+  });
 
   get http() {
     return request(this.app.getHttpServer() as Parameters<typeof request>[0]);

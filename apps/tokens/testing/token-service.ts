@@ -12,6 +12,7 @@ import { EventStore } from '@tokenlog/event-store/event-store.js';
 import { connectNats } from '@tokenlog/platform/nats.js';
 import { createService } from '@tokenlog/platform/service.js';
 import { v7 } from 'uuid';
+import { atTheLatest } from '../../../test/support/at-the-latest.js';
 import { testDatabase } from '../../../test/support/database.js';
 import { testNats } from '../../../test/support/nats.js';
 import type { Caller } from '../caller.js';
@@ -162,11 +163,11 @@ export async function startTokenService(
     },
     start,
 
-    async stop() {
+    stop: atTheLatest(async () => {
       await app.close();
       await Promise.all([identity.close(), guard.close()]);
       await Promise.all([nats.stop(), database.drop()]);
-    },
+    }),
   };
 }
 
