@@ -97,7 +97,7 @@ function toldOf({ username, password }: NonNullable<System['firstAdmin']>, where
 /** What to paste in another terminal; `then` says what comes after. */
 function loginLines(where: string, then?: string, command?: string): string[] {
   return [
-    'Log in, in this folder:',
+    'To log in, in another terminal, in this folder:',
     `  ${where}npx tokenlog login`,
     ...(then ? [then] : []),
     ...(command ? [`  ${where}npx tokenlog ${command}`] : []),
