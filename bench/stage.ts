@@ -2,7 +2,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { readLog } from '@tokenlog/event-store/read.js';
 import { readCheckpoint } from '@tokenlog/event-store/subscription.js';
 import pg from 'pg';
-import { type Pepper, readTokensConfig } from '../apps/tokens/config.js';
+import { type Pepper, readTokensConfig } from '../apps/tokens/config/config.js';
 import { TOKENS_DATABASE } from '../apps/tokens/migrations.js';
 import { generateSecret } from '../tools/secrets.js';
 import { type System, startSystem } from '../tools/system.js';

@@ -3,7 +3,7 @@ import { append } from '@tokenlog/event-store/append.js';
 import type { NewEvent } from '@tokenlog/event-store/event.js';
 import pg from 'pg';
 import { TOKENS_DATABASE } from '../apps/tokens/migrations.js';
-import { Token, type TokenEvent } from '../apps/tokens/token.js';
+import { Token, type TokenEvent } from '../apps/tokens/token/token.js';
 
 export interface LivesOptions {
   readonly databaseUrl: string;

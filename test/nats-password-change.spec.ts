@@ -2,7 +2,7 @@ import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { NatsConnection } from '@nats-io/transport-node';
 import { connectNats, type NatsUser } from '@tokenlog/platform/nats.js';
-import { CreateToken } from '../apps/tokens/create-token.js';
+import { CreateToken } from '../apps/tokens/verbs/create-token.js';
 import { startTokenService, type TestTokenService } from '../apps/tokens/testing/token-service.js';
 import { root } from '../tools/paths.js';
 import { generateSecret } from '../tools/secrets.js';

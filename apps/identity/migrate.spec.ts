@@ -11,10 +11,10 @@ import { mailedEvents } from './migrations/0003-mailed-events.js';
 import { places } from './migrations/0004-places.js';
 import { loginAddresses } from './migrations/0005-login-addresses.js';
 import { foldedUsernames } from './migrations/0007-folded-usernames.js';
-import { isPassword } from './passwords.js';
-import { setPasswordOf } from './set-password-as-owner.js';
-import { identityPart } from './user.entity.js';
-import { IS_NAMED } from './users.js';
+import { isPassword } from './user/passwords.js';
+import { setPasswordOf } from './login/set-password-as-owner.js';
+import { identityPart } from './user/user.entity.js';
+import { IS_NAMED } from './user/users.js';
 
 describe('migrating identity', () => {
   let database: TestDatabase;

@@ -4,7 +4,7 @@ import { REBUILD_BATCH } from '@tokenlog/event-store/rebuild.js';
 import pg from 'pg';
 import { TOKENS_DATABASE } from '../../apps/tokens/migrations.js';
 import { rebuildProjection } from '../../apps/tokens/rebuild.js';
-import { Token, type TokenEvent, type TokenState } from '../../apps/tokens/token.js';
+import { Token, type TokenEvent, type TokenState } from '../../apps/tokens/token/token.js';
 import type { RebuildTask } from '../cases/rebuild.js';
 import { givenArguments, serveParent } from '../child.js';
 

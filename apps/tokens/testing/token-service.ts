@@ -16,7 +16,7 @@ import { atTheLatest } from '../../../test/support/at-the-latest.js';
 import { testDatabase } from '../../../test/support/database.js';
 import { testNats } from '../../../test/support/nats.js';
 import type { Caller } from '../caller.js';
-import { readTokensConfig } from '../config.js';
+import { readTokensConfig } from '../config/config.js';
 import { migrate } from '../migrate.js';
 import { tokensService } from '../tokens.module.js';
 
