@@ -3,7 +3,7 @@ import { readLog } from '@tokenlog/event-store/read.js';
 import { readCheckpoint } from '@tokenlog/event-store/subscription.js';
 import pg from 'pg';
 import { type Pepper, readTokensConfig } from '../apps/tokens/config/config.js';
-import { TOKENS_DATABASE } from '../apps/tokens/migrations.js';
+import { TOKENS_DATABASE } from '../apps/tokens/config/database-part.js';
 import { generateSecret } from '../tools/secrets.js';
 import { type System, startSystem } from '../tools/system.js';
 import { Load, type LoadTask } from './load.js';

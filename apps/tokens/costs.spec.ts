@@ -8,12 +8,12 @@ import { v7 } from 'uuid';
 import { eventually } from '../../test/support/eventually.js';
 import { type Statement, statementsDuring } from '../../test/support/statements.js';
 import { CONFIG, type Config } from './config/config.js';
-import { CreateToken } from './verbs/create-token.js';
 import { react } from './identity/reaction.js';
-import { RevokeToken } from './verbs/revoke-token.js';
+import { tokenTable } from './table/token-table.js';
 import { call } from './testing/http.js';
 import { startTokenService, type TestTokenService, type TestUser } from './testing/token-service.js';
-import { tokenTable } from './table/token-table.js';
+import { CreateToken } from './verbs/create-token.js';
+import { RevokeToken } from './verbs/revoke-token.js';
 import { Verifier } from './verification/verifier.js';
 
 /** What the service does by itself at any time: publishing, and looking after keys, partitions, expiries and the clock. */

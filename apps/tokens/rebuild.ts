@@ -5,8 +5,9 @@ import { type DatabasePart, withRolesOf } from '@tokenlog/platform/database.js';
 import { databaseConnection } from '@tokenlog/platform/database-url.js';
 import { checkSteps } from '@tokenlog/platform/migration-steps.js';
 import { Pool } from 'pg';
+import { TOKENS_DATABASE } from './config/database-part.js';
+import { migrations } from './migrations/migrations.js';
 import { expiryTable } from './table/expiry-table.js';
-import { migrations, TOKENS_DATABASE } from './migrations.js';
 import { sessionTable } from './table/session-table.js';
 import { tokenTable } from './table/token-table.js';
 

@@ -86,7 +86,10 @@ export const documentedBlocks: Readonly<Record<string, readonly DocumentedBlock[
     { begins: 'curl -sS --fail-with-body -u "gateway', by: DOCUMENTS },
     { begins: '{', by: DOCUMENTS },
     { begins: 'curl -sS --fail-with-body -u "gateway', by: DOCUMENTS },
-    { begins: 'upstream tokenlog', untested: 'it wants nginx; apps/tokens/standards/forward-auth.spec.ts asks as it does' },
+    {
+      begins: 'upstream tokenlog',
+      untested: 'it wants nginx; apps/tokens/standards/forward-auth.spec.ts asks as it does',
+    },
     { begins: ':8000 {', untested: 'it wants Caddy; the same' },
     { begins: 'http:', untested: 'it wants Traefik; the same' },
   ],

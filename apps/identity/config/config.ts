@@ -1,9 +1,9 @@
 import { portVariable, readConfig, serviceVariables } from '@tokenlog/platform/config.js';
 import { withRolesOf } from '@tokenlog/platform/database.js';
 import { z } from 'zod';
+import { identityPart } from './database-part.js';
 import { externalLoginOf, externalLoginVariables } from './external-login-settings.js';
 import { mailSettingsOf, mailVariables } from './mail-settings.js';
-import { identityPart } from '../user/user.entity.js';
 
 const attempts = z.coerce.number().int().min(1).max(1_000_000);
 

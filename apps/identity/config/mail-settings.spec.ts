@@ -1,8 +1,8 @@
 import type { AddressInfo } from 'node:net';
 import { createServer } from 'node:net';
-import { readIdentityConfig } from './config.js';
 import { Mailer } from '../mail/mailer.js';
 import { MailServer } from '../testing/mail-server.js';
+import { readIdentityConfig } from './config.js';
 
 const read = (variables: Record<string, string>) =>
   readIdentityConfig({ DATABASE_URL: 'postgres://x', NATS_URL: 'nats://x', ...variables }).mail;

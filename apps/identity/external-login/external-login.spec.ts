@@ -1,9 +1,9 @@
 import { Browser } from '../../../test/support/browser.js';
 import { OpenIdProvider } from '../../../test/support/openid-provider.js';
 import { choosePort } from '../../../tools/ports.js';
-import { LOGIN_COOKIE } from './external-login-cookie.js';
 import { ADMIN_PASSWORD, IdentityUnderTest, PASSWORD } from '../testing/identity-under-test.js';
 import type { OwnView } from '../user/user-view.js';
+import { LOGIN_COOKIE } from './external-login-cookie.js';
 
 const PEOPLE = {
   ada: {

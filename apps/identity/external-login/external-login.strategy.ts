@@ -2,11 +2,11 @@ import type { CommandBus } from '@nestjs/cqrs';
 import type { Request, Response } from 'express';
 import { type Configuration, fetchUserInfo, randomNonce, randomState } from 'openid-client';
 import { Strategy } from 'openid-client/passport';
-import { personOf } from './external-identity.js';
-import type { ExternalLoginCookie } from './external-login-cookie.js';
 import type { ExternalLoginSettings } from '../config/external-login-settings.js';
-import { LogInExternally } from './log-in-externally.js';
 import type { Login } from '../login/login-session.js';
+import { personOf } from '../user/external-identity.js';
+import type { ExternalLoginCookie } from './external-login-cookie.js';
+import { LogInExternally } from './log-in-externally.js';
 
 const SESSION_KEY = 'login';
 

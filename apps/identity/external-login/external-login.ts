@@ -12,11 +12,11 @@ import {
   enableNonRepudiationChecks,
 } from 'openid-client';
 import { Passport } from 'passport';
+import { EXTERNAL_LOGIN, type ExternalLoginSettings } from '../config/external-login-settings.js';
+import type { Login } from '../login/login-session.js';
 import { ExternalLoginStrategy } from './external-login.strategy.js';
 import { ExternalLoginCookie } from './external-login-cookie.js';
 import { externalLoginFailure, externalLoginOff, loginDenied, loginNotStarted } from './external-login-failure.js';
-import { EXTERNAL_LOGIN, type ExternalLoginSettings } from '../config/external-login-settings.js';
-import type { Login } from '../login/login-session.js';
 
 const PROVIDER_SECONDS = 5;
 const CLOCK_SECONDS = 30;

@@ -5,13 +5,13 @@ import type { Metadata } from '@tokenlog/event-store/event.js';
 import { IfMatch } from '@tokenlog/platform/if-match.js';
 import { Problem } from '@tokenlog/platform/problem.js';
 import { z } from 'zod';
-import { lockExternalUser, subject } from './external-identity.js';
-import { externalLoginOff } from './external-login-failure.js';
 import { EXTERNAL_LOGIN, type ExternalLoginSettings } from '../config/external-login-settings.js';
+import { lockExternalUser, subject } from '../user/external-identity.js';
 import { factsOf, recordUserEvent } from '../user/record-user-event.js';
 import { applicationUser } from '../user/register-user.js';
 import { userTag } from '../user/user-tag.js';
 import { lockUser, Users } from '../user/users.js';
+import { externalLoginOff } from './external-login-failure.js';
 
 /** The provider's `sub` of the person; null takes the link away. */
 export const externalLink = named('ExternalLink', z.strictObject({ subject: subject.nullable() }), {

@@ -1,7 +1,7 @@
 import { CommandBus } from '@nestjs/cqrs';
-import { LogInExternally } from './log-in-externally.js';
-import { RegisterUser, registration } from '../user/register-user.js';
 import { ADMIN_PASSWORD, IdentityUnderTest, PASSWORD } from '../testing/identity-under-test.js';
+import { RegisterUser, registration } from '../user/register-user.js';
+import { LogInExternally } from './log-in-externally.js';
 import { VanishLocalAccounts } from './vanish-local-accounts.js';
 
 /** Nobody listens there: nothing of this needs the provider. */

@@ -1,8 +1,8 @@
 import { type EntityManager, LockMode } from '@mikro-orm/postgresql';
 import { Inject, Logger } from '@nestjs/common';
 import { Command, CommandHandler, type ICommandHandler } from '@nestjs/cqrs';
-import { eraseUser } from '../user/delete-user.js';
 import { EXTERNAL_LOGIN, type ExternalLoginSettings } from '../config/external-login-settings.js';
+import { eraseUser } from '../user/delete-user.js';
 import { User } from '../user/user.entity.js';
 import { lockAdmins, Users } from '../user/users.js';
 

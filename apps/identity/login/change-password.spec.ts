@@ -1,5 +1,5 @@
-import { refuseTokenSession } from './change-password.js';
 import { ADMIN_PASSWORD, IdentityUnderTest, PASSWORD } from '../testing/identity-under-test.js';
+import { refuseTokenSession } from './change-password.js';
 
 const NEXT = 'a new password';
 

@@ -6,12 +6,12 @@ import type { Metadata } from '@tokenlog/event-store/event.js';
 import { IfMatch } from '@tokenlog/platform/if-match.js';
 import { Problem } from '@tokenlog/platform/problem.js';
 import { z } from 'zod';
-import { EnteredPassword } from './check-entered-password.js';
 import { hashPassword } from '../user/passwords.js';
 import { factsOf, recordUserEvent } from '../user/record-user-event.js';
 import { userTag } from '../user/user-tag.js';
 import { enteredPassword, newPassword } from '../user/user-view.js';
 import { lockUser, Users } from '../user/users.js';
+import { EnteredPassword } from './check-entered-password.js';
 
 export const passwordChange = named(
   'PasswordChange',

@@ -1,11 +1,11 @@
 import { Injectable } from '@nestjs/common';
 import { hasOwnForm } from '@tokenlog/contracts/credential.js';
 import { Problem } from '@tokenlog/platform/problem.js';
+import { isPassword } from '../user/passwords.js';
+import type { User } from '../user/user.entity.js';
 import { LoginAddresses } from './login-addresses.js';
 import { countPasswordCheck } from './login-metrics.js';
 import { LoginThrottle } from './login-throttle.js';
-import { isPassword } from '../user/passwords.js';
-import type { User } from '../user/user.entity.js';
 
 /** What came of a password that somebody entered. */
 export type PasswordCheck =

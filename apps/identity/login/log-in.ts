@@ -11,13 +11,13 @@ import { NATS } from '@tokenlog/platform/nats.js';
 import { request } from '@tokenlog/platform/nats-request.js';
 import { Problem } from '@tokenlog/platform/problem.js';
 import { z } from 'zod';
-import { EnteredPassword, tooManyAttempts } from './check-entered-password.js';
-import { countLogin } from './login-metrics.js';
-import { type Login, startLoginSession, userDisabled } from './login-session.js';
 import { factsOf, recordUserEvent } from '../user/record-user-event.js';
 import type { User } from '../user/user.entity.js';
 import { enteredPassword } from '../user/user-view.js';
 import { lockUser, Users } from '../user/users.js';
+import { EnteredPassword, tooManyAttempts } from './check-entered-password.js';
+import { countLogin } from './login-metrics.js';
+import { type Login, startLoginSession, userDisabled } from './login-session.js';
 
 export const loginBody = named(
   'Credentials',

@@ -2,8 +2,8 @@ import { randomBytes } from 'node:crypto';
 import { ensureLoginOf } from '@tokenlog/platform/database-login.js';
 import pg from 'pg';
 import { type TestDatabase, testDatabase } from '../../../test/support/database.js';
+import { identityPart } from '../config/database-part.js';
 import { migrate } from '../migrate.js';
-import { identityPart } from '../user/user.entity.js';
 
 const VARIABLE = 'IDENTITY_DATABASE_URL';
 

@@ -1,10 +1,11 @@
 import { type EntityManager, MikroORM } from '@mikro-orm/postgresql';
 import { closeDatabase, type DatabasePart, databaseOptions, sqlOf } from '@tokenlog/platform/database.js';
 import { checkSteps } from '@tokenlog/platform/migration-steps.js';
-import { migrations } from '../migrations.js';
+import { identityPart } from '../config/database-part.js';
+import { migrations } from '../migrations/migrations.js';
 import { hashPassword, randomPassword } from '../user/passwords.js';
 import { factsOf, recordUserEvent } from '../user/record-user-event.js';
-import { identityPart, User } from '../user/user.entity.js';
+import { User } from '../user/user.entity.js';
 import { IS_NAMED, lockUser } from '../user/users.js';
 
 /** What the owner of the database may do for one who cannot log in any more. */

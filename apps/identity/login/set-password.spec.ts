@@ -1,5 +1,5 @@
-import { decideSetPassword } from './set-password.js';
 import { ADMIN_PASSWORD, IdentityUnderTest, PASSWORD } from '../testing/identity-under-test.js';
+import { decideSetPassword } from './set-password.js';
 
 const FIRST = 'a first password';
 

@@ -3,7 +3,6 @@ import { named } from '@tokenlog/contracts/named.js';
 import { IfMatch } from '@tokenlog/platform/if-match.js';
 import { Problem } from '@tokenlog/platform/problem.js';
 import { z } from 'zod';
-import { EnteredPassword } from './check-entered-password.js';
 import { hashPassword } from '../user/passwords.js';
 import { factsOf, recordUserEvent } from '../user/record-user-event.js';
 import { applicationUser } from '../user/register-user.js';
@@ -11,6 +10,7 @@ import type { User } from '../user/user.entity.js';
 import { userTag } from '../user/user-tag.js';
 import { enteredPassword, newPassword } from '../user/user-view.js';
 import { lockUser, Users } from '../user/users.js';
+import { EnteredPassword } from './check-entered-password.js';
 
 export const passwordToSet = named('PasswordToSet', z.strictObject({ actorPassword: enteredPassword, newPassword }), {
   actorPassword: 'my own password',

@@ -6,9 +6,9 @@ import { type TokenExpiring, tokenExpiring } from '@tokenlog/contracts/tokens/to
 import { NATS } from '@tokenlog/platform/nats.js';
 import { v7 } from 'uuid';
 import { eventually } from '../../../test/support/eventually.js';
-import { MailUserWhenTokenExpires } from './mail-user-when-token-expires.js';
 import { ADMIN_PASSWORD, IdentityUnderTest } from '../testing/identity-under-test.js';
 import { MailServer } from '../testing/mail-server.js';
+import { MailUserWhenTokenExpires } from './mail-user-when-token-expires.js';
 
 const DAY_MS = 86_400_000;
 

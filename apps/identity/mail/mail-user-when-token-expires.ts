@@ -3,11 +3,11 @@ import { Command, CommandHandler, type ICommandHandler } from '@nestjs/cqrs';
 import type { TokenExpiring } from '@tokenlog/contracts/tokens/token-expiring.js';
 import { EventStore } from '@tokenlog/event-store/event-store.js';
 import { z } from 'zod';
-import { expiryMail } from './expiry-mail.js';
-import { countMail } from '../login/login-metrics.js';
 import { MAIL_SETTINGS, type MailSettings } from '../config/mail-settings.js';
-import { Mailer } from './mailer.js';
+import { countMail } from '../login/login-metrics.js';
 import { Users } from '../user/users.js';
+import { expiryMail } from './expiry-mail.js';
+import { Mailer } from './mailer.js';
 
 /** What became of a warning. */
 export type MailOutcome = 'mailed' | 'mailed-before' | 'expired' | 'nobody' | 'refused';

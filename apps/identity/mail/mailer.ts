@@ -1,7 +1,7 @@
 import { Inject, Injectable } from '@nestjs/common';
 import { createTransport } from 'nodemailer';
-import type { MailText } from './expiry-mail.js';
 import { MAIL_SETTINGS, type MailSettings } from '../config/mail-settings.js';
+import type { MailText } from './expiry-mail.js';
 
 const CONNECT_MS = 10_000;
 const SILENCE_MS = 20_000;

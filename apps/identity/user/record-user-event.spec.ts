@@ -3,9 +3,10 @@ import { ConcurrencyError } from '@tokenlog/event-store/event.js';
 import { EventStore } from '@tokenlog/event-store/event-store.js';
 import { databaseOptions, poolOf } from '@tokenlog/platform/database.js';
 import { type TestDatabase, testDatabase } from '../../../test/support/database.js';
+import { identityPart } from '../config/database-part.js';
 import { migrate } from '../migrate.js';
 import { factsOf, recordUserEvent } from './record-user-event.js';
-import { identityPart, User } from './user.entity.js';
+import { User } from './user.entity.js';
 import { lockUser, Users } from './users.js';
 
 const metadata = { by: { kind: 'system' as const } };

@@ -5,7 +5,7 @@ import type { Metadata } from '@tokenlog/event-store/event.js';
 import { DatabaseClock } from '@tokenlog/platform/clock.js';
 import { Problem } from '@tokenlog/platform/problem.js';
 import { z } from 'zod';
-import type { ExternalIdentity } from '../external-login/external-identity.js';
+import type { ExternalIdentity } from './external-identity.js';
 import { hashPassword } from './passwords.js';
 import { factsOf, recordUserEvent } from './record-user-event.js';
 import { User } from './user.entity.js';

@@ -1,8 +1,5 @@
 import { defineEntity, type InferEntity } from '@mikro-orm/postgresql';
 
-/** Identity's part of the database. */
-export const identityPart = { schema: 'identity', role: 'tokenlog_identity' } as const;
-
 /**
  * A person, or a program that needs tokens of its own (S42). Personal data stands here alone: erasing the row erases it.
  * `version` is that of the user's stream in the log; only what is published moves it.

@@ -7,11 +7,12 @@ import { databaseOptions, poolOf } from '@tokenlog/platform/database.js';
 import { testFolder } from '../../../test/support/folder.js';
 import { type Postgres, startPostgres } from '../../../tools/embedded-postgres.js';
 import { generateSecret } from '../../../tools/secrets.js';
-import { ListUsers } from './list-users.js';
+import { identityPart } from '../config/database-part.js';
 import { migrate } from '../migrate.js';
+import { ListUsers } from './list-users.js';
 import { hashPassword } from './passwords.js';
 import { register, registration } from './register-user.js';
-import { identityPart, User } from './user.entity.js';
+import { User } from './user.entity.js';
 import { Users } from './users.js';
 
 const metadata = { by: { kind: 'system' as const } };

@@ -1,6 +1,6 @@
 import { ConfigError } from '@tokenlog/platform/config.js';
-import { isAllowed, isReserved } from '../token/issuing-rules.js';
 import type { Policy } from './policy.js';
+import { isAllowed, isReserved } from './scopes.js';
 
 /** The settings of imported keys, beside the policy that they must be in accord with. */
 export interface AccessKeySettings {

@@ -1,14 +1,14 @@
 import type { UserFacts } from '@tokenlog/contracts/identity/user-facts.js';
 import { ConfigError } from '@tokenlog/platform/config.js';
-import type { Caller } from '../caller.js';
-import { readTokensConfig } from './config.js';
+import type { TokenState } from '../token/token.js';
+import type { Caller } from '../user/caller.js';
+import type { KnownUser } from '../user/users.js';
 import { CreateToken, createToken } from '../verbs/create-token.js';
 import { EditToken, editToken } from '../verbs/edit-token.js';
-import { type Policy, policyView } from './policy.js';
 import { reassignToken } from '../verbs/reassign-token.js';
 import { RefreshToken, refreshToken } from '../verbs/refresh-token.js';
-import type { TokenState } from '../token/token.js';
-import type { KnownUser } from '../user/users.js';
+import { readTokensConfig } from './config.js';
+import { type Policy, policyView } from './policy.js';
 
 const ENVIRONMENT = {
   DATABASE_URL: 'postgres://localhost/x',

@@ -4,17 +4,17 @@ import pg from 'pg';
 import { v7 } from 'uuid';
 import { eventually } from '../../../test/support/eventually.js';
 import { readTokensConfig } from '../config/config.js';
+import { DAY_MS, DUE_EXPIRIES, dueThreshold } from '../config/expiry-thresholds.js';
+import { migrations } from '../migrations/migrations.js';
+import { rebuildProjection } from '../rebuild.js';
+import { call, sessionOf } from '../testing/http.js';
+import { startTokenService, type TestTokenService, type TestUser } from '../testing/token-service.js';
 import { CreateToken } from '../verbs/create-token.js';
 import { DeleteToken } from '../verbs/delete-token.js';
 import { EditToken } from '../verbs/edit-token.js';
-import { ExpirySweep } from './expiry-sweep.js';
-import { DAY_MS, DUE_EXPIRIES, dueThreshold } from '../config/expiry-thresholds.js';
-import { migrations } from '../migrations.js';
-import { rebuildProjection } from '../rebuild.js';
 import { RefreshToken } from '../verbs/refresh-token.js';
 import { RevokeToken } from '../verbs/revoke-token.js';
-import { call, sessionOf } from '../testing/http.js';
-import { startTokenService, type TestTokenService, type TestUser } from '../testing/token-service.js';
+import { ExpirySweep } from './expiry-sweep.js';
 import { WarnOfExpiry } from './warn-of-expiry.js';
 
 describe('S41 warnings before expiry', () => {

@@ -2,8 +2,8 @@ import { Inject } from '@nestjs/common';
 import { Command, CommandHandler, type ICommandHandler } from '@nestjs/cqrs';
 import { EventStore } from '@tokenlog/event-store/event-store.js';
 import { CONFIG, type Config } from '../config/config.js';
-import { findExpiry } from '../table/expiry-table.js';
 import { dueThreshold, type ExpiryWarnings } from '../config/expiry-thresholds.js';
+import { findExpiry } from '../table/expiry-table.js';
 import { Token, type TokenEvent, type TokenState } from '../token/token.js';
 import { findUser, type KnownUser } from '../user/users.js';
 

@@ -6,17 +6,17 @@ import { resolveAuthOptions } from '../../../libs/auth/auth-options.js';
 import { NatsLink } from '../../../libs/auth/nats-link.js';
 import { TokenVerifier } from '../../../libs/auth/token-verifier.js';
 import { eventually } from '../../../test/support/eventually.js';
-import { CachingGuards } from './caching-guards.js';
-import { CreateToken } from '../verbs/create-token.js';
-import { DeleteToken } from '../verbs/delete-token.js';
-import { EditToken } from '../verbs/edit-token.js';
 import { EndSession } from '../session/end-session.js';
-import { ReassignToken } from '../verbs/reassign-token.js';
-import { RefreshToken } from '../verbs/refresh-token.js';
-import { RevokeToken } from '../verbs/revoke-token.js';
 import { StartSession } from '../session/start-session.js';
 import { call, sessionOf } from '../testing/http.js';
 import { startTokenService, type TestTokenService, type TestUser } from '../testing/token-service.js';
+import { CreateToken } from '../verbs/create-token.js';
+import { DeleteToken } from '../verbs/delete-token.js';
+import { EditToken } from '../verbs/edit-token.js';
+import { ReassignToken } from '../verbs/reassign-token.js';
+import { RefreshToken } from '../verbs/refresh-token.js';
+import { RevokeToken } from '../verbs/revoke-token.js';
+import { CachingGuards } from './caching-guards.js';
 
 describe('caching guards', () => {
   let service: TestTokenService;

@@ -2,8 +2,8 @@ import type { Heartbeat } from '@tokenlog/contracts/guard/heartbeat.js';
 import { LEASE_MS } from '@tokenlog/contracts/guard/heartbeat.js';
 import type { Sql } from '@tokenlog/event-store/sql.js';
 import type { Pool } from 'pg';
-import { isBarred, mustProve, noteFault, takeStanding } from './guard-standing.js';
 import type { Turns } from '../verification/turns.js';
+import { isBarred, mustProve, noteFault, takeStanding } from './guard-standing.js';
 
 /** Clocks of the same rate within a hundredth may differ by this much over a lease; the rest is rounding. */
 const MARGIN_MS = 50;

@@ -6,8 +6,8 @@ import { guardNameIn, subjectsOfGuards } from '@tokenlog/contracts/guard/guard-n
 import { GUARD_USES_STREAM, type GuardUses, guardUses } from '@tokenlog/contracts/guard/uses.js';
 import { DurableConsumer } from '@tokenlog/platform/durable-consumer.js';
 import { NATS } from '@tokenlog/platform/nats.js';
-import { CountGuardUses } from './count-guard-uses.js';
 import { REPORTS_KEPT_MS } from '../verification/refused-uses.js';
+import { CountGuardUses } from './count-guard-uses.js';
 
 /** Counts what caching guards report. A report waits in the stream until it is in the log. */
 @Injectable()

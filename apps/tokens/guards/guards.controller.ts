@@ -11,10 +11,10 @@ import { answer } from '@tokenlog/platform/nats-transport.js';
 import { Operation } from '@tokenlog/platform/operation.js';
 import type { Pool } from 'pg';
 import { z } from 'zod';
-import { CachingGuards } from './caching-guards.js';
-import { grantLease, type LeaseHolder, type LeaseOffice, listGuards } from './guard-leases.js';
 import { iso } from '../token/token-view.js';
 import { Turns } from '../verification/turns.js';
+import { CachingGuards } from './caching-guards.js';
+import { grantLease, type LeaseHolder, type LeaseOffice, listGuards } from './guard-leases.js';
 
 /** First heartbeats of one name that wait, and how long. With what comes before, a guard waits for a second. */
 const MOST_WAITING = 200;

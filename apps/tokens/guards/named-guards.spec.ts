@@ -5,8 +5,8 @@ import { LEASE_MS } from '@tokenlog/contracts/guard/heartbeat.js';
 import type { VerifyReply } from '@tokenlog/contracts/tokens/verify.js';
 import pg from 'pg';
 import { eventually } from '../../../test/support/eventually.js';
-import { forgetDeadGuards } from './guard-leases.js';
 import { GuardsUnderTest, type Name, subject, timed } from '../testing/guards-under-test.js';
+import { forgetDeadGuards } from './guard-leases.js';
 
 describe('guards and their names', () => {
   let guards: GuardsUnderTest;

@@ -3,8 +3,8 @@ import { Ctx, MessagePattern, type NatsContext, Payload } from '@nestjs/microser
 import { guardNameIn, subjectsOfGuards } from '@tokenlog/contracts/guard/guard-name.js';
 import { type VerifyReply, type VerifyRequest, verify } from '@tokenlog/contracts/tokens/verify.js';
 import { answer } from '@tokenlog/platform/nats-transport.js';
-import { GuardAnswers } from './guard-answers.js';
 import { Verifier } from '../verification/verifier.js';
+import { GuardAnswers } from './guard-answers.js';
 
 /**
  * `tokens.verify`: the one request that is no command. A verification decides nothing about the token's future, and a

@@ -5,8 +5,8 @@ import { isSnapshot, LOG_START, placeBehind } from '@tokenlog/event-store/place.
 import { countLog, readLog } from '@tokenlog/event-store/read.js';
 import { userReference } from '@tokenlog/platform/user-reference.js';
 import { z } from 'zod';
-import { findUsers } from '../user/find-users.js';
 import { decodeCursor, encodeCursor } from '../table/page.js';
+import { findUsers } from '../user/find-users.js';
 import { type HistoryItem, historyItem, historyItemOf, logCursor, shownEvent } from './token-history.js';
 
 /** The query of the audit: the whole log, or what of it is asked for. */

@@ -3,15 +3,15 @@ import { parseCredential } from '@tokenlog/contracts/credential.js';
 import { tokenEvents } from '@tokenlog/contracts/tokens/token-events.js';
 import { connectNats } from '@tokenlog/platform/nats.js';
 import { eventually } from '../../../test/support/eventually.js';
+import { WarnOfExpiry } from '../expiry/warn-of-expiry.js';
+import { call } from '../testing/http.js';
+import { startTokenService, type TestTokenService } from '../testing/token-service.js';
 import { CreateToken } from '../verbs/create-token.js';
 import { DeleteToken } from '../verbs/delete-token.js';
 import { EditToken } from '../verbs/edit-token.js';
 import { ReassignToken } from '../verbs/reassign-token.js';
 import { RefreshToken } from '../verbs/refresh-token.js';
 import { RevokeToken } from '../verbs/revoke-token.js';
-import { call } from '../testing/http.js';
-import { startTokenService, type TestTokenService } from '../testing/token-service.js';
-import { WarnOfExpiry } from '../expiry/warn-of-expiry.js';
 
 describe('published token events', () => {
   let service: TestTokenService;

@@ -6,17 +6,18 @@ import { EventStore } from '@tokenlog/event-store/event-store.js';
 import { CurrentIfMatch, type IfMatch } from '@tokenlog/platform/if-match.js';
 import { Operation } from '@tokenlog/platform/operation.js';
 import type { z } from 'zod';
-import { type Caller, CurrentCaller } from '../caller.js';
-import { CreateToken } from '../verbs/create-token.js';
-import { DeleteToken } from '../verbs/delete-token.js';
-import { EditToken } from '../verbs/edit-token.js';
+import { historyPage, tokenHistory } from '../history/token-history.js';
 import { Repeatable, type RepeatableRequest } from '../repeated-requests/idempotency-key.js';
 import { KeptAnswers } from '../repeated-requests/kept-answers.js';
 import { ListTokens, type TokenListQuery, tokenListQuery, tokenPage } from '../table/list-tokens.js';
+import { findToken, tagOf } from '../token/token-view.js';
+import { type Caller, CurrentCaller } from '../user/caller.js';
+import { CreateToken } from '../verbs/create-token.js';
+import { DeleteToken } from '../verbs/delete-token.js';
+import { EditToken } from '../verbs/edit-token.js';
 import { ReassignToken } from '../verbs/reassign-token.js';
 import { RefreshToken } from '../verbs/refresh-token.js';
 import { RevokeToken } from '../verbs/revoke-token.js';
-import { historyPage, tokenHistory } from '../history/token-history.js';
 import { tokenProblems } from './token-problems.js';
 import {
   adminCreateBody,
@@ -31,7 +32,6 @@ import {
   tokenId,
   tokenWithSecretAnswer,
 } from './token-routes.js';
-import { findToken, tagOf } from '../token/token-view.js';
 
 /** Everybody's tokens, for admins (S10, S36, S39): the same commands as the owner's own routes. */
 @ApiTags('admin: tokens')

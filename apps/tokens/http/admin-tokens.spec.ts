@@ -1,7 +1,7 @@
-import { CreateToken } from '../verbs/create-token.js';
 import { call, sessionOf } from '../testing/http.js';
 import { startTokenService, type TestTokenService, type TestUser } from '../testing/token-service.js';
 import type { TokenView } from '../token/token-view.js';
+import { CreateToken } from '../verbs/create-token.js';
 
 describe('the admin table', () => {
   let service: TestTokenService;

@@ -5,7 +5,15 @@ import { EventStore } from '@tokenlog/event-store/event-store.js';
 import { patiently } from '@tokenlog/platform/bounded-client.js';
 import { Operation } from '@tokenlog/platform/operation.js';
 import type { Response } from 'express';
-import { type AuditQuery, auditLog, auditPage, auditQuery, shownAuditEvent, toCsv, toJsonLines } from '../history/audit-log.js';
+import {
+  type AuditQuery,
+  auditLog,
+  auditPage,
+  auditQuery,
+  shownAuditEvent,
+  toCsv,
+  toJsonLines,
+} from '../history/audit-log.js';
 import { tokenProblems } from './token-problems.js';
 
 /** The log, for the auditor. */

@@ -1,9 +1,9 @@
 import { eventually } from '../../../test/support/eventually.js';
 import { auditItem, toCsv } from '../history/audit-log.js';
-import { CreateToken } from '../verbs/create-token.js';
-import { EditToken } from '../verbs/edit-token.js';
 import { call, sessionOf } from '../testing/http.js';
 import { startTokenService, type TestTokenService, type TestUser } from '../testing/token-service.js';
+import { CreateToken } from '../verbs/create-token.js';
+import { EditToken } from '../verbs/edit-token.js';
 
 describe('the audit', () => {
   let service: TestTokenService;

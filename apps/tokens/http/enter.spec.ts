@@ -1,10 +1,10 @@
 import { randomUUID } from 'node:crypto';
 import { formatCredential, generateSecret, parseCredential } from '@tokenlog/contracts/credential.js';
 import { eventually } from '../../../test/support/eventually.js';
-import { CreateToken } from '../verbs/create-token.js';
-import { RevokeToken } from '../verbs/revoke-token.js';
 import { call, sessionOf } from '../testing/http.js';
 import { startTokenService, type TestTokenService, type TestUser } from '../testing/token-service.js';
+import { CreateToken } from '../verbs/create-token.js';
+import { RevokeToken } from '../verbs/revoke-token.js';
 
 describe('S5 a token in the URL opens the pages', () => {
   let service: TestTokenService;

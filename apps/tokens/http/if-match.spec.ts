@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
-import { CreateToken } from '../verbs/create-token.js';
 import { call, sessionOf } from '../testing/http.js';
 import { startTokenService, type TestTokenService, type TestUser } from '../testing/token-service.js';
+import { CreateToken } from '../verbs/create-token.js';
 
 describe('If-Match and ETag of tokens', () => {
   let service: TestTokenService;

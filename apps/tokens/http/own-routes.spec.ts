@@ -1,8 +1,8 @@
 import pg from 'pg';
 import { eventually } from '../../../test/support/eventually.js';
-import { CreateToken } from '../verbs/create-token.js';
 import { call } from '../testing/http.js';
 import { startTokenService, type TestTokenService, type TestUser } from '../testing/token-service.js';
+import { CreateToken } from '../verbs/create-token.js';
 
 describe('a route of the token service itself', () => {
   let service: TestTokenService;

@@ -2,9 +2,9 @@ import { createServer, type RequestListener, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { ConfigError } from '@tokenlog/platform/config.js';
 import { readTokensConfig } from '../config/config.js';
-import { askAll, Servers } from './servers.js';
 import { call, sessionOf } from '../testing/http.js';
 import { startTokenService, type TestTokenService } from '../testing/token-service.js';
+import { askAll, Servers } from './servers.js';
 
 const running: Server[] = [];
 

@@ -10,10 +10,10 @@ import { Problem } from '@tokenlog/platform/problem.js';
 import { setSessionCookie } from '@tokenlog/platform/session-cookie.js';
 import type { Request, Response } from 'express';
 import { z } from 'zod';
-import { type Caller, CurrentCaller, metadataOf } from '../caller.js';
 import { EndSession } from '../session/end-session.js';
-import { listSessions, sessionListQuery, sessionPage } from '../table/list-sessions.js';
 import { StartSession } from '../session/start-session.js';
+import { listSessions, sessionListQuery, sessionPage } from '../table/list-sessions.js';
+import { type Caller, CurrentCaller, metadataOf } from '../user/caller.js';
 import { tokenProblems } from './token-problems.js';
 
 const startedAnswer = named('StartedSession', z.object({ session: sessionCredential }), {

@@ -6,14 +6,14 @@ import { CurrentIfMatch, type IfMatch } from '@tokenlog/platform/if-match.js';
 import { Operation } from '@tokenlog/platform/operation.js';
 import { Problem } from '@tokenlog/platform/problem.js';
 import type { z } from 'zod';
-import { type Caller, CurrentCaller } from '../caller.js';
 import { Repeatable, type RepeatableRequest } from '../repeated-requests/idempotency-key.js';
 import { KeptAnswers } from '../repeated-requests/kept-answers.js';
+import { findToken } from '../token/token-view.js';
+import { type Caller, CurrentCaller } from '../user/caller.js';
 import { RefreshToken } from '../verbs/refresh-token.js';
 import { RevokeToken } from '../verbs/revoke-token.js';
 import { tokenProblems } from './token-problems.js';
 import { selfRefreshBody, selfRevokeBody, tokenAnswer, tokenWithSecretAnswer } from './token-routes.js';
-import { findToken } from '../token/token-view.js';
 
 /** What a script needs to look after its own token. Every live token may, whatever its scopes; no password is asked for. */
 @ApiTags('the token itself')

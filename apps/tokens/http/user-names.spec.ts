@@ -1,7 +1,7 @@
-import { CreateToken } from '../verbs/create-token.js';
 import { call, sessionOf } from '../testing/http.js';
 import { startTokenService, type TestTokenService, type TestUser } from '../testing/token-service.js';
 import { findToken } from '../token/token-view.js';
+import { CreateToken } from '../verbs/create-token.js';
 
 const UUID_NAME = '5f0c4f0e-6d55-4c0b-8a76-0a5b2f6d7e11';
 

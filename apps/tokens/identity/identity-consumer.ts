@@ -22,8 +22,8 @@ import {
   StreamReader,
 } from '@tokenlog/platform/stream-reader.js';
 import type { Pool } from 'pg';
-import { ApplyIdentityEvents } from './apply-identity-events.js';
 import { CachingGuards } from '../guards/caching-guards.js';
+import { ApplyIdentityEvents } from './apply-identity-events.js';
 import { IdentityStanding } from './identity-standing.js';
 import { type EventOfEpoch, touchesTokens } from './reaction.js';
 

@@ -7,8 +7,9 @@ import type { Sql } from '@tokenlog/event-store/sql.js';
 import { NATS } from '@tokenlog/platform/nats.js';
 import { request } from '@tokenlog/platform/nats-request.js';
 import { CachingGuards } from '../guards/caching-guards.js';
+import { learnUsers } from '../session/learn-users.js';
+import type { UnknownUsers } from '../user/unknown-users.js';
 import { invalidateTokensWhenUserDeleted } from './invalidate-tokens-when-user-deleted.js';
-import { learnUsers } from '../user/users.js';
 
 const bySystem = { by: { kind: 'system' as const } };
 const FIRST_ID = '00000000-0000-0000-0000-000000000000';
@@ -31,7 +32,7 @@ interface KnownStanding {
  * is set right is said.
  */
 @Injectable()
-export class IdentityStanding {
+export class IdentityStanding implements UnknownUsers {
   private readonly logger = new Logger('Users');
   private lookedAt = Number.NEGATIVE_INFINITY;
   private comparing: Promise<boolean> | undefined;
@@ -63,7 +64,6 @@ export class IdentityStanding {
     if (reply && reply.epoch !== (await this.epoch())) await this.compare();
   }
 
-  /** Learns of a user whose first event is still on its way. Nothing happens where identity does not answer. */
   async meet(userId: string): Promise<void> {
     const { rows } = await this.store.pool.query('SELECT 1 FROM users WHERE id = $1', [userId]);
     if (rows.length > 0) return;

@@ -12,9 +12,9 @@ import type { Pool } from 'pg';
 import { CachingGuards } from '../guards/caching-guards.js';
 import { EndSession } from '../session/end-session.js';
 import { StartSession } from '../session/start-session.js';
-import { UserImpactQuery } from './user-impact.js';
 import { waitForUser } from '../user/users.js';
 import { Verifier } from '../verification/verifier.js';
+import { UserImpactQuery } from './user-impact.js';
 
 /** What identity asks of this service. Nobody else may publish these subjects: see `deploy/nats-server.conf`. */
 @Controller()

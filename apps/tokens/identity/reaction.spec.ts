@@ -3,10 +3,10 @@ import type { PasswordChangeEffect } from '@tokenlog/contracts/identity/password
 import type { UserDeleted } from '@tokenlog/contracts/identity/user-deleted.js';
 import { v7 } from 'uuid';
 import { eventually } from '../../../test/support/eventually.js';
-import { CreateToken } from '../verbs/create-token.js';
 import { StartSession } from '../session/start-session.js';
 import { call } from '../testing/http.js';
 import { startTokenService, type TestTokenService, type TestUser } from '../testing/token-service.js';
+import { CreateToken } from '../verbs/create-token.js';
 
 const FACTS = {
   kind: 'person' as const,

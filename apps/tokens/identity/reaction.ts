@@ -1,11 +1,12 @@
 import type { IdentityEvent } from '@tokenlog/contracts/identity/identity-events.js';
 import type { PasswordChanged } from '@tokenlog/contracts/identity/password-changed.js';
 import type { Work } from '@tokenlog/event-store/event-store.js';
-import { causedBy } from '../caller.js';
-import { invalidateTokensWhenUserDeleted } from './invalidate-tokens-when-user-deleted.js';
 import type { Policy } from '../config/policy.js';
+import { learnUsers } from '../session/learn-users.js';
+import { causedBy } from '../user/caller.js';
+import type { UserChange } from '../user/users.js';
+import { invalidateTokensWhenUserDeleted } from './invalidate-tokens-when-user-deleted.js';
 import { revokeTokensWhenPasswordChanges } from './revoke-tokens-when-password-changes.js';
-import { learnUsers, type UserChange } from '../user/users.js';
 
 /** An event, and the epoch of identity's log that it is of. */
 export interface EventOfEpoch {

@@ -1,12 +1,12 @@
 import type { PasswordChanged } from '@tokenlog/contracts/identity/password-changed.js';
 import type { Work } from '@tokenlog/event-store/event-store.js';
-import { causedBy } from '../caller.js';
-import { endSessionsOfUsers } from '../session/end-session.js';
 import type { Policy } from '../config/policy.js';
-import { revokeToken } from '../verbs/revoke-token.js';
+import { endSessionsOfUsers } from '../session/end-session.js';
 import { Token } from '../token/token.js';
 import { tokensOf } from '../token/tokens-of-users.js';
+import { causedBy } from '../user/caller.js';
 import { takeUpEvents } from '../user/users.js';
+import { revokeToken } from '../verbs/revoke-token.js';
 
 /**
  * Applies the policy on password changes (S43): revoke the users' tokens and end the sessions, or less, or nothing. Sessions

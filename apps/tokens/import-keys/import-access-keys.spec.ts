@@ -1,10 +1,10 @@
 import { jest } from '@jest/globals';
 import { proofOf } from '@tokenlog/contracts/credential.js';
 import { readAccessKeys, textOfAccessKeys } from '../secret/access-keys-file.js';
-import { ImportAtStart } from './import-at-start.js';
-import { RefreshToken } from '../verbs/refresh-token.js';
 import { call, sessionOf } from '../testing/http.js';
 import { startTokenService, type TestTokenService } from '../testing/token-service.js';
+import { RefreshToken } from '../verbs/refresh-token.js';
+import { ImportAtStart } from './import-at-start.js';
 
 const FILE = String.raw`# keys of the old gateway
 ! and of the older one

@@ -2,9 +2,9 @@ import { readFile } from 'node:fs/promises';
 import { Inject, Injectable, Logger } from '@nestjs/common';
 import { CommandBus } from '@nestjs/cqrs';
 import { ConfigError } from '@tokenlog/platform/config.js';
-import { type RefusedLine, readAccessKeys, textOfAccessKeys } from '../secret/access-keys-file.js';
 import { CONFIG, type Config } from '../config/config.js';
 import { IdentityConsumer } from '../identity/identity-consumer.js';
+import { type RefusedLine, readAccessKeys, textOfAccessKeys } from '../secret/access-keys-file.js';
 import { ImportAccessKeys, type ImportReport } from './import-access-keys.js';
 
 /** Imports `ACCESS_KEYS_FILE` when the service starts, if one is given. Imported once, the file is not needed any more. */

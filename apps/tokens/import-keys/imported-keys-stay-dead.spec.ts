@@ -1,12 +1,12 @@
 import pg from 'pg';
-import { DeleteToken } from '../verbs/delete-token.js';
-import { ImportAtStart } from './import-at-start.js';
+import { TOKENS_DATABASE } from '../config/database-part.js';
 import { migrate } from '../migrate.js';
-import { TOKENS_DATABASE } from '../migrations.js';
+import { startTokenService, type TestTokenService, type TestUser } from '../testing/token-service.js';
+import { DeleteToken } from '../verbs/delete-token.js';
 import { ReassignToken } from '../verbs/reassign-token.js';
 import { RefreshToken } from '../verbs/refresh-token.js';
 import { RevokeToken } from '../verbs/revoke-token.js';
-import { startTokenService, type TestTokenService, type TestUser } from '../testing/token-service.js';
+import { ImportAtStart } from './import-at-start.js';
 
 const OLD = 'a pepper for tests only';
 const ROTATED = { TOKEN_PEPPER: 'another pepper for tests', TOKEN_PEPPERS_RETIRED: OLD };

@@ -3,10 +3,10 @@ import { parseCredential } from '@tokenlog/contracts/credential.js';
 import fc from 'fast-check';
 import pg from 'pg';
 import { eventually } from '../../../test/support/eventually.js';
-import { ForgetAnswers } from './forget-answers.js';
 import { migrate } from '../migrate.js';
 import { call, type HttpAnswer, sessionOf } from '../testing/http.js';
 import { startTokenService, type TestTokenService, type TestUser } from '../testing/token-service.js';
+import { ForgetAnswers } from './forget-answers.js';
 
 const PEPPER = 'a pepper for tests only';
 

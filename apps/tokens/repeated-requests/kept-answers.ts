@@ -4,13 +4,13 @@ import { EventStore } from '@tokenlog/event-store/event-store.js';
 import type { Sql } from '@tokenlog/event-store/sql.js';
 import { withHeaders } from '@tokenlog/platform/answer-headers.js';
 import { Problem } from '@tokenlog/platform/problem.js';
-import { type Caller, metadataOf } from '../caller.js';
 import type { Pepper } from '../config/config.js';
-import type { RepeatableRequest } from './idempotency-key.js';
 import { Peppers } from '../secret/peppers.js';
-import { fingerprintOf, idOf, open, seal } from './sealed-answer.js';
 import { Token } from '../token/token.js';
 import { findToken, type TokenView, tagOf } from '../token/token-view.js';
+import { type Caller, metadataOf } from '../user/caller.js';
+import type { RepeatableRequest } from './idempotency-key.js';
+import { fingerprintOf, idOf, open, seal } from './sealed-answer.js';
 
 /** How long whoever answers a request keeps others from it: a service that was killed does so for no longer. */
 const HOLD = "interval '10 seconds'";

@@ -3,9 +3,9 @@ import { join } from 'node:path';
 import { parseCredential, proofOf } from '@tokenlog/contracts/credential.js';
 import { testFolder } from '../../../test/support/folder.js';
 import { type Pepper, readTokensConfig } from '../config/config.js';
+import { startTokenService, type TestTokenService } from '../testing/token-service.js';
 import { CreateToken } from '../verbs/create-token.js';
 import { keyedHash } from './secrets.js';
-import { startTokenService, type TestTokenService } from '../testing/token-service.js';
 
 const [NEW, OLD, COMMAS] = [
   'a newer pepper of a test',

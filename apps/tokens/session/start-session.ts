@@ -8,8 +8,9 @@ import { Problem } from '@tokenlog/platform/problem.js';
 import { CONFIG, type Config } from '../config/config.js';
 import { Peppers } from '../secret/peppers.js';
 import { issueSecret } from '../secret/secrets.js';
+import { type KnownUser, waitForUser } from '../user/users.js';
+import { learnUser } from './learn-users.js';
 import { entityOfSession, Session } from './session.js';
-import { type KnownUser, learnUser, waitForUser } from '../user/users.js';
 
 /** A session and its credential, which is handed out this once. */
 export interface StartedSession {

@@ -1,12 +1,12 @@
 import { eventually } from '../../../test/support/eventually.js';
+import { call, sessionOf } from '../testing/http.js';
+import { startTokenService, type TestTokenService, type TestUser } from '../testing/token-service.js';
 import { CreateToken } from '../verbs/create-token.js';
 import { DeleteToken } from '../verbs/delete-token.js';
-import { EndSession } from './end-session.js';
 import { ReassignToken } from '../verbs/reassign-token.js';
 import { RefreshToken } from '../verbs/refresh-token.js';
 import { RevokeToken } from '../verbs/revoke-token.js';
-import { call, sessionOf } from '../testing/http.js';
-import { startTokenService, type TestTokenService, type TestUser } from '../testing/token-service.js';
+import { EndSession } from './end-session.js';
 
 describe('sessions of tokens', () => {
   let service: TestTokenService;

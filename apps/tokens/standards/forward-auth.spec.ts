@@ -1,8 +1,8 @@
-import { CreateToken } from '../verbs/create-token.js';
-import { RevokeToken } from '../verbs/revoke-token.js';
 import { StartSession } from '../session/start-session.js';
 import { call, sessionOf } from '../testing/http.js';
 import { startTokenService, type TestTokenService, type TestUser } from '../testing/token-service.js';
+import { CreateToken } from '../verbs/create-token.js';
+import { RevokeToken } from '../verbs/revoke-token.js';
 
 describe('forward authentication for proxies', () => {
   let service: TestTokenService;

@@ -6,9 +6,9 @@ import { sessionCredential } from '@tokenlog/contracts/session-credential.js';
 import type { ActiveReply } from '@tokenlog/contracts/tokens/verify.js';
 import { IgnoreUnknownFields } from '@tokenlog/platform/unknown-fields.js';
 import { z } from 'zod';
+import { Verifier } from '../verification/verifier.js';
 import { OAuthClientGuard } from './oauth-client.guard.js';
 import { OAuthOperation } from './oauth-operation.js';
-import { Verifier } from '../verification/verifier.js';
 
 /** RFC 7662, 2.1 and RFC 7009, 2.1. Parameters that are not named are ignored, as OAuth wants it (RFC 6749, 3.2). */
 export const presentedForm = named(

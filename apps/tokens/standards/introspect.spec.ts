@@ -2,16 +2,16 @@ import { randomUUID } from 'node:crypto';
 import { formatCredential, generateSecret } from '@tokenlog/contracts/credential.js';
 import { ResponseBodyError, WWWAuthenticateChallengeError } from 'oauth4webapi';
 import { eventually } from '../../../test/support/eventually.js';
-import { CreateToken } from '../verbs/create-token.js';
-import { DeleteToken } from '../verbs/delete-token.js';
-import { EndSession } from '../session/end-session.js';
 import { ImportAccessKeys } from '../import-keys/import-access-keys.js';
-import { RefreshToken } from '../verbs/refresh-token.js';
-import { RevokeToken } from '../verbs/revoke-token.js';
+import { EndSession } from '../session/end-session.js';
 import { StartSession } from '../session/start-session.js';
 import { call, sessionOf } from '../testing/http.js';
 import { oauthClient, postForm } from '../testing/oauth-client.js';
 import { startTokenService, type TestTokenService, type TestUser } from '../testing/token-service.js';
+import { CreateToken } from '../verbs/create-token.js';
+import { DeleteToken } from '../verbs/delete-token.js';
+import { RefreshToken } from '../verbs/refresh-token.js';
+import { RevokeToken } from '../verbs/revoke-token.js';
 
 const PATH = '/oauth2/introspect';
 

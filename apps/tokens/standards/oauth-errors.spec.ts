@@ -3,10 +3,10 @@ import { jest } from '@jest/globals';
 import { Logger } from '@nestjs/common';
 import { ExecutionContextHost } from '@nestjs/core/helpers/execution-context-host.js';
 import { Problem } from '@tokenlog/platform/problem.js';
-import { CreateToken } from '../verbs/create-token.js';
-import { OAuthErrorFilter } from './oauth-error.filter.js';
 import { postForm } from '../testing/oauth-client.js';
 import { startTokenService, type TestTokenService } from '../testing/token-service.js';
+import { CreateToken } from '../verbs/create-token.js';
+import { OAuthErrorFilter } from './oauth-error.filter.js';
 
 const ROUTES = ['/oauth2/introspect', '/oauth2/revoke'];
 const FORM = 'application/x-www-form-urlencoded';

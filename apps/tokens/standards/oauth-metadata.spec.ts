@@ -3,9 +3,9 @@ import { join } from 'node:path';
 import * as oauth from 'oauth4webapi';
 import { root } from '../../../tools/paths.js';
 import { readTokensConfig } from '../config/config.js';
-import { CreateToken } from '../verbs/create-token.js';
 import { call } from '../testing/http.js';
 import { startTokenService, type TestTokenService, type TestUser } from '../testing/token-service.js';
+import { CreateToken } from '../verbs/create-token.js';
 
 const PATH = '/.well-known/oauth-authorization-server';
 const insecure = { [oauth.allowInsecureRequests]: true };

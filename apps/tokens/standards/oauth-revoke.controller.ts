@@ -6,15 +6,15 @@ import { EventStore } from '@tokenlog/event-store/event-store.js';
 import { Problem } from '@tokenlog/platform/problem.js';
 import { IgnoreUnknownFields } from '@tokenlog/platform/unknown-fields.js';
 import type { z } from 'zod';
-import { type Caller, CurrentCaller, metadataOf } from '../caller.js';
+import { Peppers } from '../secret/peppers.js';
+import { provedSecret } from '../secret/proved-secret.js';
+import { StaticKeys } from '../secret/static-keys.js';
 import { EndSession } from '../session/end-session.js';
+import { type Caller, CurrentCaller, metadataOf } from '../user/caller.js';
+import { RevokeToken } from '../verbs/revoke-token.js';
 import { presentedForm } from './introspect.controller.js';
 import { OAuthClientGuard } from './oauth-client.guard.js';
 import { OAuthOperation } from './oauth-operation.js';
-import { Peppers } from '../secret/peppers.js';
-import { provedSecret } from '../secret/proved-secret.js';
-import { RevokeToken } from '../verbs/revoke-token.js';
-import { StaticKeys } from '../secret/static-keys.js';
 
 /** What a token's history says beside the name of the caller. */
 const REASON = 'presented for revocation (RFC 7009)';

@@ -2,15 +2,15 @@ import { randomUUID } from 'node:crypto';
 import { formatCredential, generateSecret } from '@tokenlog/contracts/credential.js';
 import { WWWAuthenticateChallengeError } from 'oauth4webapi';
 import { eventually } from '../../../test/support/eventually.js';
-import { CreateToken } from '../verbs/create-token.js';
-import { DeleteToken } from '../verbs/delete-token.js';
-import { EditToken } from '../verbs/edit-token.js';
 import { ImportAccessKeys } from '../import-keys/import-access-keys.js';
-import { RefreshToken } from '../verbs/refresh-token.js';
 import { StartSession } from '../session/start-session.js';
 import { call, sessionOf } from '../testing/http.js';
 import { oauthClient, postForm } from '../testing/oauth-client.js';
 import { startTokenService, type TestTokenService, type TestUser } from '../testing/token-service.js';
+import { CreateToken } from '../verbs/create-token.js';
+import { DeleteToken } from '../verbs/delete-token.js';
+import { EditToken } from '../verbs/edit-token.js';
+import { RefreshToken } from '../verbs/refresh-token.js';
 
 const PATH = '/oauth2/revoke';
 

@@ -3,9 +3,9 @@ import { exampleOf, named } from '@tokenlog/contracts/named.js';
 import type { Sql } from '@tokenlog/event-store/sql.js';
 import { userReference } from '@tokenlog/platform/user-reference.js';
 import { z } from 'zod';
+import { iso } from '../token/token-view.js';
 import { findUsers } from '../user/find-users.js';
 import { decodeCursor, encodeCursor, pageOf, pageQuery } from './page.js';
-import { iso } from '../token/token-view.js';
 
 /** An active session as people see it. */
 export const sessionView = named(

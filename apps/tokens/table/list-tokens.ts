@@ -9,10 +9,10 @@ import { DatabaseClock } from '@tokenlog/platform/clock.js';
 import { invalidRequest } from '@tokenlog/platform/problem.js';
 import { userReference } from '@tokenlog/platform/user-reference.js';
 import { z } from 'zod';
+import { shownToken, TOKEN_ROWS, type TokenRow, tokenState, tokenView, viewOf } from '../token/token-view.js';
 import { findUsers } from '../user/find-users.js';
 import { decodeCursor, encodeCursor, pageOf, pageQuery } from './page.js';
 import { withTableAsOf } from './table-as-of.js';
-import { shownToken, TOKEN_ROWS, type TokenRow, tokenState, tokenView, viewOf } from '../token/token-view.js';
 
 /** Names and other texts are sorted by so many of their characters: a cursor holds these, and no more. */
 const SORTED_CHARACTERS = 128;

@@ -1,7 +1,7 @@
 import type { Sql } from '@tokenlog/event-store/sql.js';
-import type { IssuingFacts } from './issuing-rules.js';
 import type { Policy } from '../config/policy.js';
 import { holdUser } from '../user/users.js';
+import type { IssuingFacts } from './issuing-rules.js';
 
 /**
  * What `issue` decides a change on. Owner and token are held until the transaction ends and, where the policy limits how many tokens

@@ -1,10 +1,10 @@
 import { Problem } from '@tokenlog/platform/problem.js';
-import type { Caller } from '../caller.js';
 import type { Policy } from '../config/policy.js';
-import { type IssuedToken, isExpired } from './token.js';
+import { isAllowed, isReserved } from '../config/scopes.js';
+import type { Caller } from '../user/caller.js';
 import type { KnownUser } from '../user/users.js';
+import { type IssuedToken, isExpired } from './token.js';
 
-const RESERVED = ['admin', 'introspect'];
 const DAY_MS = 86_400_000;
 
 /** What is asked of a token. What is left out stays as it is; of a new one, the policy says. */
@@ -80,7 +80,7 @@ function assertMayOwnTokens(owner: KnownUser, policy: Policy): void {
  * @throws Problem `scope-reserved`, `policy-scopes`
  */
 function assertMayCarry(scopes: readonly string[], owner: KnownUser, policy: Policy): void {
-  const reserved = scopes.find((scope) => RESERVED.includes(scope));
+  const reserved = scopes.find(isReserved);
   if (reserved && !owner.roles.includes('admin')) {
     throw new Problem('scope-reserved', `Only a token of an admin may have the scope ${reserved}.`);
   }
@@ -88,16 +88,6 @@ function assertMayCarry(scopes: readonly string[], owner: KnownUser, policy: Pol
   if (refused) {
     throw new Problem('policy-scopes', `The scope ${refused} is not one of: ${policy.scopes?.join(', ')}.`);
   }
-}
-
-/** Whether the policy has a scope. Tokenlog's own are there whatever it lists. */
-export function isAllowed(scope: string, allowed: readonly string[] | null): boolean {
-  return allowed === null || allowed.includes(scope) || scope === 'tokens' || RESERVED.includes(scope);
-}
-
-/** Whether only an admin's token may have this scope. */
-export function isReserved(scope: string): boolean {
-  return RESERVED.includes(scope);
 }
 
 /** @throws Problem 409 `policy-max-tokens` */

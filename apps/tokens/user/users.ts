@@ -1,10 +1,8 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { UserFacts } from '@tokenlog/contracts/identity/user-facts.js';
 import type { Metadata } from '@tokenlog/event-store/event.js';
-import type { Work } from '@tokenlog/event-store/event-store.js';
 import type { Sql } from '@tokenlog/event-store/sql.js';
 import { Problem } from '@tokenlog/platform/problem.js';
-import { endSessionsOfUsers } from '../session/end-session.js';
 
 /** What this service knows of a user: identity's facts, as of its event `version`. */
 export interface KnownUser extends UserFacts {
@@ -73,37 +71,6 @@ export type UserChange = UserVersion & { readonly userId: string } & (
 /** A change, and on whose account what follows from it stands in the log. */
 export type ToldChange = UserChange & { readonly metadata: Metadata };
 
-/** `learnUsers` for one. @returns whether it was news */
-export async function learnUser(work: Work, change: UserChange, metadata: Metadata): Promise<boolean> {
-  return (await learnUsers(work, [{ ...change, metadata }])).length > 0;
-}
-
-/**
- * Takes over what is said of users, unless that or something later is known already: events come at least once, and their
- * facts may have come before them with a login. What follows from it beside: sessions of a user who is disabled end, if only
- * for a while. However many they are, in the same few statements.
- * @returns those that were news
- */
-export async function learnUsers<Change extends ToldChange>(work: Work, changes: readonly Change[]): Promise<Change[]> {
-  const latest = new Map<string, Change>();
-  for (const change of changes) {
-    const other = latest.get(change.userId);
-    if (!other || isLater(change, other)) latest.set(change.userId, change);
-  }
-  if (latest.size === 0) return [];
-  const before = await takeOverFacts(work.sql, [...latest.values()]);
-  const news = changes.filter((change) => {
-    const known = before.get(change.userId);
-    return known !== undefined && isLater(change, known);
-  });
-  const disabled = news.filter((change) => 'facts' in change && change.facts.disabled);
-  await endSessionsOfUsers(
-    work,
-    disabled.map(({ userId, metadata }) => ({ userId, reason: 'user-disabled', metadata })),
-  );
-  return news;
-}
-
 /** The part of `learnUsers` that is a row each. @returns what was known of those of whom it was news */
 export async function takeOverFacts(sql: Sql, changes: readonly UserChange[]): Promise<Map<string, UserVersion>> {
   const { rows } = await sql.query<{ id: string; epoch: number | null; version: number | null }>(TAKE_OVER_FACTS, [
@@ -146,7 +113,8 @@ function rowOf(change: UserChange) {
   return { ...facts, id, epoch, version, deleted: 'deletedUsername' in change };
 }
 
-function isLater(one: UserVersion, other: UserVersion): boolean {
+/** Whether one is later than the other. */
+export function isLater(one: UserVersion, other: UserVersion): boolean {
   return one.epoch > other.epoch || (one.epoch === other.epoch && one.version > other.version);
 }
 

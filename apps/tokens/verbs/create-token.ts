@@ -3,16 +3,16 @@ import { Command, CommandHandler, type ICommandHandler } from '@nestjs/cqrs';
 import { EventStore, type Work } from '@tokenlog/event-store/event-store.js';
 import { DatabaseClock } from '@tokenlog/platform/clock.js';
 import { Problem } from '@tokenlog/platform/problem.js';
-import { type Caller, metadataOf } from '../caller.js';
 import { CONFIG, type Config } from '../config/config.js';
-import { IdentityStanding } from '../identity/identity-standing.js';
-import { issuingFacts } from '../token/issuing-facts.js';
-import { assertNoMoreThan, type IssuingFacts, issue } from '../token/issuing-rules.js';
 import { type Claim, KeptAnswers, type TokenWithSecret } from '../repeated-requests/kept-answers.js';
 import { Peppers } from '../secret/peppers.js';
-import { ReenteredPassword } from './reentered-password.js';
 import { issueSecret } from '../secret/secrets.js';
+import { issuingFacts } from '../token/issuing-facts.js';
+import { assertNoMoreThan, type IssuingFacts, issue } from '../token/issuing-rules.js';
 import { Token, type TokenEvent } from '../token/token.js';
+import { type Caller, metadataOf } from '../user/caller.js';
+import { UnknownUsers } from '../user/unknown-users.js';
+import { ReenteredPassword } from './reentered-password.js';
 
 /** Issues a token: for oneself (S9), or as an admin for anybody (S10). */
 export class CreateToken extends Command<TokenWithSecret> {
@@ -49,7 +49,7 @@ export class CreateTokenHandler implements ICommandHandler<CreateToken> {
   constructor(
     private readonly store: EventStore,
     private readonly password: ReenteredPassword,
-    private readonly standing: IdentityStanding,
+    private readonly unknownUsers: UnknownUsers,
     private readonly clock: DatabaseClock,
     private readonly peppers: Peppers,
     private readonly answers: KeptAnswers,
@@ -58,7 +58,7 @@ export class CreateTokenHandler implements ICommandHandler<CreateToken> {
 
   async execute(command: CreateToken): Promise<TokenWithSecret> {
     await this.password.require('create', command.caller, command.password);
-    await this.standing.meet(command.token.userId);
+    await this.unknownUsers.meet(command.token.userId);
     const { policy } = this.config;
     const create = async (work: Work) => {
       const tokenId = this.clock.newId();

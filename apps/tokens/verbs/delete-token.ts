@@ -3,12 +3,12 @@ import { Command, CommandHandler, type ICommandHandler } from '@nestjs/cqrs';
 import { EventStore } from '@tokenlog/event-store/event-store.js';
 import type { Sql } from '@tokenlog/event-store/sql.js';
 import { IfMatch } from '@tokenlog/platform/if-match.js';
-import { type Caller, metadataOf } from '../caller.js';
 import { CONFIG, type Config } from '../config/config.js';
 import { endSessionsOfToken } from '../session/end-session.js';
-import { ReenteredPassword } from './reentered-password.js';
 import { existing, ownedBy, Token, type TokenEvent, type TokenState, tokenNotFound } from '../token/token.js';
 import { assertTokenMatches } from '../token/token-tag.js';
+import { type Caller, metadataOf } from '../user/caller.js';
+import { ReenteredPassword } from './reentered-password.js';
 
 /** Takes a token out of the table; its history stays (S22). One that works is revoked by it, and asks for what that asks for (S11). */
 export class DeleteToken extends Command<void> {

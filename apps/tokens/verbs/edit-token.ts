@@ -2,12 +2,12 @@ import { Inject } from '@nestjs/common';
 import { Command, CommandHandler, type ICommandHandler } from '@nestjs/cqrs';
 import { EventStore } from '@tokenlog/event-store/event-store.js';
 import { IfMatch } from '@tokenlog/platform/if-match.js';
-import { type Caller, metadataOf } from '../caller.js';
 import { CONFIG, type Config } from '../config/config.js';
 import { issuingFacts } from '../token/issuing-facts.js';
 import { assertNoLonger, assertNoMoreThan, type IssuingFacts, issue } from '../token/issuing-rules.js';
 import { existing, ownedBy, Token, type TokenEvent, type TokenState, tokenIs } from '../token/token.js';
 import { assertTokenMatches } from '../token/token-tag.js';
+import { type Caller, metadataOf } from '../user/caller.js';
 
 /** Changes description, scopes or expiry (S18). What is left out stays. */
 export class EditToken extends Command<void> {

@@ -3,19 +3,19 @@ import { Command, CommandHandler, type ICommandHandler } from '@nestjs/cqrs';
 import { EventStore, type Work } from '@tokenlog/event-store/event-store.js';
 import { IfMatch } from '@tokenlog/platform/if-match.js';
 import { Problem } from '@tokenlog/platform/problem.js';
-import { type Caller, metadataOf } from '../caller.js';
 import { CONFIG, type Config } from '../config/config.js';
-import { endSessionsOfToken } from '../session/end-session.js';
-import { IdentityStanding } from '../identity/identity-standing.js';
-import { issuingFacts } from '../token/issuing-facts.js';
-import { type IssuingFacts, issue } from '../token/issuing-rules.js';
 import { type Claim, KeptAnswers, type TokenWithSecret } from '../repeated-requests/kept-answers.js';
 import { Peppers } from '../secret/peppers.js';
-import { ReenteredPassword } from './reentered-password.js';
-import { assertNotReplaced, secretWhenAsked } from './replaced-meanwhile.js';
 import { issueSecret } from '../secret/secrets.js';
+import { endSessionsOfToken } from '../session/end-session.js';
+import { issuingFacts } from '../token/issuing-facts.js';
+import { type IssuingFacts, issue } from '../token/issuing-rules.js';
 import { existing, Token, type TokenEvent, type TokenState, tokenIs } from '../token/token.js';
 import { assertTokenMatches } from '../token/token-tag.js';
+import { type Caller, metadataOf } from '../user/caller.js';
+import { UnknownUsers } from '../user/unknown-users.js';
+import { ReenteredPassword } from './reentered-password.js';
+import { assertNotReplaced, secretWhenAsked } from './replaced-meanwhile.js';
 
 /** Attaches a token to another user (S31). The old holder would inherit that user's rights: it gets a new secret. */
 export class ReassignToken extends Command<TokenWithSecret> {
@@ -57,7 +57,7 @@ export function reassignToken(state: TokenState, facts: IssuingFacts): TokenEven
 export class ReassignTokenHandler implements ICommandHandler<ReassignToken> {
   constructor(
     private readonly store: EventStore,
-    private readonly standing: IdentityStanding,
+    private readonly unknownUsers: UnknownUsers,
     private readonly password: ReenteredPassword,
     private readonly peppers: Peppers,
     private readonly answers: KeptAnswers,
@@ -67,7 +67,7 @@ export class ReassignTokenHandler implements ICommandHandler<ReassignToken> {
   async execute({ caller, tokenId, userId, password, ifMatch, claim }: ReassignToken): Promise<TokenWithSecret> {
     const asked = await secretWhenAsked(this.store.pool, tokenId);
     await this.password.require('refresh', caller, password);
-    await this.standing.meet(userId);
+    await this.unknownUsers.meet(userId);
     const { policy } = this.config;
     const renew = async (work: Work) => {
       const token = existing(await work.load(Token, tokenId));

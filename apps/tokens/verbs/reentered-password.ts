@@ -4,9 +4,9 @@ import { checkPassword } from '@tokenlog/contracts/internal/check-password.js';
 import { NATS } from '@tokenlog/platform/nats.js';
 import { request } from '@tokenlog/platform/nats-request.js';
 import { Problem } from '@tokenlog/platform/problem.js';
-import type { Caller } from '../caller.js';
 import { CONFIG, type Config } from '../config/config.js';
 import type { GuardedAction } from '../config/policy.js';
+import type { Caller } from '../user/caller.js';
 
 /** Asks identity about a password that the acting user entered again (S11). */
 @Injectable()

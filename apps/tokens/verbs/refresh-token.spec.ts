@@ -1,11 +1,12 @@
 import pg from 'pg';
 import { eventually } from '../../../test/support/eventually.js';
-import { CreateToken } from './create-token.js';
-import { EditToken } from './edit-token.js';
-import { migrations, TOKENS_DATABASE } from '../migrations.js';
-import { RefreshToken } from './refresh-token.js';
+import { TOKENS_DATABASE } from '../config/database-part.js';
+import { migrations } from '../migrations/migrations.js';
 import { call, sessionOf } from '../testing/http.js';
 import { startTokenService, type TestTokenService, type TestUser } from '../testing/token-service.js';
+import { CreateToken } from './create-token.js';
+import { EditToken } from './edit-token.js';
+import { RefreshToken } from './refresh-token.js';
 
 describe('refreshing a token', () => {
   let service: TestTokenService;

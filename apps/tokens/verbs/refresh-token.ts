@@ -3,18 +3,18 @@ import { Command, CommandHandler, type ICommandHandler } from '@nestjs/cqrs';
 import { EventStore, type Work } from '@tokenlog/event-store/event-store.js';
 import { IfMatch } from '@tokenlog/platform/if-match.js';
 import { Problem } from '@tokenlog/platform/problem.js';
-import { type Caller, metadataOf } from '../caller.js';
 import { CONFIG, type Config } from '../config/config.js';
+import { type Claim, KeptAnswers, type TokenWithSecret } from '../repeated-requests/kept-answers.js';
+import { Peppers } from '../secret/peppers.js';
+import { issueSecret } from '../secret/secrets.js';
 import { endSessionsOfReplacedSecrets } from '../session/end-session.js';
 import { issuingFacts } from '../token/issuing-facts.js';
 import { assertNoLonger, type IssuingFacts, issue } from '../token/issuing-rules.js';
-import { type Claim, KeptAnswers, type TokenWithSecret } from '../repeated-requests/kept-answers.js';
-import { Peppers } from '../secret/peppers.js';
-import { ReenteredPassword } from './reentered-password.js';
-import { assertNotReplaced, secretWhenAsked } from './replaced-meanwhile.js';
-import { issueSecret } from '../secret/secrets.js';
 import { existing, isExpired, ownedBy, Token, type TokenEvent, type TokenState, tokenIs } from '../token/token.js';
 import { assertTokenMatches } from '../token/token-tag.js';
+import { type Caller, metadataOf } from '../user/caller.js';
+import { ReenteredPassword } from './reentered-password.js';
+import { assertNotReplaced, secretWhenAsked } from './replaced-meanwhile.js';
 
 /** A new secret on the same token (S19). `selfService`: the token asks itself, and no password is asked for. */
 export class RefreshToken extends Command<TokenWithSecret> {

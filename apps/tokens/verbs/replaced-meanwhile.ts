@@ -1,7 +1,7 @@
 import type { Sql } from '@tokenlog/event-store/sql.js';
 import { Problem } from '@tokenlog/platform/problem.js';
-import type { Caller } from '../caller.js';
 import { Token } from '../token/token.js';
+import type { Caller } from '../user/caller.js';
 
 /** Which secret a token had when a command that replaces it was asked for; undefined: there is no such token. */
 export async function secretWhenAsked(sql: Sql, tokenId: string): Promise<number | undefined> {

@@ -1,11 +1,11 @@
 import { Command, CommandHandler, type ICommandHandler } from '@nestjs/cqrs';
 import { EventStore } from '@tokenlog/event-store/event-store.js';
 import { IfMatch } from '@tokenlog/platform/if-match.js';
-import { type Caller, metadataOf } from '../caller.js';
 import { endSessionsOfToken } from '../session/end-session.js';
-import { ReenteredPassword } from './reentered-password.js';
 import { existing, ownedBy, Token, type TokenEvent, type TokenState } from '../token/token.js';
 import { assertTokenMatches } from '../token/token-tag.js';
+import { type Caller, metadataOf } from '../user/caller.js';
+import { ReenteredPassword } from './reentered-password.js';
 
 /** Ends a token for good, and its sessions with it (S21, S29). `selfService`: the token asks itself. */
 export class RevokeToken extends Command<void> {

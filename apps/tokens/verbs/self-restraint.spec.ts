@@ -1,6 +1,6 @@
-import { CreateToken } from './create-token.js';
 import { call } from '../testing/http.js';
 import { startTokenService, type TestTokenService, type TestUser } from '../testing/token-service.js';
+import { CreateToken } from './create-token.js';
 
 describe('a token that was taken for one purpose', () => {
   let service: TestTokenService;

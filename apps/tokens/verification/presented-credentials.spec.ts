@@ -1,9 +1,9 @@
 import { startSession } from '@tokenlog/contracts/internal/start-session.js';
 import fc from 'fast-check';
-import { CreateToken } from '../verbs/create-token.js';
 import { ImportAtStart } from '../import-keys/import-at-start.js';
 import { postForm } from '../testing/oauth-client.js';
 import { startTokenService, type TestTokenService, type TestUser } from '../testing/token-service.js';
+import { CreateToken } from '../verbs/create-token.js';
 
 const KEY = 'legacy key of many words, schlüssel';
 /** A file as an editor on Windows leaves it; the key's spaces are escaped, and so is one that stands behind it. */

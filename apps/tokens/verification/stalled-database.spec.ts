@@ -4,8 +4,8 @@ import { PATIENCE_HEADER } from '@tokenlog/contracts/message.js';
 import { Client } from 'pg';
 import { eventually } from '../../../test/support/eventually.js';
 import { Way } from '../../../test/support/way.js';
-import { CreateToken } from '../verbs/create-token.js';
 import { startTokenService, type TestTokenService, type TestUser } from '../testing/token-service.js';
+import { CreateToken } from '../verbs/create-token.js';
 import { MOST_WAITING } from './verification-queue.js';
 import { Verifier } from './verifier.js';
 

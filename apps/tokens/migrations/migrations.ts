@@ -1,15 +1,8 @@
 import { foldedSql } from '@tokenlog/event-store/folded.sql.js';
 import { createLog, numbersInLog, placesInLog } from '@tokenlog/event-store/log.sql.js';
-import type { DatabasePart } from '@tokenlog/platform/database.js';
 import type { MigrationStep } from '@tokenlog/platform/migration-steps.js';
 import { streamPlaces } from '@tokenlog/platform/stream-reader.js';
-
-/** Its connections have another name than those of versions whose services do not say which keys of the hashes they have. */
-export const TOKENS_DATABASE: DatabasePart = {
-  schema: 'tokens',
-  role: 'tokenlog_tokens',
-  applicationName: 'tokenlog-token-service',
-};
+import { TOKENS_DATABASE } from '../config/database-part.js';
 
 const { role } = TOKENS_DATABASE;
 

@@ -1,5 +1,5 @@
-import { personOf } from './external-identity.js';
 import type { ExternalLoginSettings } from '../config/external-login-settings.js';
+import { personOf } from './external-identity.js';
 
 const settings = {
   issuer: new URL('https://id.example'),

@@ -5,8 +5,8 @@ import { role, text } from '@tokenlog/contracts/message.js';
 import { sqlOf } from '@tokenlog/platform/database.js';
 import { Problem } from '@tokenlog/platform/problem.js';
 import type { ExternalLoginSettings } from '../config/external-login-settings.js';
-import { User } from '../user/user.entity.js';
-import { contact, MOST_ROLES } from '../user/user-view.js';
+import { User } from './user.entity.js';
+import { contact, MOST_ROLES } from './user-view.js';
 
 const logger = new Logger('ExternalLogin');
 
