@@ -37,6 +37,7 @@ const OPERATION_IDS: Readonly<Record<Service, readonly string[]>> = {
   ],
   tokens: [
     ...EVERYWHERE,
+    'readAuthorizationServerMetadata',
     'createToken',
     'createTokenForUser',
     'deleteMyToken',
@@ -74,7 +75,7 @@ const OPERATION_IDS: Readonly<Record<Service, readonly string[]>> = {
 /** What nobody needs a credential for. */
 const PUBLIC: Readonly<Record<Service, readonly string[]>> = {
   identity: [...EVERYWHERE, 'finishExternalLogin', 'getLoginMethods', 'logIn', 'startExternalLogin'],
-  tokens: [...EVERYWHERE, 'enterWithToken'],
+  tokens: [...EVERYWHERE, 'readAuthorizationServerMetadata', 'enterWithToken'],
   example: [...EVERYWHERE],
 };
 const NAMED = {
