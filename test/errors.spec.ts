@@ -123,7 +123,7 @@ describe('errors of a running system', () => {
         [undefined, '{}'],
         json ? ['application/x-www-form-urlencoded', `password=${SECRET}`] : ['application/json', `{"a":"${SECRET}"}`],
       ];
-      for (const [type, body] of bodies) {
+      for (const [type, body] of bodies.filter(([type]) => !route.takes.includes(type ?? ''))) {
         const headers = { ...asAdmin(), ...(type && { 'content-type': type }) };
         const answer = await send(route.service, route.method, addressOf(route), { headers, body });
         const { code } = problemOf(answer);

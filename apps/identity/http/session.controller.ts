@@ -12,6 +12,7 @@ import { exampleOf, named } from '@tokenlog/contracts/named.js';
 import { sessionCredential } from '@tokenlog/contracts/session-credential.js';
 import { Operation, UNAVAILABLE } from '@tokenlog/platform/operation.js';
 import { clearSessionCookie, setSessionCookie } from '@tokenlog/platform/session-cookie.js';
+import { TakesForm } from '@tokenlog/platform/unknown-fields.js';
 import type { Request, Response } from 'express';
 import { z } from 'zod';
 import { LoginGuard } from '../login/local.strategy.js';
@@ -39,6 +40,7 @@ export class SessionController {
   })
   @Public()
   @SetsCookie()
+  @TakesForm()
   @UseGuards(LoginGuard)
   @Post('login')
   login(
