@@ -2,14 +2,14 @@ import { Command, CommandHandler, type ICommandHandler } from '@nestjs/cqrs';
 import type { SessionEndReason } from '@tokenlog/contracts/tokens/session-ended.js';
 import type { Metadata } from '@tokenlog/event-store/event.js';
 import { EventStore, type Work } from '@tokenlog/event-store/event-store.js';
-import { Problem } from '@tokenlog/platform/problem.js';
-import { endSession, entityOfSession, Session } from './session.js';
+import type { Owner } from '../user/owner.js';
+import { askedSession, endSession, entityOfSession, Session } from './session.js';
 
 /** Ends one session. `owner`: whose it must be, where it is not an admin or the system who asks. */
 export class EndSession extends Command<void> {
   constructor(
     readonly sessionId: string,
-    readonly owner: string | 'anyone',
+    readonly owner: Owner,
     readonly reason: SessionEndReason,
     readonly metadata: Metadata,
   ) {
@@ -23,12 +23,9 @@ export class EndSessionHandler implements ICommandHandler<EndSession> {
 
   async execute({ sessionId, owner, reason, metadata }: EndSession): Promise<void> {
     await this.store.transact(async (work) => {
-      const state = await work.load(Session, sessionId);
-      if (state.status === 'none' || (owner !== 'anyone' && state.userId !== owner)) {
-        throw new Problem('session-not-found', 'There is no such session, or it is not yours.');
-      }
-      const events = endSession(state, reason);
-      work.append(Session, sessionId, events, metadata, entityOfSession(sessionId, state.tokenId));
+      const session = askedSession(await work.load(Session, sessionId), owner);
+      const entity = entityOfSession(sessionId, session.tokenId);
+      work.append(Session, sessionId, endSession(session, reason), metadata, entity);
     });
   }
 }

@@ -1,5 +1,7 @@
 import type { SessionEndReason } from '@tokenlog/contracts/tokens/session-ended.js';
 import type { Aggregate } from '@tokenlog/event-store/event.js';
+import { Problem } from '@tokenlog/platform/problem.js';
+import { isOwnedBy, type Owner } from '../user/owner.js';
 
 /** The events of one session. Type names and fields are storage formats, as in `token.ts`. */
 export type SessionEvent =
@@ -22,15 +24,16 @@ export type SessionEvent =
       data: { sessionId: string; userId: string; tokenId: string | null; reason: SessionEndReason };
     };
 
-/** What a session is, by its log. */
-export type SessionState =
-  | { readonly status: 'none' }
-  | {
-      readonly status: 'active' | 'ended';
-      readonly id: string;
-      readonly userId: string;
-      readonly tokenId: string | null;
-    };
+/** A session that began, whatever has become of it since. */
+export interface BegunSession {
+  readonly status: 'active' | 'ended';
+  readonly id: string;
+  readonly userId: string;
+  readonly tokenId: string | null;
+}
+
+/** What a session is, by its log. That its time has run out is not an event. */
+export type SessionState = { readonly status: 'none' } | BegunSession;
 
 export const Session: Aggregate<SessionState, SessionEvent> = {
   stream: (id) => `session-${id}`,
@@ -51,7 +54,13 @@ export const Session: Aggregate<SessionState, SessionEvent> = {
   },
 };
 
-/** Ends a session; one that has ended stays as it is. */
+/** The session that somebody asks about, or the problem 404 `session-not-found`. */
+export function askedSession(state: SessionState, owner: Owner): BegunSession {
+  if (state.status !== 'none' && isOwnedBy(state, owner)) return state;
+  throw new Problem('session-not-found', 'There is no such session, or it is not yours.');
+}
+
+/** Decides an end, whoever asks for it or whatever else ended: one that has ended stays as it is. */
 export function endSession(state: SessionState, reason: SessionEndReason): SessionEvent[] {
   if (state.status !== 'active') return [];
   const { id, userId, tokenId } = state;
