@@ -30,30 +30,28 @@ export class EndSessionHandler implements ICommandHandler<EndSession> {
   }
 }
 
-/** Ends the sessions that a token started (S29), in the transaction in which the token ends. */
-export async function endSessionsOfToken(work: Work, tokenId: string, reason: SessionEndReason, metadata: Metadata) {
-  // First wait for the sessions that are being started: each holds the token until its commit, and is then seen here.
-  await work.sql.query('SELECT 1 FROM tokens WHERE id = $1 FOR UPDATE', [tokenId]);
-  await endSessions(work, 'token_id = $1', [tokenId], reason, metadata);
-}
-
 /**
- * Ends the sessions of secrets that a refresh has left without a grace period (S19): of the one that it replaced, unless it
- * was asked to leave it some time, and of those before it, where it was asked to.
+ * Ends the sessions that a token started, in the transaction in which those of its secrets end that started them (S19, S29).
+ * @param ended of the secret that the token has had up to now, and of those before it
  */
-export async function endSessionsOfReplacedSecrets(
+export async function endSessionsOfToken(
   work: Work,
   tokenId: string,
-  { gracePeriodSeconds, endGracePeriods }: { gracePeriodSeconds?: number; endGracePeriods?: boolean },
+  ended: { readonly current: boolean; readonly earlier: boolean },
   metadata: Metadata,
-) {
+): Promise<void> {
+  if (!ended.current && !ended.earlier) return;
+  // First wait for the sessions that are being started: each holds the token until its commit, and is then seen here.
   await work.sql.query('SELECT 1 FROM tokens WHERE id = $1 FOR UPDATE', [tokenId]);
-  const current = '(SELECT secret_generation FROM tokens WHERE id = $1)';
-  const ofCurrent = `coalesce(secret_generation, ${current}) = ${current}`;
-  const conditions = [gracePeriodSeconds ? [] : [ofCurrent], endGracePeriods ? [`NOT (${ofCurrent})`] : []].flat();
-  if (conditions.length === 0) return;
-  const condition = `token_id = $1 AND (${conditions.join(' OR ')})`;
-  await endSessions(work, condition, [tokenId], 'token', metadata);
+  const { rows } = await work.sql.query<{ id: string }>(
+    `SELECT sessions.id FROM sessions JOIN tokens ON tokens.id = token_id
+     WHERE token_id = $1 AND ended_at IS NULL AND sessions.expires_at >= now()
+       AND CASE WHEN coalesce(sessions.secret_generation, tokens.secret_generation) = tokens.secret_generation
+         THEN $2::boolean ELSE $3::boolean END`,
+    [tokenId, ended.current, ended.earlier],
+  );
+  const ids = rows.map(({ id }) => id);
+  await appendEnds(work, ids, () => ({ reason: 'token', metadata }));
 }
 
 /** Which sessions of a user end, and why. */
@@ -85,21 +83,6 @@ export async function endSessionsOfUsers(work: Work, ends: readonly SessionsEnd[
   );
   const endOf = new Map(rows.map(({ id, n }) => [id, ends[n - 1] as SessionsEnd]));
   await appendEnds(work, [...endOf.keys()], (id) => endOf.get(id) as SessionsEnd);
-}
-
-async function endSessions(
-  work: Work,
-  condition: string,
-  values: unknown[],
-  reason: SessionEndReason,
-  metadata: Metadata,
-): Promise<void> {
-  const { rows } = await work.sql.query<{ id: string }>(
-    `SELECT id FROM sessions WHERE ended_at IS NULL AND expires_at >= now() AND ${condition}`,
-    values,
-  );
-  const ids = rows.map(({ id }) => id);
-  await appendEnds(work, ids, () => ({ reason, metadata }));
 }
 
 async function appendEnds(

@@ -1,28 +1,12 @@
-import type { SessionEndReason } from '@tokenlog/contracts/tokens/session-ended.js';
+import type { StoredEvent } from '@tokenlog/contracts/message.js';
+import type { SessionEndReason, sessionEnded } from '@tokenlog/contracts/tokens/session-ended.js';
+import type { sessionStarted } from '@tokenlog/contracts/tokens/session-started.js';
 import type { Aggregate } from '@tokenlog/event-store/event.js';
 import { Problem } from '@tokenlog/platform/problem.js';
 import { isOwnedBy, type Owner } from '../user/owner.js';
 
-/** The events of one session. Type names and fields are storage formats, as in `token.ts`. */
-export type SessionEvent =
-  | {
-      type: 'session-started';
-      data: {
-        sessionId: string;
-        userId: string;
-        tokenId: string | null;
-        expiresAt: string;
-        /** Of the secret that was proved; logs from before it lack it. */
-        secretGeneration?: number | null;
-        /** Of a session that a password started: the version of the user, and of which epoch; older logs lack them. */
-        userVersion?: number;
-        userEpoch?: number;
-      };
-    }
-  | {
-      type: 'session-ended';
-      data: { sessionId: string; userId: string; tokenId: string | null; reason: SessionEndReason };
-    };
+/** The events of one session, as the log holds them: storage formats, as those of tokens are. */
+export type SessionEvent = StoredEvent<typeof sessionStarted | typeof sessionEnded>;
 
 /** A session that began, whatever has become of it since. */
 export interface BegunSession {
