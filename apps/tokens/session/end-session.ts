@@ -3,7 +3,7 @@ import type { SessionEndReason } from '@tokenlog/contracts/tokens/session-ended.
 import type { Metadata } from '@tokenlog/event-store/event.js';
 import { EventStore, type Work } from '@tokenlog/event-store/event-store.js';
 import type { Owner } from '../user/owner.js';
-import { askedSession, endSession, entityOfSession, Session } from './session.js';
+import { askedSession, entityOfSession, Session, type SessionEvent, type SessionState } from './session.js';
 
 /** Ends one session. `owner`: whose it must be, where it is not an admin or the system who asks. */
 export class EndSession extends Command<void> {
@@ -15,6 +15,13 @@ export class EndSession extends Command<void> {
   ) {
     super();
   }
+}
+
+/** Decides an end, whoever asks for it or whatever else ended: one that has ended stays as it is. */
+export function endSession(state: SessionState, reason: SessionEndReason): SessionEvent[] {
+  if (state.status !== 'active') return [];
+  const { id, userId, tokenId } = state;
+  return [{ type: 'session-ended', data: { sessionId: id, userId, tokenId, reason } }];
 }
 
 @CommandHandler(EndSession)

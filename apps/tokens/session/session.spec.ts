@@ -1,5 +1,6 @@
 import { Problem } from '@tokenlog/platform/problem.js';
-import { askedSession, endSession, Session, type SessionEvent, type SessionState } from './session.js';
+import { endSession } from './end-session.js';
+import { askedSession, Session, type SessionEvent, type SessionState } from './session.js';
 import { type StartingFacts, StartSession, startSession } from './start-session.js';
 
 const NOW = new Date('2026-11-02T09:00:00.000Z');

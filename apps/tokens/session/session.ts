@@ -1,5 +1,5 @@
 import type { StoredEvent } from '@tokenlog/contracts/message.js';
-import type { SessionEndReason, sessionEnded } from '@tokenlog/contracts/tokens/session-ended.js';
+import type { sessionEnded } from '@tokenlog/contracts/tokens/session-ended.js';
 import type { sessionStarted } from '@tokenlog/contracts/tokens/session-started.js';
 import type { Aggregate } from '@tokenlog/event-store/event.js';
 import { Problem } from '@tokenlog/platform/problem.js';
@@ -42,13 +42,6 @@ export const Session: Aggregate<SessionState, SessionEvent> = {
 export function askedSession(state: SessionState, owner: Owner): BegunSession {
   if (state.status !== 'none' && isOwnedBy(state, owner)) return state;
   throw new Problem('session-not-found', 'There is no such session, or it is not yours.');
-}
-
-/** Decides an end, whoever asks for it or whatever else ended: one that has ended stays as it is. */
-export function endSession(state: SessionState, reason: SessionEndReason): SessionEvent[] {
-  if (state.status !== 'active') return [];
-  const { id, userId, tokenId } = state;
-  return [{ type: 'session-ended', data: { sessionId: id, userId, tokenId, reason } }];
 }
 
 /** What the events of a session are about: its token, so that they stand in the token's history, or itself. */
