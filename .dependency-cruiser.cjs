@@ -1,6 +1,19 @@
+const ROOMS = require('./tools/rooms.cjs');
+
+/** A room's files use those of the rooms that it may use, and nothing else of their service. */
+const rooms = Object.entries(ROOMS).flatMap(([service, itsRooms]) =>
+  Object.entries(itsRooms).map(([room, mayUse]) => ({
+    name: `room-${service}-${room}`,
+    severity: 'error',
+    from: { path: `^apps/${service}/${room}/`, pathNot: '\\.spec\\.ts$' },
+    to: { path: `^apps/${service}/`, pathNot: `^apps/${service}/(${[room, ...mayUse].join('|')})/` },
+  })),
+);
+
 /** The boundaries of `docs/` in a form that a machine holds. */
 module.exports = {
   forbidden: [
+    ...rooms,
     { name: 'no-circular', severity: 'error', from: {}, to: { circular: true, dependencyTypesNot: ['type-only'] } },
     {
       name: 'contracts-stand-alone',
@@ -54,6 +67,8 @@ module.exports = {
   ],
   options: {
     doNotFollow: { path: 'node_modules' },
+    // What a package of ours bundles is declared at the root.
+    combinedDependencies: true,
     // Other people's code, with what they depend on.
     exclude: { path: '^(dist|bench/peers)/' },
     tsConfig: { fileName: 'tsconfig.json' },

@@ -1,5 +1,5 @@
 import pg from 'pg';
-import { TOKENS_DATABASE } from '../apps/tokens/migrations.js';
+import { TOKENS_DATABASE } from '../apps/tokens/config/database-part.js';
 import { monotonicNow } from './monotonic.js';
 
 /** What PostgreSQL has to be set to for this. */

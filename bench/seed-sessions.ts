@@ -2,9 +2,9 @@ import { generateSecret, proofOf } from '@tokenlog/contracts/credential.js';
 import { append } from '@tokenlog/event-store/append.js';
 import type pg from 'pg';
 import { v7 } from 'uuid';
-import type { Pepper } from '../apps/tokens/config.js';
-import { entityOfSession, Session, type SessionEvent } from '../apps/tokens/session.js';
-import { sessionTable } from '../apps/tokens/session-table.js';
+import type { Pepper } from '../apps/tokens/config/config.js';
+import { entityOfSession, Session, type SessionEvent } from '../apps/tokens/session/session.js';
+import { sessionTable } from '../apps/tokens/table/session-table.js';
 import { asService, inBatches, keepSecrets, type SeededToken } from './seed-tokens.js';
 import type { Provable } from './verify-request.js';
 

@@ -2,12 +2,12 @@ import { formatCredential, generateSecret, proofOf } from '@tokenlog/contracts/c
 import { append } from '@tokenlog/event-store/append.js';
 import pg from 'pg';
 import { v7 } from 'uuid';
-import type { Pepper } from '../apps/tokens/config.js';
-import { TOKENS_DATABASE } from '../apps/tokens/migrations.js';
-import { keyedHash } from '../apps/tokens/secrets.js';
-import { Token, type TokenEvent } from '../apps/tokens/token.js';
-import { tokenTable } from '../apps/tokens/token-table.js';
-import { takeOverFacts } from '../apps/tokens/users.js';
+import type { Pepper } from '../apps/tokens/config/config.js';
+import { TOKENS_DATABASE } from '../apps/tokens/config/database-part.js';
+import { keyedHash } from '../apps/tokens/secret/secrets.js';
+import { tokenTable } from '../apps/tokens/table/token-table.js';
+import { Token, type TokenEvent } from '../apps/tokens/token/token.js';
+import { takeOverFacts } from '../apps/tokens/user/users.js';
 
 export interface SeedOptions {
   readonly databaseUrl: string;

@@ -2,8 +2,8 @@ import { randomUUID } from 'node:crypto';
 import { append } from '@tokenlog/event-store/append.js';
 import type { NewEvent } from '@tokenlog/event-store/event.js';
 import pg from 'pg';
-import { TOKENS_DATABASE } from '../apps/tokens/migrations.js';
-import { Token, type TokenEvent } from '../apps/tokens/token.js';
+import { TOKENS_DATABASE } from '../apps/tokens/config/database-part.js';
+import { Token, type TokenEvent } from '../apps/tokens/token/token.js';
 
 export interface LivesOptions {
   readonly databaseUrl: string;

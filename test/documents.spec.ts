@@ -1,6 +1,6 @@
 import { execFile } from 'node:child_process';
 import { existsSync, readFileSync } from 'node:fs';
-import { readFile } from 'node:fs/promises';
+import { readFile, symlink, writeFile } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { promisify } from 'node:util';
 import pg from 'pg';
@@ -201,6 +201,21 @@ describe('the commands that want a running system', () => {
     const [one, two] = (await paste(`${generate}\n${ask}\n${ask}`, env)).stdout.trim().split('\n');
     expect(JSON.parse(one ?? '').secret).toMatch(/^tkl_/);
     expect(two).toBe(one);
+  });
+
+  it('make a client of /openapi.json, which compiles and lists tokens, as docs/rest.md shows it', async () => {
+    const ada = await whole.register('ada-of-clients');
+    const { secret } = await whole.issue(ada.id, { description: 'of a client', scopes: ['tokens'] });
+    await symlink(join(root, 'node_modules'), join(folder, 'node_modules'));
+    const bin = join(root, 'node_modules', '.bin');
+    await paste(blockWith('docs/rest.md', 'npx openapi-typescript').replace('npx ', `${bin}/`));
+    await writeFile(join(folder, 'package.json'), '{"type":"module"}');
+    const code = blockWith('docs/rest.md', 'import createClient');
+    await writeFile(join(folder, 'list.ts'), code.replaceAll('http://localhost:3002', whole.system.tokens.url));
+    await paste(`${bin}/tsc --noEmit --strict --module nodenext --target es2024 --types node list.ts`);
+    expect((await paste(`"${process.execPath}" list.ts`, { TOKEN: secret })).stdout).toBe('of a client active\n');
+    await writeFile(join(folder, 'list.ts'), code.replace("'scope'", "'scoop'"));
+    await expect(paste(`${bin}/tsc --noEmit --strict --module nodenext --target es2024 list.ts`)).rejects.toThrow();
   });
 
   it('give a guarded service a NATS user, and take it away, as docs/operations.md shows it', async () => {

@@ -100,7 +100,7 @@ describe('errors of a running system', () => {
       expect([address, options.status, options.headers.allow]).toEqual([address, 204, allow]);
       expect(options.headers['access-control-allow-origin']).toBeUndefined();
     }
-    for (const path of ['/nope', '/tokens/a/b/c', '//', '/docs/errors/x']) {
+    for (const path of ['/nope', '/tokens/a/b/c', '/docs/errors/x']) {
       for (const method of METHODS.filter((each) => each !== 'HEAD')) {
         expect(problemOf(await send('tokens', method, path))).toMatchObject({ status: 404, code: 'not-found' });
       }
@@ -108,7 +108,10 @@ describe('errors of a running system', () => {
   });
 
   it('a body of another type is a 415 on every route that takes one, and one of no type', async () => {
-    const taking = routes.filter(({ takes }) => takes.length > 0);
+    // Of others a form is the way of the caller's token alone (S3).
+    const taking = routes.filter(
+      ({ takes, path }) => takes.includes('application/json') || path.startsWith('/oauth2/'),
+    );
     expect(taking.length).toBeGreaterThan(15);
     for (const route of taking) {
       const json = route.takes.includes('application/json');
@@ -120,7 +123,7 @@ describe('errors of a running system', () => {
         [undefined, '{}'],
         json ? ['application/x-www-form-urlencoded', `password=${SECRET}`] : ['application/json', `{"a":"${SECRET}"}`],
       ];
-      for (const [type, body] of bodies) {
+      for (const [type, body] of bodies.filter(([type]) => !route.takes.includes(type ?? ''))) {
         const headers = { ...asAdmin(), ...(type && { 'content-type': type }) };
         const answer = await send(route.service, route.method, addressOf(route), { headers, body });
         const { code } = problemOf(answer);

@@ -1,10 +1,10 @@
+import { join } from 'node:path';
 import { type JetStreamManager, jetstreamManager } from '@nats-io/jetstream';
 import type { NatsConnection } from '@nats-io/transport-node';
 import { connectNats } from '@tokenlog/platform/nats.js';
-import { createService } from '@tokenlog/platform/service.js';
-import { readTokensConfig } from '../apps/tokens/config.js';
 import { migrate } from '../apps/tokens/migrate.js';
-import { tokensService } from '../apps/tokens/tokens.module.js';
+import { dist } from '../tools/paths.js';
+import { startService } from '../tools/service.js';
 import { testDatabase } from './support/database.js';
 import { eventually } from './support/eventually.js';
 import { ADMIN_PASSWORD, expectStatus, PASSWORD, WholeSystem } from './support/whole-system.js';
@@ -66,15 +66,29 @@ describe('without streams that can be written to', () => {
   it('a service of another deployment does not start on this NATS server, and says which two they are', async () => {
     const database = await testDatabase();
     await migrate(database.url);
-    const config = readTokensConfig({
-      DATABASE_URL: database.url,
-      NATS_URL: whole.system.natsUrls.tokens,
-      SERVER_NAME: 'the-second',
-      TOKEN_PEPPER: 'a pepper of another deployment',
+    // As a process: what it opened before it found out ends with it.
+    const another = await startService({
+      name: 'another',
+      main: join(dist, 'apps', 'tokens', 'main.js'),
+      env: {
+        PATH: process.env.PATH,
+        DATABASE_URL: database.url,
+        NATS_URL: whole.system.natsUrls.tokens,
+        SERVER_NAME: 'the-second',
+        TOKEN_PEPPER: 'a pepper of another deployment',
+        TOKENS_PORT: '0',
+      },
+      url: 'http://127.0.0.1:1',
+      logFile: join(whole.system.logDir, 'another.log'),
+      output: () => undefined,
     });
-    await expect(createService({ ...tokensService(config), logLevels: ['fatal'] })).rejects.toThrow(
-      /NATS_URL: another Tokenlog is on this NATS server: default \(deployment .*the-second/,
-    );
+    try {
+      await expect(another.ready).rejects.toThrow(
+        /NATS_URL: another Tokenlog is on this NATS server: default \(deployment .*the-second/,
+      );
+    } finally {
+      await another.stop();
+    }
     await whole.logIn('admin', ADMIN_PASSWORD);
     await database.drop();
   });

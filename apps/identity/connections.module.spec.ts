@@ -7,10 +7,10 @@ import { eventually } from '../../test/support/eventually.js';
 import { testFolder } from '../../test/support/folder.js';
 import { startNats } from '../../tools/embedded-nats.js';
 import { generateNatsPasswords } from '../../tools/secrets.js';
-import { readIdentityConfig } from './config.js';
+import { readIdentityConfig } from './config/config.js';
 import { IdentityModule } from './identity.module.js';
 import { migrate } from './migrate.js';
-import { RegisterUser, registration } from './register-user.js';
+import { RegisterUser, registration } from './user/register-user.js';
 
 describe('while NATS is away', () => {
   it('identity goes on, publishes what happened when NATS is back, and stops when it is away again', async () => {

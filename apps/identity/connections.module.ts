@@ -14,12 +14,12 @@ import { DatabaseClock } from '@tokenlog/platform/clock.js';
 import { closeDatabase, databaseOptions, poolOf } from '@tokenlog/platform/database.js';
 import { Presence, readDeployment } from '@tokenlog/platform/deployment.js';
 import { closeNats, connectNats, NATS } from '@tokenlog/platform/nats.js';
-import { AppliedEvents } from './applied-events.js';
-import type { IdentityConfig } from './config.js';
-import { LoginAddresses } from './login-addresses.js';
-import { LoginThrottle } from './login-throttle.js';
-import { publishUserEvents } from './publish-user-events.js';
-import { User } from './user.entity.js';
+import type { IdentityConfig } from './config/config.js';
+import { LoginAddresses } from './login/login-addresses.js';
+import { LoginThrottle } from './login/login-throttle.js';
+import { AppliedEvents } from './user/applied-events.js';
+import { publishUserEvents } from './user/publish-user-events.js';
+import { User } from './user/user.entity.js';
 
 /** The database, NATS, and what runs on them from the service's start to its end. */
 @Global()

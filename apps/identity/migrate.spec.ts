@@ -4,6 +4,8 @@ import pg from 'pg';
 import { v7 } from 'uuid';
 import { type TestDatabase, testDatabase } from '../../test/support/database.js';
 import { eventually } from '../../test/support/eventually.js';
+import { identityPart } from './config/database-part.js';
+import { setPasswordOf } from './login/set-password-as-owner.js';
 import { migrate } from './migrate.js';
 import { usersAndLog } from './migrations/0001-users-and-log.js';
 import { externalIdentities } from './migrations/0002-external-identities.js';
@@ -11,10 +13,8 @@ import { mailedEvents } from './migrations/0003-mailed-events.js';
 import { places } from './migrations/0004-places.js';
 import { loginAddresses } from './migrations/0005-login-addresses.js';
 import { foldedUsernames } from './migrations/0007-folded-usernames.js';
-import { isPassword } from './passwords.js';
-import { setPasswordOf } from './set-password-as-owner.js';
-import { identityPart } from './user.entity.js';
-import { IS_NAMED } from './users.js';
+import { isPassword } from './user/passwords.js';
+import { IS_NAMED } from './user/users.js';
 
 describe('migrating identity', () => {
   let database: TestDatabase;

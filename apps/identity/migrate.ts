@@ -12,12 +12,13 @@ import {
 } from '@tokenlog/platform/database.js';
 import { ensureLoginOf } from '@tokenlog/platform/database-login.js';
 import { newerVersionWasHere } from '@tokenlog/platform/migration-steps.js';
-import { migrations } from './migrations.js';
-import { hashPassword, isPassword, randomPassword } from './passwords.js';
-import { register, registration } from './register-user.js';
-import { setPasswordAsOwner } from './set-password-as-owner.js';
-import { identityPart, User } from './user.entity.js';
-import { newPassword } from './user-view.js';
+import { identityPart } from './config/database-part.js';
+import { setPasswordAsOwner } from './login/set-password-as-owner.js';
+import { migrations } from './migrations/migrations.js';
+import { hashPassword, isPassword, randomPassword } from './user/passwords.js';
+import { register, registration } from './user/register-user.js';
+import { User } from './user/user.entity.js';
+import { newPassword } from './user/user-view.js';
 
 const ADMIN = 'admin';
 

@@ -3,8 +3,8 @@ import { subscriptionBehind } from '@tokenlog/event-store/behind.js';
 import { EventStore } from '@tokenlog/event-store/event-store.js';
 import { observedGauge } from '@tokenlog/platform/observed-gauge.js';
 import { observePool, observeSubscription } from '@tokenlog/platform/service-metrics.js';
-import { ExpiringTokensConsumer } from './expiring-tokens-consumer.js';
-import { MAIL_SETTINGS, type MailSettings } from './mail-settings.js';
+import { MAIL_SETTINGS, type MailSettings } from './config/mail-settings.js';
+import { ExpiringTokensConsumer } from './mail/expiring-tokens-consumer.js';
 
 const mailsWaiting = observedGauge({
   name: 'tokenlog_mails_waiting',

@@ -7,14 +7,14 @@ import { connectNats } from '@tokenlog/platform/nats.js';
 import { v7 } from 'uuid';
 import { eventually } from '../../test/support/eventually.js';
 import { type Statement, statementsDuring } from '../../test/support/statements.js';
-import { CONFIG, type Config } from './config.js';
-import { CreateToken } from './create-token.js';
-import { react } from './reaction.js';
-import { RevokeToken } from './revoke-token.js';
+import { CONFIG, type Config } from './config/config.js';
+import { react } from './identity/reaction.js';
+import { tokenTable } from './table/token-table.js';
 import { call } from './testing/http.js';
 import { startTokenService, type TestTokenService, type TestUser } from './testing/token-service.js';
-import { tokenTable } from './token-table.js';
-import { Verifier } from './verifier.js';
+import { CreateToken } from './verbs/create-token.js';
+import { RevokeToken } from './verbs/revoke-token.js';
+import { Verifier } from './verification/verifier.js';
 
 /** What the service does by itself at any time: publishing, and looking after keys, partitions, expiries and the clock. */
 const READING = /^SELECT shown.* FROM events WHERE transaction_id >= .* LIMIT/s;

@@ -3,7 +3,8 @@ import { databaseVariables, readConfig } from '@tokenlog/platform/config.js';
 import { type DatabasePart, migrateDatabase, withRolesOf } from '@tokenlog/platform/database.js';
 import { ensureLoginOf } from '@tokenlog/platform/database-login.js';
 import { newerVersionWasHere } from '@tokenlog/platform/migration-steps.js';
-import { migrations, TOKENS_DATABASE } from './migrations.js';
+import { TOKENS_DATABASE } from './config/database-part.js';
+import { migrations } from './migrations/migrations.js';
 
 /**
  * Brings the token service's part of the database up to date, as the owner of `databaseUrl`.

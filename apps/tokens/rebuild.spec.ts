@@ -1,10 +1,10 @@
 import pg from 'pg';
-import { CreateToken } from './create-token.js';
-import { EditToken } from './edit-token.js';
 import { rebuildProjection } from './rebuild.js';
-import { RefreshToken } from './refresh-token.js';
 import { call } from './testing/http.js';
 import { startTokenService, type TestTokenService, type TestUser } from './testing/token-service.js';
+import { CreateToken } from './verbs/create-token.js';
+import { EditToken } from './verbs/edit-token.js';
+import { RefreshToken } from './verbs/refresh-token.js';
 
 describe('rebuilding a projection', () => {
   let service: TestTokenService;

@@ -5,10 +5,11 @@ import { type DatabasePart, withRolesOf } from '@tokenlog/platform/database.js';
 import { databaseConnection } from '@tokenlog/platform/database-url.js';
 import { checkSteps } from '@tokenlog/platform/migration-steps.js';
 import { Pool } from 'pg';
-import { expiryTable } from './expiry-table.js';
-import { migrations, TOKENS_DATABASE } from './migrations.js';
-import { sessionTable } from './session-table.js';
-import { tokenTable } from './token-table.js';
+import { TOKENS_DATABASE } from './config/database-part.js';
+import { migrations } from './migrations/migrations.js';
+import { expiryTable } from './table/expiry-table.js';
+import { sessionTable } from './table/session-table.js';
+import { tokenTable } from './table/token-table.js';
 
 const projections = [tokenTable, sessionTable, expiryTable];
 

@@ -5,10 +5,10 @@ import { POOL } from '@tokenlog/platform/database.module.js';
 import { observedGauge, onceASecond } from '@tokenlog/platform/observed-gauge.js';
 import { observeConsumer, observePool, observeSubscription } from '@tokenlog/platform/service-metrics.js';
 import type { Pool } from 'pg';
-import { countLeases } from './guard-leases.js';
-import { GuardUsesConsumer } from './guard-uses-consumer.js';
-import { IdentityConsumer } from './identity-consumer.js';
-import { Verifier } from './verifier.js';
+import { countLeases } from './guards/guard-leases.js';
+import { GuardUsesConsumer } from './guards/guard-uses-consumer.js';
+import { IdentityConsumer } from './identity/identity-consumer.js';
+import { Verifier } from './verification/verifier.js';
 
 const queue = observedGauge({
   name: 'tokenlog_verification_queue_length',

@@ -25,58 +25,59 @@ import { NatsModule } from '@tokenlog/platform/nats.module.js';
 import { CHECK_MS } from '@tokenlog/platform/readiness.js';
 import type { ServiceDefinition } from '@tokenlog/platform/service.js';
 import type { Pool } from 'pg';
-import { AdminTokensController } from './admin-tokens.controller.js';
-import { ApplyIdentityEventsHandler } from './apply-identity-events.js';
-import { AuditController } from './audit.controller.js';
-import { CachingGuards, forgottenWith } from './caching-guards.js';
-import { CONFIG, type Config } from './config.js';
-import { CountGuardUsesHandler } from './count-guard-uses.js';
-import { CreateTokenHandler } from './create-token.js';
-import { DeleteTokenHandler } from './delete-token.js';
-import { EditTokenHandler } from './edit-token.js';
-import { EndSessionHandler } from './end-session.js';
-import { EnterController } from './enter.controller.js';
-import { ExpirySweep } from './expiry-sweep.js';
-import { expiryTable } from './expiry-table.js';
-import { ForgetAnswers } from './forget-answers.js';
-import { ForwardAuthController } from './forward-auth.controller.js';
-import { GuardAnswers } from './guard-answers.js';
-import { GuardUsesConsumer } from './guard-uses-consumer.js';
-import { GuardsController } from './guards.controller.js';
-import { IdentityConsumer } from './identity-consumer.js';
-import { IdentityStanding } from './identity-standing.js';
-import { ImportAccessKeysHandler } from './import-access-keys.js';
-import { ImportAtStart } from './import-at-start.js';
-import { InternalRequestsController } from './internal-requests.controller.js';
-import { IntrospectController } from './introspect.controller.js';
-import { KeptAnswers } from './kept-answers.js';
-import { ListTokensHandler } from './list-tokens.js';
-import { migrations } from './migrations.js';
-import { OAuthErrorFilter } from './oauth-error.filter.js';
-import { OAuthMetadataController } from './oauth-metadata.controller.js';
-import { OAuthRevokeController } from './oauth-revoke.controller.js';
-import { OwnTokensController } from './own-tokens.controller.js';
-import { Peppers } from './peppers.js';
-import { PolicyController } from './policy.controller.js';
-import { publishTokenEvents } from './publish-token-events.js';
-import { ReassignTokenHandler } from './reassign-token.js';
-import { ReenteredPassword } from './reentered-password.js';
-import { RefreshTokenHandler } from './refresh-token.js';
-import { RevokeTokenHandler } from './revoke-token.js';
-import { ServersController } from './servers.controller.js';
-import { Servers } from './servers.js';
+import { CONFIG, type Config } from './config/config.js';
+import { ExpirySweep } from './expiry/expiry-sweep.js';
+import { WarnOfExpiryHandler } from './expiry/warn-of-expiry.js';
+import { CachingGuards, forgottenWith } from './guards/caching-guards.js';
+import { CountGuardUsesHandler } from './guards/count-guard-uses.js';
+import { GuardAnswers } from './guards/guard-answers.js';
+import { GuardUsesConsumer } from './guards/guard-uses-consumer.js';
+import { GuardsController } from './guards/guards.controller.js';
+import { VerifyController } from './guards/verify.controller.js';
+import { publishTokenEvents } from './history/publish-token-events.js';
+import { AdminTokensController } from './http/admin-tokens.controller.js';
+import { AuditController } from './http/audit.controller.js';
+import { EnterController } from './http/enter.controller.js';
+import { OwnTokensController } from './http/own-tokens.controller.js';
+import { PolicyController } from './http/policy.controller.js';
+import { ServersController } from './http/servers.controller.js';
+import { Servers } from './http/servers.js';
+import { SessionsController } from './http/sessions.controller.js';
+import { TokenSelfController } from './http/token-self.controller.js';
+import { ApplyIdentityEventsHandler } from './identity/apply-identity-events.js';
+import { IdentityConsumer } from './identity/identity-consumer.js';
+import { IdentityStanding } from './identity/identity-standing.js';
+import { InternalRequestsController } from './identity/internal-requests.controller.js';
+import { UserImpactQuery } from './identity/user-impact.js';
+import { ImportAccessKeysHandler } from './import-keys/import-access-keys.js';
+import { ImportAtStart } from './import-keys/import-at-start.js';
+import { migrations } from './migrations/migrations.js';
+import { ForgetAnswers } from './repeated-requests/forget-answers.js';
+import { KeptAnswers } from './repeated-requests/kept-answers.js';
+import { Peppers } from './secret/peppers.js';
+import { StaticKeys } from './secret/static-keys.js';
 import { ServiceMetrics } from './service-metrics.js';
-import { sessionTable } from './session-table.js';
-import { SessionsController } from './sessions.controller.js';
-import { StartSessionHandler } from './start-session.js';
-import { StaticKeys } from './static-keys.js';
-import { TokenSelfController } from './token-self.controller.js';
-import { tokenTable } from './token-table.js';
-import { UserImpactQuery } from './user-impact.js';
-import { ownWay } from './verification-metrics.js';
-import { Verifier } from './verifier.js';
-import { VerifyController } from './verify.controller.js';
-import { WarnOfExpiryHandler } from './warn-of-expiry.js';
+import { EndSessionHandler } from './session/end-session.js';
+import { StartSessionHandler } from './session/start-session.js';
+import { ForwardAuthController } from './standards/forward-auth.controller.js';
+import { IntrospectController } from './standards/introspect.controller.js';
+import { OAuthErrorFilter } from './standards/oauth-error.filter.js';
+import { OAuthMetadataController } from './standards/oauth-metadata.controller.js';
+import { OAuthRevokeController } from './standards/oauth-revoke.controller.js';
+import { expiryTable } from './table/expiry-table.js';
+import { ListTokensHandler } from './table/list-tokens.js';
+import { sessionTable } from './table/session-table.js';
+import { tokenTable } from './table/token-table.js';
+import { UnknownUsers } from './user/unknown-users.js';
+import { CreateTokenHandler } from './verbs/create-token.js';
+import { DeleteTokenHandler } from './verbs/delete-token.js';
+import { EditTokenHandler } from './verbs/edit-token.js';
+import { ReassignTokenHandler } from './verbs/reassign-token.js';
+import { ReenteredPassword } from './verbs/reentered-password.js';
+import { RefreshTokenHandler } from './verbs/refresh-token.js';
+import { RevokeTokenHandler } from './verbs/revoke-token.js';
+import { ownWay } from './verification/verification-metrics.js';
+import { Verifier } from './verification/verifier.js';
 
 /** Every command has its one handler here; the specs hold that none is missing. */
 export const commandHandlers = [
@@ -192,6 +193,7 @@ export class TokensModule implements OnApplicationBootstrap, BeforeApplicationSh
         ReenteredPassword,
         UserImpactQuery,
         IdentityStanding,
+        { provide: UnknownUsers, useExisting: IdentityStanding },
         IdentityConsumer,
         ExpirySweep,
         KeptAnswers,

@@ -2,7 +2,7 @@ import { type Append, append } from '@tokenlog/event-store/append.js';
 import { createLog, createRole } from '@tokenlog/event-store/log.sql.js';
 import pg from 'pg';
 import { v7 } from 'uuid';
-import type { TokenEvent } from '../../apps/tokens/token.js';
+import type { TokenEvent } from '../../apps/tokens/token/token.js';
 import type { AppendTask } from '../cases/append.js';
 import { givenArguments, serveParent } from '../child.js';
 

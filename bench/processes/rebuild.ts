@@ -2,9 +2,9 @@ import { LOG_START, type Place } from '@tokenlog/event-store/place.js';
 import { readLog } from '@tokenlog/event-store/read.js';
 import { REBUILD_BATCH } from '@tokenlog/event-store/rebuild.js';
 import pg from 'pg';
-import { TOKENS_DATABASE } from '../../apps/tokens/migrations.js';
+import { TOKENS_DATABASE } from '../../apps/tokens/config/database-part.js';
 import { rebuildProjection } from '../../apps/tokens/rebuild.js';
-import { Token, type TokenEvent, type TokenState } from '../../apps/tokens/token.js';
+import { Token, type TokenEvent, type TokenState } from '../../apps/tokens/token/token.js';
 import type { RebuildTask } from '../cases/rebuild.js';
 import { givenArguments, serveParent } from '../child.js';
 

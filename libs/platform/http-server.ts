@@ -20,7 +20,8 @@ import type { Express, Response } from 'express';
 const LIMITS = {
   requestTimeout: 10_000,
   headersTimeout: 10_000,
-  keepAliveTimeout: 5_000,
+  /** Longer than proxies keep theirs (nginx and others: 60 s): who ends it first does so between requests, and not into one. */
+  keepAliveTimeout: 65_000,
   /** How often the limits above are looked at; Node's own 30 s would be added to each. */
   connectionsCheckingInterval: 1_000,
 } satisfies ServerOptions;

@@ -3,12 +3,13 @@ import { METHOD_METADATA } from '@nestjs/common/constants.js';
 import { MetadataScanner, ModulesContainer } from '@nestjs/core';
 import { DocumentBuilder, type OpenAPIObject, SwaggerModule } from '@nestjs/swagger';
 import { exampleOf, named } from '@tokenlog/contracts/named.js';
-import { isProblemCode, type ProblemCode, problemBody, problems, problemType } from '@tokenlog/contracts/problems.js';
 import { sessionCredential } from '@tokenlog/contracts/session-credential.js';
 import { z } from 'zod';
-import { notesOf, type OperationNotes, type ProblemForm } from './operation.js';
+import type { Content, OperationObject, Schema } from './openapi-object.js';
+import { COMMON_HEADERS, commonAnswers, headersOf, refusal, refusalsOf } from './openapi-refusals.js';
+import { addSchema, convert, nameOf, REFERENCE } from './openapi-schemas.js';
+import { notesOf } from './operation.js';
 import { problemSchema } from './problem-schema.js';
-import { REQUEST_ID_HEADER } from './request-id.js';
 import { ignoresUnknownFields } from './unknown-fields.js';
 
 /** What a document says of its service. */
@@ -19,9 +20,7 @@ export interface DocumentSettings {
   readonly security?: readonly (keyof typeof SCHEMES)[];
 }
 
-const PROBLEM = 'application/problem+json';
 const FORM = 'application/x-www-form-urlencoded';
-const REFERENCE = '#/components/schemas/';
 
 /** How a credential can be presented (S1 to S5); the guard takes the first that is there. */
 const SCHEMES = {
@@ -61,45 +60,6 @@ const credentialForm = named(
 );
 const ALL_SCHEMES = Object.keys(SCHEMES) as (keyof typeof SCHEMES)[];
 
-/** What any address answers that is asked in another way than the document says. */
-const OF_EVERY_REQUEST = [
-  'bad-request',
-  'not-found',
-  'method-not-allowed',
-  'request-timeout',
-  'payload-too-large',
-  'unsupported-media-type',
-  'request-header-fields-too-large',
-] as const satisfies readonly ProblemCode[];
-const OF_EVERY_FAILURE = ['internal-error', 'service-failed'] as const satisfies readonly ProblemCode[];
-
-interface Header {
-  readonly description?: string;
-  readonly schema?: object;
-  readonly $ref?: string;
-}
-interface Content {
-  readonly schema?: Schema;
-  readonly example?: unknown;
-}
-interface Schema {
-  readonly $ref?: string;
-  readonly default?: unknown;
-  readonly allOf?: readonly Schema[];
-  readonly properties?: Readonly<Record<string, { readonly enum?: readonly unknown[] }>>;
-}
-interface Answer {
-  description: string;
-  headers?: Record<string, Header>;
-  content?: Record<string, Content>;
-}
-interface OperationObject {
-  readonly operationId?: string;
-  readonly parameters?: readonly { readonly in: string }[];
-  requestBody?: { required?: boolean; content: Record<string, Content> };
-  responses: Record<string, Answer>;
-  security?: readonly Readonly<Record<string, readonly string[]>>[];
-}
 interface Route {
   readonly handler: object;
   readonly controller: object;
@@ -208,124 +168,4 @@ function bodyOf(body: NonNullable<OperationObject['requestBody']>) {
     return [type, { ...more, schema: allOf?.length === 1 ? allOf[0] : { ...rest, ...(allOf && { allOf }) } }] as const;
   });
   return { ...body, required: false, content: Object.fromEntries(without) as Record<string, Content> };
-}
-
-/** Every code that an operation refuses with, by status. */
-function refusalsOf(operation: OperationObject, method: string, notes: OperationNotes, tolerant: boolean) {
-  const { parameters = [], requestBody, responses } = operation;
-  const refused = new Map<number, Set<ProblemCode>>();
-  const add = (status: number, code: ProblemCode) => refused.set(status, (refused.get(status) ?? new Set()).add(code));
-  // The guard has said what it refuses with.
-  for (const [status, { content }] of Object.entries(responses)) {
-    for (const code of content?.[PROBLEM]?.schema?.properties?.code?.enum ?? []) {
-      if (isProblemCode(String(code))) add(Number(status), code as ProblemCode);
-    }
-  }
-  for (const { status, code } of notes.problems) add(status, code);
-  const takesBody = requestBody !== undefined || !['get', 'head'].includes(method);
-  const route: ProblemCode[] = [
-    ...(parameters.length > 0 || takesBody || !tolerant ? (['invalid-request', 'bad-request'] as const) : []),
-    ...(takesBody ? (['payload-too-large', 'unsupported-media-type'] as const) : []),
-  ];
-  for (const code of route) add(problems[code].status, code);
-  return [...refused].sort(([one], [other]) => one - other).map(([status, codes]) => [status, [...codes]] as const);
-}
-
-/** How these codes are answered. */
-function refusal(status: number, codes: readonly ProblemCode[], form?: ProblemForm): Answer {
-  const [code] = codes;
-  if (code === undefined) throw new Error(`no code is answered with ${status}`);
-  const schema = form ? nameOf(form.schema) : 'Problem';
-  const shown = form ? (exampleOf(form.schema) as object) : {};
-  const example = { ...shown, ...problemBody(code, problems[code].remedy, { status }), type: problemType(code) };
-  const content: Content = {
-    schema: {
-      allOf: [
-        { $ref: REFERENCE + schema },
-        { type: 'object', properties: { code: { type: 'string', enum: codes } } } as Schema,
-      ],
-    },
-    example,
-  };
-  return {
-    description: codes.map((each) => `- \`${each}\`: ${problems[each].title}`).join('\n'),
-    content: Object.fromEntries([PROBLEM, ...(form?.mediaTypes ?? [])].map((type) => [type, content])),
-  };
-}
-
-const text = { type: 'string' };
-const COMMON_HEADERS = {
-  [REQUEST_ID_HEADER]: {
-    description: 'That of the request, or a new one: it stands in the log’s lines, and in problems.',
-    schema: text,
-  },
-  'WWW-Authenticate': { description: 'The challenges of RFC 6750 and RFC 7617.', schema: text },
-  'Retry-After': { description: 'When the same request may be answered, in seconds.', schema: { type: 'integer' } },
-  Allow: { description: 'The methods that the address has.', schema: text },
-} as const;
-
-function common(...names: (keyof typeof COMMON_HEADERS)[]): Record<string, Header> {
-  return Object.fromEntries(names.map((name) => [name, { $ref: `#/components/headers/${name}` }]));
-}
-
-function headersOf(status: number, { headers }: OperationNotes): Record<string, Header> {
-  const own = headers.filter(({ statuses }) => statuses?.includes(status) ?? status < 400);
-  return {
-    ...common(REQUEST_ID_HEADER),
-    ...(status === 401 ? common('WWW-Authenticate') : {}),
-    ...(status === 429 || status === 503 ? common('Retry-After') : {}),
-    ...Object.fromEntries(own.map(({ name, description }) => [name, { description, schema: text }])),
-  };
-}
-
-/** What every operation can answer beside what it lists. */
-function commonAnswers() {
-  const answer = (codes: readonly ProblemCode[], headers: Record<string, Header>): Answer => {
-    const { content } = refusal(problems[codes[0] as ProblemCode].status, codes);
-    const lines = codes.map((code) => `- ${problems[code].status} \`${code}\`: ${problems[code].title}`);
-    return { description: lines.join('\n'), headers: { ...common(REQUEST_ID_HEADER), ...headers }, content };
-  };
-  return {
-    OtherRefusal: answer(OF_EVERY_REQUEST, common('Allow')),
-    OtherFailure: answer(OF_EVERY_FAILURE, common('Retry-After')),
-  };
-}
-
-/** A zod schema as JSON Schema. Who reads an answer takes what is not known there for a field of a version to come. */
-function convert(schema: z.ZodType, { schemaType }: { schemaType: 'input' | 'output' }) {
-  const {
-    definitions = {},
-    $schema: _,
-    ...json
-  } = z.toJSONSchema(schema, {
-    target: 'openapi-3.0',
-    io: schemaType,
-    unrepresentable: 'any',
-    override: ({ jsonSchema }) => {
-      if (schemaType === 'output' && jsonSchema.additionalProperties === false) delete jsonSchema.additionalProperties;
-      // What the format says already.
-      if (jsonSchema.nullable && jsonSchema.anyOf) {
-        // Of OpenAPI 3.0 only what has a type can be null.
-        for (const one of jsonSchema.anyOf) Object.assign(one, { nullable: true });
-        delete jsonSchema.nullable;
-      }
-      if (jsonSchema.format === 'uuid' || jsonSchema.format === 'date-time') delete jsonSchema.pattern;
-    },
-  });
-  return { schema: json, components: definitions as Record<string, { examples?: unknown[] }> };
-}
-
-/** Adds a named schema that no route has as a whole. */
-function addSchema(schema: z.ZodType, schemas: Record<string, unknown>): void {
-  const { components } = convert(schema, { schemaType: 'output' });
-  for (const [name, { examples, ...definition }] of Object.entries(components)) {
-    const renamed = JSON.parse(JSON.stringify(definition).replaceAll('#/definitions/', REFERENCE));
-    schemas[name] ??= { ...renamed, ...(examples && { example: examples[0] }) };
-  }
-}
-
-function nameOf(schema: z.ZodType): string {
-  const { id } = schema.meta() ?? {};
-  if (id === undefined) throw new Error('a schema of problems needs a name');
-  return id;
 }

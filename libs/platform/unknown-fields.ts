@@ -1,12 +1,22 @@
-import { type CanActivate, type ExecutionContext, type INestApplication, SetMetadata, type Type } from '@nestjs/common';
+import {
+  applyDecorators,
+  type CanActivate,
+  type ExecutionContext,
+  type INestApplication,
+  SetMetadata,
+  type Type,
+} from '@nestjs/common';
 import { GUARDS_METADATA, METHOD_METADATA, ROUTE_ARGS_METADATA } from '@nestjs/common/constants.js';
 import { RouteParamtypes } from '@nestjs/common/enums/route-paramtypes.enum.js';
 import { ModulesContainer } from '@nestjs/core';
+import { ApiConsumes } from '@nestjs/swagger';
 import type { Request } from 'express';
 import { invalidRequest, Problem } from './problem.js';
 import { unknownFields } from './wrong-fields.js';
 
 const IGNORED = 'tokenlog:unknown-fields-ignored';
+const TAKES_FORM = 'tokenlog:takes-form';
+const FORM = 'application/x-www-form-urlencoded';
 const seen = new WeakSet<object>();
 
 /**
@@ -15,6 +25,9 @@ const seen = new WeakSet<object>();
  */
 export const IgnoreUnknownFields = () => SetMetadata(IGNORED, true);
 
+/** Of a route that a page's form may be sent to, beside JSON. */
+export const TakesForm = () => applyDecorators(SetMetadata(TAKES_FORM, true), ApiConsumes('application/json', FORM));
+
 /** Whether a route ignores the fields that it does not know. */
 export function ignoresUnknownFields(handler: object, controller: object): boolean {
   return Reflect.hasMetadata(IGNORED, handler) || Reflect.hasMetadata(IGNORED, controller);
@@ -22,7 +35,7 @@ export function ignoresUnknownFields(handler: object, controller: object): boole
 
 /**
  * Makes routes that read no query, or no body, refuse what stands there all the same, once their caller is known, and those that
- * read a body refuse one that is not JSON. Those that read one have a strict schema for it. To be called before the application is
+ * read a body refuse one that is not JSON, nor a form where they take one. Those that read one have a strict schema for it. To be called before the application is
  * initialized.
  */
 export function refuseUnknownFields(app: INestApplication): void {
@@ -58,7 +71,9 @@ class NothingElse implements CanActivate {
     const request = context.switchToHttp().getRequest<Request>();
     const wrong = this.unread.flatMap((part) => unknownFields(fieldsOf(request[part]), part));
     if (wrong.length > 0) throw invalidRequest(wrong);
-    if (!this.unread.includes('body') && hasBody(request) && !isJson(request)) {
+    const takesForm = Reflect.hasMetadata(TAKES_FORM, context.getHandler());
+    const isRead = isJson(request) || (takesForm && request.is(FORM) !== false);
+    if (!this.unread.includes('body') && hasBody(request) && !isRead) {
       throw new Problem('unsupported-media-type', 'The body must be JSON: Content-Type: application/json.');
     }
     return true;
@@ -77,5 +92,5 @@ function hasBody({ headers }: Request): boolean {
 /** A form that held the caller's token (S3), which is taken out of it, is as good as no body. */
 function isJson(request: Request): boolean {
   if (request.is('application/json')) return true;
-  return request.is('application/x-www-form-urlencoded') !== false && fieldsOf(request.body).length === 0;
+  return request.is(FORM) !== false && fieldsOf(request.body).length === 0;
 }

@@ -55,6 +55,10 @@ export const documentedBlocks: Readonly<Record<string, readonly DocumentedBlock[
     { begins: 'import { Controller, Get, Logger', by: AUTH },
     { begins: 'import { Controller, Get, UseGuards }', by: AUTH },
   ],
+  'docs/architecture.md': [
+    { begins: '              people, programs', untested: 'a picture' },
+    { begins: 'HTTP, NATS → command', untested: 'a picture' },
+  ],
   'docs/command-line.md': [
     {
       begins: 'npm install --global ./tokenlog-cli',
@@ -106,15 +110,23 @@ export const documentedBlocks: Readonly<Record<string, readonly DocumentedBlock[
   'docs/rest.md': [
     { begins: 'ETAG=$(curl', by: DOCUMENTS },
     { begins: 'KEY=$(node', by: DOCUMENTS },
+    { begins: 'npx openapi-typescript', by: DOCUMENTS },
+    { begins: 'import createClient', by: DOCUMENTS },
   ],
   'docs/revocation.md': [{ begins: 'sequenceDiagram', untested: 'a picture' }],
   'docs/standards.md': [
     { begins: 'curl -sS --fail-with-body -u "gateway', by: DOCUMENTS },
     { begins: '{', by: DOCUMENTS },
     { begins: 'curl -sS --fail-with-body -u "gateway', by: DOCUMENTS },
-    { begins: 'curl -sS --fail-with-body http://localhost:3002/.well-known', by: 'apps/tokens/oauth-metadata.spec.ts' },
-    { begins: '{', by: 'apps/tokens/oauth-metadata.spec.ts' },
-    { begins: 'upstream tokenlog', untested: 'it wants nginx; apps/tokens/forward-auth.spec.ts asks as it does' },
+    {
+      begins: 'curl -sS --fail-with-body http://localhost:3002/.well-known',
+      by: 'apps/tokens/standards/oauth-metadata.spec.ts',
+    },
+    { begins: '{', by: 'apps/tokens/standards/oauth-metadata.spec.ts' },
+    {
+      begins: 'upstream tokenlog',
+      untested: 'it wants nginx; apps/tokens/standards/forward-auth.spec.ts asks as it does',
+    },
     { begins: ':8000 {', untested: 'it wants Caddy; the same' },
     { begins: 'http:', untested: 'it wants Traefik; the same' },
   ],

@@ -9,10 +9,10 @@ import request from 'supertest';
 import { atTheLatest } from '../../../test/support/at-the-latest.js';
 import { testDatabase } from '../../../test/support/database.js';
 import { testNats } from '../../../test/support/nats.js';
-import { readIdentityConfig } from '../config.js';
+import { readIdentityConfig } from '../config/config.js';
 import { IdentityModule } from '../identity.module.js';
 import { migrate } from '../migrate.js';
-import type { UserView } from '../user-view.js';
+import type { UserView } from '../user/user-view.js';
 import { TokenServiceStandIn } from './token-service-stand-in.js';
 
 export const ADMIN_PASSWORD = 'correct horse battery';

@@ -6,9 +6,9 @@ import { resolveAuthOptions } from '../../../libs/auth/auth-options.js';
 import { NatsLink } from '../../../libs/auth/nats-link.js';
 import { TokenVerifier } from '../../../libs/auth/token-verifier.js';
 import { eventually } from '../../../test/support/eventually.js';
-import { CachingGuards } from '../caching-guards.js';
-import { CreateToken } from '../create-token.js';
-import { RevokeToken } from '../revoke-token.js';
+import { CachingGuards } from '../guards/caching-guards.js';
+import { CreateToken } from '../verbs/create-token.js';
+import { RevokeToken } from '../verbs/revoke-token.js';
 import { startTokenService, type TestTokenService, type TestUser } from './token-service.js';
 
 /** Far more often than guards are started; all that is tried shares a processor. */

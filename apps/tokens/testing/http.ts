@@ -1,4 +1,4 @@
-import { StartSession } from '../start-session.js';
+import { StartSession } from '../session/start-session.js';
 import type { TestTokenService, TestUser } from './token-service.js';
 
 /** An HTTP answer, read whole. */

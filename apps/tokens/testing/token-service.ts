@@ -15,10 +15,10 @@ import { v7 } from 'uuid';
 import { atTheLatest } from '../../../test/support/at-the-latest.js';
 import { testDatabase } from '../../../test/support/database.js';
 import { testNats } from '../../../test/support/nats.js';
-import type { Caller } from '../caller.js';
-import { readTokensConfig } from '../config.js';
+import { readTokensConfig } from '../config/config.js';
 import { migrate } from '../migrate.js';
 import { tokensService } from '../tokens.module.js';
+import type { Caller } from '../user/caller.js';
 
 /** A user that the stand-in for identity has told the service of. */
 export interface TestUser {

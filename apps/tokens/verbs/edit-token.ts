@@ -1,0 +1,61 @@
+import { Inject } from '@nestjs/common';
+import { Command, CommandHandler, type ICommandHandler } from '@nestjs/cqrs';
+import { EventStore } from '@tokenlog/event-store/event-store.js';
+import { IfMatch } from '@tokenlog/platform/if-match.js';
+import { CONFIG, type Config } from '../config/config.js';
+import { issuingFacts } from '../token/issuing-facts.js';
+import { assertNoLonger, assertNoMoreThan, type IssuingFacts, issue } from '../token/issuing-rules.js';
+import { existing, ownedBy, Token, type TokenEvent, type TokenState, tokenIs } from '../token/token.js';
+import { assertTokenMatches } from '../token/token-tag.js';
+import { type Caller, metadataOf } from '../user/caller.js';
+
+/** Changes description, scopes or expiry (S18). What is left out stays. */
+export class EditToken extends Command<void> {
+  constructor(
+    readonly caller: Caller,
+    readonly tokenId: string,
+    readonly owner: string | 'anyone',
+    readonly changes: {
+      readonly description?: string;
+      readonly scopes?: readonly string[];
+      readonly expiresAt?: string | null;
+    },
+    readonly ifMatch = IfMatch.none,
+  ) {
+    super();
+  }
+}
+
+/** Decides an edit. Nothing changed: no event. @throws Problem where a rule or the policy is against it */
+export function editToken({ caller, changes }: EditToken, state: TokenState, facts: IssuingFacts): TokenEvent[] {
+  const token = existing(state);
+  if (token.status === 'revoked' || token.status === 'invalid') throw tokenIs(token.status);
+  const description = changes.description ?? token.description;
+  const { scopes, expiresAt } = issue({ ...changes, newSecret: false }, token, facts);
+  assertNoMoreThan(
+    caller,
+    scopes.filter((scope) => !token.scopes.includes(scope)),
+  );
+  assertNoLonger(caller, token.expiresAt, expiresAt);
+  const before = JSON.stringify([token.description, token.scopes, token.expiresAt]);
+  if (JSON.stringify([description, scopes, expiresAt]) === before) return [];
+  return [{ type: 'token-edited', data: { description, scopes, expiresAt } }];
+}
+
+@CommandHandler(EditToken)
+export class EditTokenHandler implements ICommandHandler<EditToken> {
+  constructor(
+    private readonly store: EventStore,
+    @Inject(CONFIG) private readonly config: Config,
+  ) {}
+
+  async execute(command: EditToken): Promise<void> {
+    await this.store.transact(async (work) => {
+      const token = ownedBy(existing(await work.load(Token, command.tokenId)), command.owner);
+      assertTokenMatches(work, command.tokenId, command.ifMatch);
+      if (token.status === 'invalid') throw tokenIs('invalid');
+      const facts = await issuingFacts(work.sql, token.userId, command.tokenId, this.config.policy);
+      work.append(Token, command.tokenId, editToken(command, token, facts), metadataOf(command.caller));
+    });
+  }
+}

@@ -1,0 +1,31 @@
+/** The rooms of the services, from the top, and what each may use: `docs/architecture.md` says what they hold. */
+module.exports = {
+  tokens: {
+    'import-keys': ['identity', 'token', 'secret', 'config'],
+    http: ['guards', 'history', 'verbs', 'repeated-requests', 'table', 'token', 'session', 'user', 'config'],
+    standards: ['guards', 'verbs', 'verification', 'session', 'secret', 'user', 'config'],
+    identity: ['guards', 'verbs', 'verification', 'token', 'session', 'user', 'config'],
+    guards: ['verification', 'token'],
+    history: ['table', 'user'],
+    expiry: ['table', 'token', 'user', 'config'],
+    verbs: ['repeated-requests', 'token', 'session', 'secret', 'user', 'config'],
+    'repeated-requests': ['token', 'secret', 'user', 'config'],
+    table: ['token', 'session', 'user', 'config'],
+    token: ['user', 'config'],
+    verification: ['secret', 'config'],
+    session: ['secret', 'user', 'config'],
+    secret: ['config'],
+    user: [],
+    migrations: ['config'],
+    config: [],
+  },
+  identity: {
+    mail: ['login', 'user', 'config'],
+    http: ['external-login', 'login', 'user'],
+    'external-login': ['login', 'user', 'config'],
+    login: ['user', 'migrations', 'config'],
+    user: ['config'],
+    migrations: [],
+    config: [],
+  },
+};
