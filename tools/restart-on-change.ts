@@ -47,6 +47,20 @@ export async function restartOnChange(
     }
   };
 
+  /** What has changed, once it is compiled. What does not compile stays noted until it does. */
+  const compiled = async () => {
+    // What changes meanwhile may be compiled as it was.
+    const files = [...changed];
+    changed.clear();
+    try {
+      await build();
+      return { files, concerned: await concernedBy(files) };
+    } catch (error) {
+      for (const file of files) changed.add(file);
+      throw error;
+    }
+  };
+
   const apply = async () => {
     if (busy) return;
     busy = true;
@@ -55,17 +69,13 @@ export async function restartOnChange(
         isDue = false;
         await delay(SETTLED_MS);
         if (isDue) continue;
-        await build();
-        const files = [...changed];
-        changed.clear();
-        const concerned = await concernedBy(files);
+        const { files, concerned } = await compiled();
         if (concerned.start) output('The start itself changed: stop it and start it again to have that.');
         const names = new Set([...concerned.services, ...down]);
         if (names.size > 0) output(`Changed: ${files.join(', ')}.`);
         await Promise.all([...names].map(again));
       }
     } catch (error) {
-      // What changed stays noted until it compiles.
       output(`${(error as Error).message}\nWhat ran before goes on.`);
     } finally {
       busy = false;
@@ -79,7 +89,7 @@ export async function restartOnChange(
       changed.add(`${folder}/${name}`);
       isDue = true;
       void apply();
-    }),
+    }).on('error', (error) => output(`Changes below ${folder} are not seen: ${error.message}`)),
   );
   return () => {
     ended = true;
