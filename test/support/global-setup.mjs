@@ -47,7 +47,8 @@ export default async function setUp() {
   globalThis.endOfTestRun = end;
   // Jest leaves at once on these, without its teardown. In the middle of a start too: what runs on a change is cut short.
   for (const [signal, code] of Object.entries({ SIGINT: 130, SIGTERM: 143, SIGHUP: 129 })) {
-    process.once(signal, () => void end().finally(() => process.exit(code)));
+    // Not once: from a terminal it comes twice, from npm's side too.
+    process.on(signal, () => void end().finally(() => process.exit(code)));
   }
   const [postgres, natsServer] = await Promise.all([starting, findNatsServer({ output })]);
   process.env.TEST_DATABASE_URL = postgres.url('postgres');
