@@ -1,14 +1,10 @@
-import { execFile } from 'node:child_process';
-import { readFile, rm, symlink, writeFile } from 'node:fs/promises';
+import { readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { promisify } from 'node:util';
-import { root } from '../tools/paths.js';
+import { copyOfRepository } from './support/copy.js';
 import { newDataDir } from './support/data-dir.js';
 import { eventually } from './support/eventually.js';
-import { testFolder } from './support/folder.js';
 import { freePorts, processesOf, type Started, startTokenlog } from './support/started.js';
 
-const execute = promisify(execFile);
 const PASSWORD = 'the-first-admins-password';
 const PATIENCE = { timeoutMs: 60_000 };
 const CHANGED = 'apps/tokens/http/own-tokens.controller.ts';
@@ -19,10 +15,7 @@ let env: Record<string, string>;
 let dev: Started;
 
 beforeAll(async () => {
-  copy = await testFolder('copy');
-  const copied = ['apps', 'libs', 'tools', 'deploy', 'dist', 'package.json', '.swcrc'].map((name) => join(root, name));
-  await execute('cp', ['-a', ...copied, copy]);
-  await symlink(join(root, 'node_modules'), join(copy, 'node_modules'));
+  copy = await copyOfRepository();
   env = { ...(await freePorts()), DATA_DIR: await newDataDir('dev'), ADMIN_PASSWORD: PASSWORD };
   dev = startTokenlog(env, ['--watch'], copy);
   await said(/Changes are watched/);
