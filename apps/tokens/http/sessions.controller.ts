@@ -14,6 +14,7 @@ import { EndSession } from '../session/end-session.js';
 import { StartSession } from '../session/start-session.js';
 import { listSessions, sessionListQuery, sessionPage } from '../table/list-sessions.js';
 import { type Caller, CurrentCaller, metadataOf } from '../user/caller.js';
+import { ownerFor } from '../user/owner.js';
 import { tokenProblems } from './token-problems.js';
 
 const startedAnswer = named('StartedSession', z.object({ session: sessionCredential }), {
@@ -62,14 +63,13 @@ export class SessionsController {
   @RequireScopes('tokens')
   @Get()
   list(@CurrentCaller() caller: Caller, @Query({ schema: sessionListQuery }) query: z.output<typeof sessionListQuery>) {
-    return listSessions(this.store.pool, query, caller.isAdmin ? 'anyone' : caller.id);
+    return listSessions(this.store.pool, query, ownerFor(caller));
   }
 
   @Operation({ id: 'endSession', summary: 'End a session.', answers: { 204: null }, problems: ['session-not-found'] })
   @RequireScopes('tokens')
   @Delete(':id')
   async end(@CurrentCaller() caller: Caller, @Param('id', { schema: sessionId }) id: string) {
-    const owner = caller.isAdmin ? 'anyone' : caller.id;
-    await this.commands.execute(new EndSession(id, owner, 'ended', metadataOf(caller)));
+    await this.commands.execute(new EndSession(id, ownerFor(caller), 'ended', metadataOf(caller)));
   }
 }

@@ -3,6 +3,7 @@ import { exampleOf, named } from '@tokenlog/contracts/named.js';
 import type { Sql } from '@tokenlog/event-store/sql.js';
 import { answerHeaders, withHeaders } from '@tokenlog/platform/answer-headers.js';
 import { z } from 'zod';
+import { isOwnedBy, type Owner } from '../user/owner.js';
 import { tokenNotFound } from './token.js';
 import { tokenTag } from './token-tag.js';
 
@@ -114,13 +115,15 @@ const HEAD = `
  * @param owner whose it must be, or anyone's
  * @throws Problem 404 `token-not-found`
  */
-export async function findToken(sql: Sql, id: string, owner: string | 'anyone'): Promise<TokenView> {
+export async function findToken(sql: Sql, id: string, owner: Owner): Promise<TokenView> {
   const { rows } = await sql.query<TokenRow & { now: string | Date; version: number; event_id: string }>(
     `SELECT r.*, head.*, statement_timestamp() AS now FROM (${TOKEN_ROWS}) AS r, LATERAL (${HEAD}) AS head WHERE r.id = $2`,
     [null, id],
   );
   const row = rows[0];
-  if (!row || (owner !== 'anyone' && (row.user_id !== owner || row.state === 'deleted'))) throw tokenNotFound();
+  const isHidden =
+    !row || !isOwnedBy({ userId: row.user_id }, owner) || (owner !== 'anyone' && row.state === 'deleted');
+  if (isHidden) throw tokenNotFound();
   const tag = tokenTag({ version: row.version, eventId: row.event_id });
   return withHeaders(viewOf(row, new Date(row.now)), { ETag: tag });
 }
