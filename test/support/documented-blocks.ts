@@ -43,6 +43,10 @@ export const documentedBlocks: Readonly<Record<string, readonly DocumentedBlock[
       untested: 'it wants containers: npm run test:compose does the same in a world of its own',
     },
   ],
+  'CONTRIBUTING.md': [
+    { begins: 'npm start', untested: 'test/start.spec.ts starts it' },
+    { begins: 'npm run snapshot', untested: 'it is run at a release; test/upgrades.spec.ts opens what it writes' },
+  ],
   'libs/auth/README.md': [
     { begins: 'npm install ./tokenlog-auth-*.tgz', by: 'test/auth-package.spec.ts', with: 'tarball' },
     { begins: 'npm install @tokenlog/auth', untested: 'it wants a registry that has the package' },
