@@ -6,14 +6,13 @@ import { RequireScopes, SetsCookie } from '@tokenlog/auth';
 import { exampleOf, named } from '@tokenlog/contracts/named.js';
 import { sessionCredential } from '@tokenlog/contracts/session-credential.js';
 import { Operation } from '@tokenlog/platform/operation.js';
-import { Problem } from '@tokenlog/platform/problem.js';
 import { setSessionCookie } from '@tokenlog/platform/session-cookie.js';
 import type { Request, Response } from 'express';
 import { z } from 'zod';
 import { EndSession } from '../session/end-session.js';
 import { StartSession } from '../session/start-session.js';
 import { listSessions, sessionListQuery, sessionPage } from '../table/list-sessions.js';
-import { type Caller, CurrentCaller, metadataOf } from '../user/caller.js';
+import { askingToken, type Caller, CurrentCaller, metadataOf } from '../user/caller.js';
 import { ownerFor } from '../user/owner.js';
 import { tokenProblems } from './token-problems.js';
 
@@ -44,11 +43,9 @@ export class SessionsController {
     @Req() request: Request,
     @Res({ passthrough: true }) response: Response,
   ): Promise<z.output<typeof startedAnswer>> {
-    if (caller.credential.kind !== 'token') {
-      throw new Problem('not-a-token', 'Only a token can start a session here; log in for one of your own.');
-    }
+    const tokenId = askingToken(caller, 'Only a token can start a session here; log in for one of your own.');
     const generation = caller.secretGeneration ?? 0;
-    const basis = { with: 'token', tokenId: caller.credential.id, generation } as const;
+    const basis = { with: 'token', tokenId, generation } as const;
     const { credential, expiresAt } = await this.commands.execute(new StartSession(basis, caller.ip));
     setSessionCookie(request, response, credential, new Date(expiresAt));
     return { session: { credential, expiresAt } };

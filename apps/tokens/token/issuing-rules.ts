@@ -33,7 +33,7 @@ export interface Issue {
 
 /**
  * The one decision that every change passes which makes a token, gives it a secret, another owner, other scopes or a longer
- * life: creation, edit, refresh, reassignment, import. A token that the policy has become stricter than goes on working;
+ * life: creation, edit, refresh, reassignment. A token that the policy has become stricter than goes on working;
  * but nothing gives it more: not another secret, not another day, while its owner or its scopes are not what they may be.
  * Nor does a new secret live longer than the policy lets it: an expiry beyond that, or none, becomes the longest there is.
  * @param before the token as it is; null: a new one
@@ -121,11 +121,6 @@ export function assertNoMoreThan(caller: Caller, scopes: readonly string[]): voi
 export function assertNoLonger(caller: Caller, before: string | null, after: string | null): void {
   if (caller.scopes === null || caller.isAdmin || !isLater(after, before)) return;
   throw new Problem('exceeds-credential', 'expiresAt: a token cannot make itself or another one last longer; log in.');
-}
-
-/** The expiry that the policy gives who cannot be asked for one: its default, or else the longest there is. */
-export function usualExpiry(policy: Policy, now: Date): string | null {
-  return policy.defaultLifetimeDays === null ? longestExpiry(policy, now) : inDays(policy.defaultLifetimeDays, now);
 }
 
 /**
