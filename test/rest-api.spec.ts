@@ -1,5 +1,8 @@
 import { execFile } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
 import { jetstreamManager } from '@nats-io/jetstream';
 import { parseCredential, proofOf } from '@tokenlog/contracts/credential.js';
 import { connectNats } from '@tokenlog/platform/nats.js';
