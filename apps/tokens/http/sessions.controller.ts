@@ -1,10 +1,10 @@
+import { MikroORM } from '@mikro-orm/postgresql';
 import { Controller, Delete, Get, Param, Post, Query, Req, Res } from '@nestjs/common';
 import { CommandBus } from '@nestjs/cqrs';
 import { ApiTags } from '@nestjs/swagger';
 import { RequireScopes, SetsCookie } from '@tokenlog/auth';
 import { exampleOf, named } from '@tokenlog/contracts/named.js';
 import { sessionCredential } from '@tokenlog/contracts/session-credential.js';
-import { EventStore } from '@tokenlog/event-store/event-store.js';
 import { Operation } from '@tokenlog/platform/operation.js';
 import { Problem } from '@tokenlog/platform/problem.js';
 import { setSessionCookie } from '@tokenlog/platform/session-cookie.js';
@@ -28,7 +28,7 @@ const sessionId = z.uuid();
 export class SessionsController {
   constructor(
     private readonly commands: CommandBus,
-    private readonly store: EventStore,
+    private readonly orm: MikroORM,
   ) {}
 
   @Operation({
@@ -63,7 +63,7 @@ export class SessionsController {
   @RequireScopes('tokens')
   @Get()
   list(@CurrentCaller() caller: Caller, @Query({ schema: sessionListQuery }) query: z.output<typeof sessionListQuery>) {
-    return listSessions(this.store.pool, query, ownerFor(caller));
+    return listSessions(this.orm.em.fork(), query, ownerFor(caller));
   }
 
   @Operation({ id: 'endSession', summary: 'End a session.', answers: { 204: null }, problems: ['session-not-found'] })
