@@ -9,7 +9,7 @@ const NAMED = /`(?!\/)([\w./-]*\w\.(?:ts|tsx|mjs|cjs|js|sql|md|conf|json|yml))`/
 /** Those that a deployment has, and this tree has not. */
 const WRITTEN = ['secrets.json'];
 
-const tree = globSync('{*,.*,{apps,libs,tools,test,bench,docs,deploy,.github}/**/*}', {
+const tree = globSync('{*,.*,{apps,libs,tools,test,bench,docs,deploy,.github,.vscode}/**/*}', {
   cwd: root,
   exclude: (name) => /(?:^|\/)(?:node_modules|dist|\.data|\.git)$/.test(name),
 }).map((file) => file.replaceAll('\\', '/'));

@@ -25,11 +25,7 @@ function endedBy(event: TokenEvent): EndedSecrets {
       return ALL;
     case 'token-refreshed':
       return { current: event.data.gracePeriodEndsAt === null, earlier: event.data.gracePeriodsKept !== true };
-    case 'token-created':
-    case 'token-edited':
-    case 'token-expiring':
-      return NONE;
     default:
-      return event satisfies never;
+      return NONE;
   }
 }
