@@ -12,6 +12,7 @@ import { programOf } from '../apps/cli/program.js';
 import { dist, root } from '../tools/paths.js';
 import { type System, startSystem } from '../tools/system.js';
 import { nodePackage, npm } from './applications/make.js';
+import { blocksOf, shownAs } from './support/documents.js';
 import { testFolder } from './support/folder.js';
 
 const execute = promisify(execFile);
@@ -47,6 +48,13 @@ beforeAll(async () => {
 }, SETUP_MS);
 
 afterAll(() => system?.stop());
+
+/** What is printed behind the first line that is as it is shown. */
+function afterShown(printed: string, line: string): string {
+  const found = shownAs(line).exec(printed);
+  if (!found) throw new Error(`docs/command-line.md shows\n${line}\nand what is printed is\n${printed}`);
+  return printed.slice(found.index + found[0].length);
+}
 
 async function install(): Promise<void> {
   const packages = await testFolder('packages');
@@ -188,15 +196,24 @@ describe('the documentation of the command line', () => {
   test(`has examples that do what it says, on Node ${OLDEST}`, async () => {
     await writeFile(join(folder, 'password'), `${ADMIN_PASSWORD}\n`);
     expect((await shell('node --version')).stdout.trim()).toBe(`v${OLDEST}`);
-    const lines = [...docs.matchAll(/```sh\n(.*?)```/gs)].flatMap(([, block = '']) => block.trim().split('\n'));
-    expect(lines.length).toBeGreaterThan(20);
-    const commands = lines.filter((line) => !line.startsWith('# '));
+    const blocks = blocksOf('docs/command-line.md').filter(
+      ({ language, text }) => language === 'text' || (language === 'sh' && !text.startsWith('npm ')),
+    );
+    const commands = blocks.flatMap(({ language, text }) => (language === 'sh' ? text.trim().split('\n') : []));
+    expect(commands.length).toBeGreaterThan(15);
     const script = commands.map((line) => `${line} 2>&1 || echo "@failed: $?"; printf '@@\\n'`).join('\n');
     const outputs = (await shell(script)).stdout.split('@@\n');
-    let command = -1;
-    for (const line of lines) {
-      if (line.startsWith('# ')) expect(outputs[command]).toContain(line.slice(2));
-      else command++;
+    let done = 0;
+    let printed = '';
+    for (const { language, text } of blocks) {
+      const lines = text.trim().split('\n');
+      if (language === 'sh') {
+        printed = outputs.slice(done, done + lines.length).join('');
+        done += lines.length;
+      } else {
+        // In this order, and others between.
+        for (const line of lines) printed = afterShown(printed, line);
+      }
     }
     for (const [index, output] of outputs.entries()) expect(`${commands[index]}\n${output}`).not.toContain('@failed');
   });

@@ -1,6 +1,6 @@
 import { execFile } from 'node:child_process';
 import { existsSync, readFileSync } from 'node:fs';
-import { readFile, writeFile } from 'node:fs/promises';
+import { readFile, symlink, writeFile } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { promisify } from 'node:util';
 import pg from 'pg';
@@ -13,7 +13,10 @@ import { expectStatus, WholeSystem } from './support/whole-system.js';
 
 const execute = promisify(execFile);
 const all = documents.flatMap(blocksOf);
-const pasted = all.filter(({ language }) => ['sh', 'bash', 'shell', 'zsh', 'console'].includes(language));
+/** What begins with its interpreter is a file, and not pasted. */
+const pasted = all.filter(
+  ({ language, text }) => ['sh', 'bash', 'shell', 'zsh', 'console'].includes(language) && !text.startsWith('#!'),
+);
 const at = ({ file, line }: Block) => `${file}:${line}`;
 
 describe('every block of every document', () => {
@@ -186,21 +189,33 @@ describe('the commands that want a running system', () => {
     });
   });
 
-  it('renew a token for cron, and write the whole audit into a file, as docs/command-line.md shows it', async () => {
-    const grace = await whole.register('grace');
-    const { secret } = await whole.issue(grace.id);
-    await writeFile(join(folder, 'token'), `${secret}\n`);
-    await paste(blockWith('docs/command-line.md', 'self refresh'));
-    const renewed = (await readFile(join(folder, 'token'), 'utf8')).trim();
-    expect(renewed).toMatch(/^tkl_/);
-    expect(renewed).not.toBe(secret);
-    expectStatus(await whole.example('GET', '/', { as: renewed }), 200);
+  it('change what was read, and ask twice for one token, as docs/rest.md shows it', async () => {
+    const password = 'a-password-of-my-own';
+    const grace = await whole.register('grace', { password });
+    const { token } = await whole.issue(grace.id);
+    const env = { SESSION: await whole.logIn('grace', password), ID: token.id };
+    const changed = JSON.parse((await paste(blockWith('docs/rest.md', 'If-Match: '), env)).stdout);
+    expect(changed.token).toMatchObject({ id: token.id, description: 'nightly export' });
 
-    await paste(blockWith('docs/command-line.md', 'admin audit'), { TOKENLOG_TOKEN: whole.admin });
-    const lines = (await readFile(join(folder, 'audit.jsonl'), 'utf8')).trim().split('\n');
-    expect(lines.map((line) => JSON.parse(line).type)).toEqual(
-      expect.arrayContaining(['token-created', 'token-refreshed']),
-    );
+    const [generate = '', ask = ''] = blockWith('docs/rest.md', 'Idempotency-Key: ').trim().split('\n');
+    const [one, two] = (await paste(`${generate}\n${ask}\n${ask}`, env)).stdout.trim().split('\n');
+    expect(JSON.parse(one ?? '').secret).toMatch(/^tkl_/);
+    expect(two).toBe(one);
+  });
+
+  it('make a client of /openapi.json, which compiles and lists tokens, as docs/rest.md shows it', async () => {
+    const ada = await whole.register('ada-of-clients');
+    const { secret } = await whole.issue(ada.id, { description: 'of a client', scopes: ['tokens'] });
+    await symlink(join(root, 'node_modules'), join(folder, 'node_modules'));
+    const bin = join(root, 'node_modules', '.bin');
+    await paste(blockWith('docs/rest.md', 'npx openapi-typescript').replace('npx ', `${bin}/`));
+    await writeFile(join(folder, 'package.json'), '{"type":"module"}');
+    const code = blockWith('docs/rest.md', 'import createClient');
+    await writeFile(join(folder, 'list.ts'), code.replaceAll('http://localhost:3002', whole.system.tokens.url));
+    await paste(`${bin}/tsc --noEmit --strict --module nodenext --target es2024 --types node list.ts`);
+    expect((await paste(`"${process.execPath}" list.ts`, { TOKEN: secret })).stdout).toBe('of a client active\n');
+    await writeFile(join(folder, 'list.ts'), code.replace("'scope'", "'scoop'"));
+    await expect(paste(`${bin}/tsc --noEmit --strict --module nodenext --target es2024 list.ts`)).rejects.toThrow();
   });
 
   it('give a guarded service a NATS user, and take it away, as docs/operations.md shows it', async () => {

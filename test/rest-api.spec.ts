@@ -1,8 +1,13 @@
+import { execFile } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
 import { jetstreamManager } from '@nats-io/jetstream';
 import { parseCredential, proofOf } from '@tokenlog/contracts/credential.js';
 import { connectNats } from '@tokenlog/platform/nats.js';
 import { Client } from 'pg';
+import { root } from '../tools/paths.js';
 import type { Call } from '../tools/tour/client.js';
 import { type Operation, operationsOf } from './support/documented.js';
 import { eventually } from './support/eventually.js';
@@ -78,6 +83,18 @@ describe('the REST API, on a whole system', () => {
   it('S39 the two services have no route in common but for health, metrics and the page of errors: one origin can serve both', () => {
     const shared = [...operations.identity.keys()].filter((route) => operations.tokens.has(route));
     expect(shared.sort()).toEqual(['GET /docs/errors', 'GET /health/live', 'GET /health/ready', 'GET /metrics']);
+  });
+
+  it('each service and the command line tell the version of package.json, which the packages have too', async () => {
+    const versionOf = (path: string) => JSON.parse(readFileSync(join(root, path), 'utf8')).version as string;
+    const version = versionOf('package.json');
+    expect(version).toMatch(/^\d+\.\d+\.\d+$/);
+    for (const service of [...services, 'example'] as const) {
+      expect((await whole[service]('GET', '/health/live')).body).toMatchObject({ status: 'ok', version });
+    }
+    const { stdout } = await promisify(execFile)(process.execPath, [join(root, 'apps/cli/tokenlog.mjs'), '--version']);
+    expect(stdout).toBe(`${version}\n`);
+    expect(['apps/cli/package.json', 'libs/auth/package.json'].map(versionOf)).toEqual([version, version]);
   });
 
   it.each(Object.entries(INPUTS))('S39 %s takes what is promised', (route, promised) => {

@@ -14,7 +14,8 @@ try {
   }
   await install();
   if (task === 'install' && args[0]) await installFolder(args[0]);
-  if (task !== 'install') await build();
+  // Jest compiles for itself; its specs that start programs build them first.
+  if (task !== 'install' && task !== 'jest') await build();
   if (task === 'run')
     process.exitCode = await run(['--enable-source-maps', join(root, 'dist', args[0]), ...args.slice(1)]);
   else if (task === 'jest') process.exitCode = await run([...jestOptions(), ...args]);

@@ -25,6 +25,7 @@ export const DATABASE = 'tokenlog';
 /** What the parts of a system are started with. */
 export type Context = {
   fsync?: boolean;
+  inspect?: boolean;
   patienceMs?: number;
   /** `free` takes any free ports. */
   ports?: 'free';

@@ -9,6 +9,8 @@ export type ServiceOptions = {
   /** Its compiled main file. */
   main: string;
   env: NodeJS.ProcessEnv;
+  /** The port for a debugger, on loopback alone; absent: none. */
+  inspectPort?: number;
   /** By which this machine reaches it. */
   url: string;
   logFile: string;
@@ -30,8 +32,13 @@ export async function startService(options: ServiceOptions): Promise<Running> {
     renameSync(options.logFile, `${options.logFile}.1`);
   }
   const log = createWriteStream(options.logFile, { flags: 'a', mode: 0o600 });
+  // Not on its standard error, where it would pass for the reason of a death.
+  const inspect = options.inspectPort
+    ? [`--inspect=127.0.0.1:${options.inspectPort}`, '--inspect-publish-uid=http']
+    : [];
+  const args = ['--enable-source-maps', ...inspect, options.main];
   const child = start(
-    { file: process.execPath, args: ['--enable-source-maps', options.main], whenOrphaned: 'SIGTERM' },
+    { file: process.execPath, args, whenOrphaned: 'SIGTERM' },
     { env: options.env, stdio: ['ignore', 'pipe', 'pipe'] },
   );
   const url = `${options.url}/health`;

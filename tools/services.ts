@@ -7,13 +7,28 @@ import { StartError } from './start-error.js';
 export const serviceNames = ['identity', 'tokens', 'example'] as const;
 export type ServiceName = (typeof serviceNames)[number];
 
-type Service = { app: string; variable: string; port: number; nats: NatsUser; database?: DatabaseUser };
+type Service = {
+  app: string;
+  variable: string;
+  port: number;
+  /** Where a debugger reaches it, when it is started for one: `.vscode/launch.json` has the same. */
+  inspectPort: number;
+  nats: NatsUser;
+  database?: DatabaseUser;
+};
 
 /** What each service is started with. */
 export const services: Record<ServiceName, Service> = {
-  identity: { app: 'identity', variable: 'IDENTITY_PORT', port: 3001, nats: 'identity', database: 'identity' },
-  tokens: { app: 'tokens', variable: 'TOKENS_PORT', port: 3002, nats: 'tokens', database: 'tokens' },
-  example: { app: 'example-api', variable: 'EXAMPLE_PORT', port: 3003, nats: 'guard' },
+  identity: {
+    app: 'identity',
+    variable: 'IDENTITY_PORT',
+    port: 3001,
+    inspectPort: 9231,
+    nats: 'identity',
+    database: 'identity',
+  },
+  tokens: { app: 'tokens', variable: 'TOKENS_PORT', port: 3002, inspectPort: 9232, nats: 'tokens', database: 'tokens' },
+  example: { app: 'example-api', variable: 'EXAMPLE_PORT', port: 3003, inspectPort: 9233, nats: 'guard' },
 };
 
 /** Secrets that only some of the services are given; each may stand in a file, which is named by `NAME_FILE`. */

@@ -1,5 +1,7 @@
-import { relative } from 'node:path';
+import { join, relative } from 'node:path';
+import { parseArgs } from 'node:util';
 import { LOOPBACK, urlOf } from './addresses.js';
+import { restartOnChange } from './restart-on-change.js';
 import { type ServiceName, services } from './services.js';
 import { StartError } from './start-error.js';
 import { type System, startSystem } from './system.js';
@@ -7,8 +9,18 @@ import { type System, startSystem } from './system.js';
 /** A signal that comes twice at once, from the terminal and from npm, is one. In ms. */
 const SAME_SIGNAL_MS = 700;
 
+const { values: asked } = parseArgs({
+  options: {
+    /** A service is started again when a file that it runs changes. */
+    watch: { type: 'boolean' },
+    /** Services take debuggers. */
+    inspect: { type: 'boolean' },
+  },
+});
+const dataDir = process.env.DATA_DIR || '.data';
 const aborter = new AbortController();
 let system: System | undefined;
+let stopWatching: (() => void) | undefined;
 let stoppingSince: number | undefined;
 
 for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, onStop);
@@ -20,18 +32,29 @@ if (process.channel) {
 
 try {
   system = await startSystem({
-    dataDir: process.env.DATA_DIR || '.data',
-    output: (line) => console.log(line),
+    dataDir,
+    // Services are started again and again: each is compiled once.
+    env: asked.watch ? { NODE_COMPILE_CACHE: join(dataDir, 'compiled'), ...process.env } : process.env,
+    inspect: asked.inspect,
+    output,
     signal: aborter.signal,
   });
   if (aborter.signal.aborted) await stop(system);
   else {
     console.log(summary(system));
     await system.adminTold();
+    if (asked.watch) {
+      stopWatching = await restartOnChange(system.restart, output);
+      output('Changes are watched: a service whose files change is started again.');
+    }
   }
 } catch (error) {
   if (!(error instanceof StartError)) throw error;
   exit(aborter.signal.aborted ? 130 : 1, error.message);
+}
+
+function output(line: string): void {
+  console.log(line);
 }
 
 function onStop(): void {
@@ -44,6 +67,7 @@ function onStop(): void {
   stoppingSince = performance.now();
   console.log('\nStopping; once more to stop at once.');
   aborter.abort();
+  stopWatching?.();
   if (system) void stop(system);
 }
 

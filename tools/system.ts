@@ -45,6 +45,8 @@ export type SystemOptions = {
   fsync?: boolean;
   /** How long PostgreSQL and nats-server, where they run here, may not answer before they are started again. In ms. */
   patienceMs?: number;
+  /** Each service takes a debugger at its `inspectPort`. */
+  inspect?: boolean;
   /** Told what happens, a line at a time. */
   output?: (line: string) => void;
   /** Aborted, it stops a start that is under way. */
@@ -92,7 +94,9 @@ export async function startSystem(options: SystemOptions): Promise<System> {
     throw new StartError(unwritable(options.dataDir, error) ?? error.message);
   });
   const parts = new Map<PartName, Part>();
+  let isStopping = false;
   const stopAll = async (way: 'stop' | 'force') => {
+    isStopping = true;
     const all = (names: readonly PartName[]) => Promise.all(names.map((name) => parts.get(name)?.[way]()));
     await all(serviceNames);
     await all(['nats']);
@@ -178,7 +182,7 @@ export async function startSystem(options: SystemOptions): Promise<System> {
       kill: (name, killSignal) => part(name).kill(killSignal),
       restart: async (name) => {
         await part(name).stop();
-        await part(name).start();
+        if (!isStopping) await part(name).start();
       },
       stop: () => stopAll('stop'),
       force: () => stopAll('force'),
@@ -255,7 +259,7 @@ function partsOf(env: NodeJS.ProcessEnv): Record<DatabaseUser, DatabasePart> {
 }
 
 function superviseService(name: ServiceName, url: string, env: NodeJS.ProcessEnv, context: Context) {
-  const { app } = services[name];
+  const { app, inspectPort } = services[name];
   return new Supervised<Running>({
     name: app,
     output: context.output,
@@ -265,6 +269,7 @@ function superviseService(name: ServiceName, url: string, env: NodeJS.ProcessEnv
         main: join(dist, 'apps', app, 'main.js'),
         url,
         env,
+        inspectPort: context.inspect ? inspectPort : undefined,
         logFile: join(context.logDir, `${app}.log`),
         output: context.output,
       });

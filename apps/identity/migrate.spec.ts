@@ -7,12 +7,12 @@ import { eventually } from '../../test/support/eventually.js';
 import { identityPart } from './config/database-part.js';
 import { setPasswordOf } from './login/set-password-as-owner.js';
 import { migrate } from './migrate.js';
-import { usersAndLog } from './migrations/0001-users-and-log.js';
-import { externalIdentities } from './migrations/0002-external-identities.js';
-import { mailedEvents } from './migrations/0003-mailed-events.js';
-import { places } from './migrations/0004-places.js';
-import { loginAddresses } from './migrations/0005-login-addresses.js';
-import { foldedUsernames } from './migrations/0007-folded-usernames.js';
+import { UsersAndLog } from './migrations/0001-users-and-log.js';
+import { ExternalIdentities } from './migrations/0002-external-identities.js';
+import { MailedEvents } from './migrations/0003-mailed-events.js';
+import { Places } from './migrations/0004-places.js';
+import { LoginAddresses } from './migrations/0005-login-addresses.js';
+import { FoldedUsernames } from './migrations/0007-folded-usernames.js';
 import { isPassword } from './user/passwords.js';
 import { IS_NAMED } from './user/users.js';
 
@@ -60,7 +60,7 @@ describe('migrating identity', () => {
   });
 
   it('knows by the log where accounts have logged in before there was a table of it, whatever stood there for an address', async () => {
-    await migrateDatabase(database.url, identityPart, [usersAndLog, externalIdentities, mailedEvents, places]);
+    await migrateDatabase(database.url, identityPart, [UsersAndLog, ExternalIdentities, MailedEvents, Places]);
     const [ada, gone] = [v7(), v7()];
     await sql.query(
       `INSERT INTO identity.users (id, kind, username, must_change_password, roles, disabled, created_at, version)
@@ -97,7 +97,7 @@ describe('migrating identity', () => {
        VALUES ($1, 'person', $2, false, '{}', false, now(), 1)`,
       [v7(), username],
     );
-  const beforeFolding = [usersAndLog, externalIdentities, mailedEvents, places, loginAddresses];
+  const beforeFolding = [UsersAndLog, ExternalIdentities, MailedEvents, Places, LoginAddresses];
 
   it('knows accounts from before names were compared by Unicode, and lets no second one have such a name', async () => {
     await migrateDatabase(database.url, identityPart, beforeFolding);
@@ -124,7 +124,7 @@ describe('migrating identity', () => {
         );
       }
       await client.end();
-      await expect(migrateDatabase(turkish.url, identityPart, [...beforeFolding, foldedUsernames])).rejects.toThrow(
+      await expect(migrateDatabase(turkish.url, identityPart, [...beforeFolding, FoldedUsernames])).rejects.toThrow(
         'the account names ISABEL and isabel count as the same',
       );
     } finally {

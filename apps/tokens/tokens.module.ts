@@ -64,6 +64,7 @@ import { IntrospectController } from './standards/introspect.controller.js';
 import { OAuthErrorFilter } from './standards/oauth-error.filter.js';
 import { OAuthMetadataController } from './standards/oauth-metadata.controller.js';
 import { OAuthRevokeController } from './standards/oauth-revoke.controller.js';
+import { entities } from './table/entities.js';
 import { expiryTable } from './table/expiry-table.js';
 import { ListTokensHandler } from './table/list-tokens.js';
 import { sessionTable } from './table/session-table.js';
@@ -139,7 +140,7 @@ export class TokensModule implements OnApplicationBootstrap, BeforeApplicationSh
       module: TokensModule,
       imports: [
         CqrsModule.forRoot(),
-        DatabaseModule.forRoot(config.databaseUrl, config.databasePart),
+        DatabaseModule.forRoot(config.databaseUrl, config.databasePart, entities),
         NatsModule.forRoot(config.natsUrl, 'tokens'),
         AuthModule.forRootAsync({
           inject: [NATS, Verifier],

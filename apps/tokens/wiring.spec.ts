@@ -2,7 +2,7 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { commandHandlers, queryHandlers, reactions } from './tokens.module.js';
 
 const folder = new URL('.', import.meta.url);
-const sources = readdirSync(folder)
+const sources = readdirSync(folder, { recursive: true, encoding: 'utf8' })
   .filter((name) => name.endsWith('.ts') && !name.endsWith('.spec.ts'))
   .map((name) => readFileSync(new URL(name, folder), 'utf8'))
   .join('\n');

@@ -67,6 +67,7 @@ test('of the contracts it needs what a verification is and what a guard says, an
     'contracts/nats-url.ts',
     'contracts/parse-message.ts',
     'contracts/problems.ts',
+    'contracts/read-instant.ts',
     'contracts/tokens/verify.ts',
   ]);
 });

@@ -83,3 +83,15 @@ export const eventBase = z.object({
   version: z.int().positive(),
   by: actor,
 });
+type EventBase = z.infer<typeof eventBase>;
+
+/**
+ * An event as the log of its service holds it, by its contract: what all carry stands beside `data` there. `About`: fields that
+ * are not in `data` either, since the event is of that thing.
+ */
+export type StoredEvent<Contract extends EventContract, About extends string = never> =
+  Contract extends EventContract<infer Schema> ? StoredForm<z.infer<Schema>, About> : never;
+
+type StoredForm<Event, About extends string> = Event extends { readonly type: infer Type extends string }
+  ? { type: Type; data: Omit<Event, keyof EventBase | 'type' | About> }
+  : never;

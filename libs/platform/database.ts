@@ -1,4 +1,4 @@
-import { Migration, Migrator } from '@mikro-orm/migrations';
+import { type Migration, Migrator } from '@mikro-orm/migrations';
 import type { EntityManager } from '@mikro-orm/postgresql';
 import { defineConfig, MikroORM, type Options } from '@mikro-orm/postgresql';
 import type { Sql } from '@tokenlog/event-store/sql.js';
@@ -69,7 +69,7 @@ export async function migrateDatabase(
         tableName: `${part.schema}.migrations`,
         snapshot: false,
         silent: true,
-        migrationsList: steps.map((step) => ({ name: step.name, class: migrationOf(step, part) })),
+        migrationsList: steps.map((step) => ({ name: step.name, class: stepOfPart(step, part) })),
       },
     } as Options),
   );
@@ -143,12 +143,18 @@ export function sqlOf(em: EntityManager): Sql {
   };
 }
 
-function migrationOf(step: MigrationStep, { role, schema, writtenAs = role }: DatabasePart) {
+/** The step with the role's name as it is here, and remembered in the transaction that runs it. */
+function stepOfPart(Step: MigrationStep, { role, schema, writtenAs = role }: DatabasePart): MigrationStep {
   const written = new RegExp(`\\b${writtenAs}\\b`, 'g');
-  return class extends Migration {
+  return class extends Step {
     override async up(): Promise<void> {
-      for (const statement of step.statements) this.addSql(statement.replace(written, role));
-      this.addSql(rememberSteps(schema, [step]));
+      await super.up();
+      super.addSql(rememberSteps(schema, [Step]));
+    }
+
+    override addSql(statement: Parameters<Migration['addSql']>[0]): void {
+      if (typeof statement !== 'string') throw new Error(`${Step.name}: a step is written in statements`);
+      super.addSql(statement.replace(written, role));
     }
   };
 }

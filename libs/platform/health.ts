@@ -15,13 +15,20 @@ import { Operation } from './operation.js';
 import { Problem } from './problem.js';
 import { Part, type ReadinessChecks } from './readiness.js';
 import { IgnoreUnknownFields } from './unknown-fields.js';
+import { VERSION } from './version.js';
 
 const CHECKS = Symbol('READINESS_CHECKS');
 
 const parts = z.record(z.string(), z.looseObject({ status: z.string() }));
 const health = named(
   'Health',
-  z.object({ status: z.string(), info: parts.optional(), error: parts.optional(), details: parts }),
+  z.object({
+    status: z.string(),
+    info: parts.optional(),
+    error: parts.optional(),
+    details: parts,
+    version: z.string().optional().describe('of Tokenlog; where the process says that it runs'),
+  }),
   { status: 'ok', info: { database: { status: 'up' } }, error: {}, details: { database: { status: 'up' } } },
 );
 
@@ -40,10 +47,15 @@ class HealthController {
     this.parts = Object.entries(checks).map(([name, check]) => new Part(name, check));
   }
 
-  @Operation({ id: 'getLiveness', summary: 'The process runs.', answers: { 200: health }, problems: ['not-ready'] })
+  @Operation({
+    id: 'getLiveness',
+    summary: 'The process runs, and in which version.',
+    answers: { 200: health },
+    problems: ['not-ready'],
+  })
   @Get('live')
-  live() {
-    return this.health.check([]);
+  async live() {
+    return { ...(await this.health.check([])), version: VERSION };
   }
 
   @Operation({

@@ -10,6 +10,7 @@ import { readLog } from '@tokenlog/event-store/read.js';
 import { Subscription } from '@tokenlog/event-store/subscription.js';
 import { type TestDatabase, testDatabase } from '../../test/support/database.js';
 import { eventually } from '../../test/support/eventually.js';
+import { stepOf } from '../../test/support/migrations.js';
 import { testNats } from '../../test/support/nats.js';
 import { closeDatabase, databaseOptions, migrateDatabase, poolOf } from './database.js';
 import { Presence, readDeployment } from './deployment.js';
@@ -43,14 +44,11 @@ describe('the publisher of a log', () => {
   beforeEach(async () => {
     database = await testDatabase();
     await migrateDatabase(database.url, PART, [
-      {
-        name: '1',
-        statements: [
-          ...createLog(PART.schema, PART.role),
-          ...placesInLog(PART.schema, PART.role),
-          ...numbersInLog(PART.schema, PART.role),
-        ],
-      },
+      stepOf('1', [
+        ...createLog(PART.schema, PART.role),
+        ...placesInLog(PART.schema, PART.role),
+        ...numbersInLog(PART.schema, PART.role),
+      ]),
     ]);
     orm = await MikroORM.init(databaseOptions(database.url, PART));
     store = new EventStore(await poolOf(orm));

@@ -1,18 +1,15 @@
 import { jest } from '@jest/globals';
 import pg from 'pg';
 import { type TestDatabase, testDatabase } from '../../test/support/database.js';
+import { stepOf } from '../../test/support/migrations.js';
 import { migrateDatabase } from './database.js';
 import type { MigrationStep } from './migration-steps.js';
 import { waitForDatabase } from './wait-for-servers.js';
 
 const PART = { schema: 'steps', role: 'tokenlog_steps' };
-const first: MigrationStep = { name: '1-first', statements: ['CREATE TABLE first (id int)'] };
-const safe: MigrationStep = {
-  name: '2-safe',
-  statements: ['CREATE TABLE second (id int)'],
-  isSafeForEarlier: true,
-};
-const unsafe: MigrationStep = { name: '3-unsafe', statements: ['ALTER TABLE first ADD COLUMN more int NOT NULL'] };
+const first = stepOf('1-first', ['CREATE TABLE first (id int)']);
+const safe = stepOf('2-safe', ['CREATE TABLE second (id int)'], { isSafeForEarlier: true });
+const unsafe = stepOf('3-unsafe', ['ALTER TABLE first ADD COLUMN more int NOT NULL']);
 
 describe('a database that another version has written', () => {
   let database: TestDatabase;
@@ -50,7 +47,7 @@ describe('a database that another version has written', () => {
   it('is not opened where one does not: neither migrations nor services touch it, and both name the step', async () => {
     await migrateDatabase(database.url, PART, [first, safe, unsafe]);
     const before = await tables();
-    const another: MigrationStep = { name: '2-another', statements: ['CREATE TABLE another (id int)'] };
+    const another = stepOf('2-another', ['CREATE TABLE another (id int)']);
     const refused = { name: 'ConfigError', message: expect.stringMatching(/^DATABASE_URL: a newer .*\(3-unsafe\)/) };
     await expect(migrateDatabase(database.url, PART, [first, another])).rejects.toMatchObject(refused);
     expect(await tables()).toEqual(before);
@@ -79,7 +76,7 @@ describe('a database that another version has written', () => {
   });
 
   it('remembers a step in the transaction that runs it', async () => {
-    const broken: MigrationStep = { name: '2-broken', statements: ['SELECT no_such_thing'] };
+    const broken = stepOf('2-broken', ['SELECT no_such_thing']);
     await migrateDatabase(database.url, PART, [first]);
     await expect(migrateDatabase(database.url, PART, [first, safe, broken])).rejects.toThrow('no_such_thing');
     const { rows } = await sql.query(`SELECT name FROM tokenlog.migration_steps WHERE part = 'steps'`);

@@ -1,10 +1,12 @@
+import type { Migration } from '@mikro-orm/migrations';
 import type { Sql } from '@tokenlog/event-store/sql.js';
 import { ConfigError } from './config-error.js';
 
-/** A migration: its name is what the database remembers it by. */
+/** A migration: a class of MikroORM's, whose `up` adds statements as text. */
 export interface MigrationStep {
+  new (...args: ConstructorParameters<typeof Migration>): Migration & { up(): Promise<void> | void };
+  /** What the database remembers it by: a static of the class, that of its file. */
   readonly name: string;
-  readonly statements: readonly string[];
   /** Whether versions that do not know this step go on working after it, with nothing lost or misread. Default: they stop. */
   readonly isSafeForEarlier?: boolean;
 }

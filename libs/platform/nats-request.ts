@@ -72,7 +72,8 @@ async function ask(nats: NatsConnection, subject: string, payload: unknown, time
 }
 
 function refused(cause: Cause, why: string): Problem {
-  noteRefused(cause, why);
+  // What nobody waits for is no answer: who asked by itself asks again, and says so where it matters.
+  if (!isPatient()) noteRefused(cause, why);
   return unavailable(cause);
 }
 

@@ -5,6 +5,7 @@ import pg from 'pg';
 import { z } from 'zod';
 import { type TestDatabase, testDatabase } from '../../test/support/database.js';
 import { eventually } from '../../test/support/eventually.js';
+import { stepOf } from '../../test/support/migrations.js';
 import { testNats } from '../../test/support/nats.js';
 import { migrateDatabase } from './database.js';
 import { connectNats } from './nats.js';
@@ -22,7 +23,7 @@ describe('a reader of a stream', () => {
 
   beforeAll(async () => {
     [nats, database] = await Promise.all([testNats(), testDatabase()]);
-    await migrateDatabase(database.url, PART, [{ name: '1', statements: streamPlaces(PART.schema, PART.role) }]);
+    await migrateDatabase(database.url, PART, [stepOf('1', streamPlaces(PART.schema, PART.role))]);
     pool = new pg.Pool({ connectionString: database.url, options: `-c search_path=${PART.schema}` });
     writer = await connectNats(nats.urls.identity, 'identity', 'writer');
     connection = await connectNats(nats.urls.tokens, 'tokens', 'reader');

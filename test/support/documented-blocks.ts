@@ -12,6 +12,8 @@ export type DocumentedBlock =
 
 const README = 'test/readme.spec.ts';
 const DOCUMENTS = 'test/documents.spec.ts';
+const CLI = 'test/cli-package.spec.ts';
+const NATS = 'test/nats-in-any-language.spec.ts';
 const BACK_UP = 'tools/compose/back-up.ts';
 const AUTH = 'libs/auth/testing/readme.spec.ts';
 
@@ -41,6 +43,10 @@ export const documentedBlocks: Readonly<Record<string, readonly DocumentedBlock[
       untested: 'it wants containers: npm run test:compose does the same in a world of its own',
     },
   ],
+  'CONTRIBUTING.md': [
+    { begins: 'npm start', untested: 'test/start.spec.ts starts it' },
+    { begins: 'npm run snapshot', untested: 'it is run at a release; test/upgrades.spec.ts opens what it writes' },
+  ],
   'libs/auth/README.md': [
     { begins: 'npm install ./tokenlog-auth-*.tgz', by: 'test/auth-package.spec.ts', with: 'tarball' },
     { begins: 'npm install @tokenlog/auth', untested: 'it wants a registry that has the package' },
@@ -53,10 +59,34 @@ export const documentedBlocks: Readonly<Record<string, readonly DocumentedBlock[
     { begins: 'import { Controller, Get, Logger', by: AUTH },
     { begins: 'import { Controller, Get, UseGuards }', by: AUTH },
   ],
+  'docs/architecture.md': [
+    { begins: '              people, programs', untested: 'a picture' },
+    { begins: 'HTTP, NATS → command', untested: 'a picture' },
+  ],
   'docs/command-line.md': [
-    { begins: 'npx tokenlog login', untested: 'an overview: test/command-line.spec.ts has each command' },
-    { begins: 'set -eu', by: DOCUMENTS },
-    { begins: 'npx tokenlog admin audit', by: DOCUMENTS },
+    {
+      begins: 'npm install --global ./tokenlog-cli',
+      untested: 'it changes the machine; the next but one is the same file',
+    },
+    { begins: 'npm install ./tokenlog-cli', by: CLI, with: 'tarball' },
+    { begins: 'npm exec --package', by: CLI, with: "'exec'" },
+    { begins: 'npm publish', untested: 'it wants a registry' },
+    { begins: 'tokenlog login', by: CLI },
+    { begins: '…', by: CLI },
+    { begins: 'ID=$(tokenlog', by: CLI },
+    { begins: '…', by: CLI },
+    { begins: 'umask 077', by: CLI },
+    { begins: '…', by: CLI },
+    { begins: 'tokenlog admin audit', by: CLI },
+    { begins: '…', by: CLI },
+    { begins: 'tokenlog tokens list --state expired', by: CLI },
+    { begins: '…', by: CLI },
+  ],
+  'docs/nats.md': [
+    { begins: 'npx tokenlog guards add', by: DOCUMENTS, with: 'guards list' },
+    { begins: '// verify.mjs', by: NATS },
+    { begins: 'set -a; . .data', by: NATS, with: 'verify.mjs' },
+    { begins: '#!/usr/bin/env bash', by: NATS },
   ],
   'docs/operations.md': [
     { begins: 'node dist/apps/identity/migrate.js', by: DOCUMENTS },
@@ -81,11 +111,22 @@ export const documentedBlocks: Readonly<Record<string, readonly DocumentedBlock[
     { begins: 'cp -a "${DATA_DIR', by: 'test/back-up.spec.ts', with: "'Back-up of the embedded data'" },
     { begins: 'if [ -e "${DATA_DIR', by: 'test/back-up.spec.ts', with: "'Restore of the embedded data'" },
   ],
+  'docs/rest.md': [
+    { begins: 'ETAG=$(curl', by: DOCUMENTS },
+    { begins: 'KEY=$(node', by: DOCUMENTS },
+    { begins: 'npx openapi-typescript', by: DOCUMENTS },
+    { begins: 'import createClient', by: DOCUMENTS },
+  ],
   'docs/revocation.md': [{ begins: 'sequenceDiagram', untested: 'a picture' }],
   'docs/standards.md': [
     { begins: 'curl -sS --fail-with-body -u "gateway', by: DOCUMENTS },
     { begins: '{', by: DOCUMENTS },
     { begins: 'curl -sS --fail-with-body -u "gateway', by: DOCUMENTS },
+    {
+      begins: 'curl -sS --fail-with-body http://localhost:3002/.well-known',
+      by: 'apps/tokens/standards/oauth-metadata.spec.ts',
+    },
+    { begins: '{', by: 'apps/tokens/standards/oauth-metadata.spec.ts' },
     {
       begins: 'upstream tokenlog',
       untested: 'it wants nginx; apps/tokens/standards/forward-auth.spec.ts asks as it does',

@@ -15,6 +15,9 @@ export interface Block {
 /** Every document of this repository that somebody reads to do something. */
 export const documents: readonly string[] = [
   'README.md',
+  'CONTRIBUTING.md',
+  'SECURITY.md',
+  'CHANGELOG.md',
   'libs/auth/README.md',
   ...readdirSync(join(root, 'docs'), { recursive: true, encoding: 'utf8' })
     .filter((path) => path.endsWith('.md'))

@@ -32,23 +32,30 @@ export default async function setUp() {
       settings: { shared_preload_libraries: 'pg_stat_statements', 'pg_stat_statements.max': '50000' },
     });
   };
-  const [postgres, natsServer] = await Promise.all([start(), findNatsServer({ output })]);
+  const starting = start();
+  let ended;
+  const end = () => {
+    ended ??= starting
+      // Why it did not start, the set-up says.
+      .then(
+        (postgres) => postgres.stop(),
+        () => undefined,
+      )
+      .finally(() => rm(folder, { recursive: true, force: true }));
+    return ended;
+  };
+  globalThis.endOfTestRun = end;
+  // Jest leaves at once on these, without its teardown. In the middle of a start too: what runs on a change is cut short.
+  for (const [signal, code] of Object.entries({ SIGINT: 130, SIGTERM: 143, SIGHUP: 129 })) {
+    // Not once: from a terminal it comes twice, from npm's side too.
+    process.on(signal, () => void end().finally(() => process.exit(code)));
+  }
+  const [postgres, natsServer] = await Promise.all([starting, findNatsServer({ output })]);
   process.env.TEST_DATABASE_URL = postgres.url('postgres');
   process.env.TEST_FOLDER = folder;
   process.env.NATS_SERVER_BIN = natsServer;
   // Services are started hundreds of times: each is compiled once.
   process.env.NODE_COMPILE_CACHE = join(folder, 'compiled');
-
-  let ended;
-  const end = () => {
-    ended ??= postgres.stop().then(() => rm(folder, { recursive: true, force: true }));
-    return ended;
-  };
-  globalThis.endOfTestRun = end;
-  // Jest leaves at once on these, without its teardown.
-  for (const [signal, code] of Object.entries({ SIGINT: 130, SIGTERM: 143, SIGHUP: 129 })) {
-    process.once(signal, () => void end().finally(() => process.exit(code)));
-  }
 }
 
 /** What runs that were killed left behind; their folders are named for their process. */

@@ -10,8 +10,8 @@ export default class SeedsReporter {
     this.#config = config;
   }
 
-  async onRunComplete(_contexts, { testResults }) {
-    if (this.#isPartial()) return;
+  async onRunComplete(projects, { testResults }) {
+    if (this.#isPartial(projects)) return;
     // What setup has compiled; on the first run it was not there yet when reporters were made.
     const { readSeedRows, unproven } = await import('../../dist/test/support/seeds.js');
     const root = this.#config.rootDir;
@@ -31,10 +31,11 @@ export default class SeedsReporter {
     return this.#error;
   }
 
-  #isPartial() {
+  #isPartial(projects) {
     const { testPathPatterns, testNamePattern, onlyChanged, onlyFailures, findRelatedTests, shard, bail } =
       this.#config;
     const some = testPathPatterns?.patterns.length > 0 || Boolean(testNamePattern);
-    return some || onlyChanged || onlyFailures || findRelatedTests || Boolean(shard) || bail > 0;
+    const isOneKind = projects.size < this.#config.projects.length;
+    return some || isOneKind || onlyChanged || onlyFailures || findRelatedTests || Boolean(shard) || bail > 0;
   }
 }

@@ -20,11 +20,16 @@ export async function freePorts(): Promise<Record<'IDENTITY_PORT' | 'TOKENS_PORT
   return { IDENTITY_PORT: await port(), TOKENS_PORT: await port(), EXAMPLE_PORT: await port() };
 }
 
-/** Runs what `npm start` runs once everything is installed and built. */
-export function startTokenlog(env: Record<string, string>): Started {
+/**
+ * Runs what `npm start` runs once everything is installed and built.
+ * @param options the arguments of `tools/start.ts`
+ * @param folder the repository, or a copy of it
+ */
+export function startTokenlog(env: Record<string, string>, options: string[] = [], folder = root): Started {
+  const args = ['--enable-source-maps', join(folder, 'dist', 'tools', 'start.js'), ...options];
   const child = start(
-    { file: process.execPath, args: [join(root, 'dist', 'tools', 'start.js')], whenOrphaned: 'SIGTERM' },
-    { cwd: root, env: { ...process.env, ...env }, stdio: ['ignore', 'pipe', 'pipe'] },
+    { file: process.execPath, args, whenOrphaned: 'SIGTERM' },
+    { cwd: folder, env: { ...process.env, ...env }, stdio: ['ignore', 'pipe', 'pipe'] },
   );
   let printed = '';
   for (const stream of [child.stdout, child.stderr]) {

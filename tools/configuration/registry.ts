@@ -245,7 +245,9 @@ const listed: readonly Variable[] = [
   ofCommandLine('XDG_CONFIG_HOME', 'the folder in which `login` keeps sessions, in `tokenlog/credentials.json`', {
     unset: '`~/.config`',
   }),
-  ofCommandLine('NO_COLOR', 'set: no colours. `FORCE_COLOR` is the opposite', { unset: 'colours in a terminal' }),
+  ofCommandLine('NO_COLOR', 'set: no colours', { unset: 'colours in a terminal' }),
+  ofCommandLine('FORCE_COLOR', 'set: colours, in a pipe as well', { unset: 'colours in a terminal' }),
+  ofCommandLine('COLUMNS', 'the width that tables keep within', { unit: 'characters', unset: "the terminal's" }),
   of(['`npm start`', 'tests'], false)('XDG_CACHE_HOME', 'the folder that keeps an obtained nats-server', {
     unset: '`~/.cache`',
   }),

@@ -1,12 +1,13 @@
+import { Migration } from '@mikro-orm/migrations';
 import { createLog } from '@tokenlog/event-store/log.sql.js';
-import type { MigrationStep } from '@tokenlog/platform/migration-steps.js';
 
 /** The users, the log of what happened to them, and the counts of wrong passwords. */
-export const usersAndLog: MigrationStep = {
-  name: '0001-users-and-log',
-  statements: [
-    ...createLog('identity', 'tokenlog_identity'),
-    `CREATE TABLE identity.users (
+export class UsersAndLog extends Migration {
+  static override readonly name = '0001-users-and-log';
+
+  override up(): void {
+    for (const statement of createLog('identity', 'tokenlog_identity')) this.addSql(statement);
+    this.addSql(`CREATE TABLE identity.users (
       id uuid PRIMARY KEY,
       kind text NOT NULL CHECK (kind IN ('person', 'application')),
       username text NOT NULL,
@@ -22,15 +23,15 @@ export const usersAndLog: MigrationStep = {
       created_at timestamptz(3) NOT NULL,
       version integer NOT NULL CHECK (version > 0),
       CHECK (kind = 'person' OR password_hash IS NULL)
-    )`,
-    'CREATE UNIQUE INDEX users_username ON identity.users (lower(username))',
-    'GRANT SELECT, INSERT, UPDATE, DELETE ON identity.users TO tokenlog_identity',
+    )`);
+    this.addSql('CREATE UNIQUE INDEX users_username ON identity.users (lower(username))');
+    this.addSql('GRANT SELECT, INSERT, UPDATE, DELETE ON identity.users TO tokenlog_identity');
     // The layout is that of rate-limiter-flexible.
-    `CREATE TABLE identity.wrong_passwords (
+    this.addSql(`CREATE TABLE identity.wrong_passwords (
       key varchar(255) PRIMARY KEY,
       points integer NOT NULL DEFAULT 0,
       expire bigint
-    )`,
-    'GRANT SELECT, INSERT, UPDATE, DELETE ON identity.wrong_passwords TO tokenlog_identity',
-  ],
-};
+    )`);
+    this.addSql('GRANT SELECT, INSERT, UPDATE, DELETE ON identity.wrong_passwords TO tokenlog_identity');
+  }
+}

@@ -1,8 +1,11 @@
+import { Migration } from '@mikro-orm/migrations';
 import { numbersInLog } from '@tokenlog/event-store/log.sql.js';
-import type { MigrationStep } from '@tokenlog/platform/migration-steps.js';
 
 /** A log that was restored into another cluster goes on behind what it has. */
-export const numbers: MigrationStep = {
-  name: '0006-numbers',
-  statements: numbersInLog('identity', 'tokenlog_identity'),
-};
+export class Numbers extends Migration {
+  static override readonly name = '0006-numbers';
+
+  override up(): void {
+    for (const statement of numbersInLog('identity', 'tokenlog_identity')) this.addSql(statement);
+  }
+}

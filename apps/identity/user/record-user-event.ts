@@ -1,17 +1,14 @@
 import type { EntityManager } from '@mikro-orm/postgresql';
-import type { IdentityEvent } from '@tokenlog/contracts/identity/identity-events.js';
+import type { identityEvents } from '@tokenlog/contracts/identity/identity-events.js';
 import type { UserFacts } from '@tokenlog/contracts/identity/user-facts.js';
+import type { StoredEvent } from '@tokenlog/contracts/message.js';
 import { append } from '@tokenlog/event-store/append.js';
 import type { Metadata } from '@tokenlog/event-store/event.js';
 import { sqlOf } from '@tokenlog/platform/database.js';
 import type { User } from './user.entity.js';
 
-type Base = 'id' | 'at' | 'version' | 'by' | 'userId';
-
 /** What the log holds of a published event; the rest of it is in the event's own columns. */
-export type UserEvent = {
-  [Type in IdentityEvent['type']]: { type: Type; data: Omit<Extract<IdentityEvent, { type: Type }>, Base | 'type'> };
-}[IdentityEvent['type']];
+export type UserEvent = StoredEvent<(typeof identityEvents)[number], 'userId'>;
 
 /** What other services may know of a user. */
 export function factsOf(user: User): UserFacts {

@@ -1,4 +1,5 @@
-import { defineEntity, type InferEntity } from '@mikro-orm/postgresql';
+import { defineEntity, type InferEntity, p } from '@mikro-orm/postgresql';
+import { foldedSql } from '@tokenlog/event-store/folded.sql.js';
 
 /**
  * A person, or a program that needs tokens of its own (S42). Personal data stands here alone: erasing the row erases it.
@@ -7,26 +8,37 @@ import { defineEntity, type InferEntity } from '@mikro-orm/postgresql';
 export const User = defineEntity({
   name: 'User',
   tableName: 'users',
-  properties: (p) => ({
+  properties: {
     id: p.uuid().primary(),
-    kind: p.string().$type<'person' | 'application'>(),
+    kind: p.text().$type<'person' | 'application'>(),
     /** Unique in any case; stands in the audit for good. */
-    username: p.string(),
+    username: p.text(),
     /** argon2id in PHC form. Null: nobody can log in with a password. */
-    passwordHash: p.string().strictNullable().hidden(),
+    passwordHash: p.text().strictNullable().hidden(),
     mustChangePassword: p.boolean(),
     roles: p.array(),
-    organization: p.string().strictNullable(),
-    displayName: p.string().strictNullable(),
-    email: p.string().strictNullable(),
-    phone: p.string().strictNullable(),
+    organization: p.text().strictNullable(),
+    displayName: p.text().strictNullable(),
+    email: p.text().strictNullable(),
+    phone: p.text().strictNullable(),
     disabled: p.boolean(),
     /** Who this is at the external login (S17); both or neither. Given at the first login there, or by an admin. */
-    externalIssuer: p.string().strictNullable(),
-    externalSubject: p.string().strictNullable(),
-    lastLoginAt: p.datetime().strictNullable(),
-    createdAt: p.datetime(),
+    externalIssuer: p.text().strictNullable(),
+    externalSubject: p.text().strictNullable(),
+    lastLoginAt: p.datetime(3).strictNullable(),
+    createdAt: p.datetime(3),
     version: p.integer(),
-  }),
+  },
+  uniques: [
+    {
+      name: 'users_external_identity',
+      properties: ['externalIssuer', 'externalSubject'],
+      where: { externalSubject: { $ne: null } },
+    },
+    {
+      name: 'users_folded_username',
+      expression: `CREATE UNIQUE INDEX users_folded_username ON users (${foldedSql('username')})`,
+    },
+  ],
 });
 export type User = InferEntity<typeof User>;

@@ -1,6 +1,6 @@
 import type { UserFacts } from '@tokenlog/contracts/identity/user-facts.js';
 import { ConfigError } from '@tokenlog/platform/config.js';
-import type { TokenState } from '../token/token.js';
+import type { IssuedToken } from '../token/token.js';
 import type { Caller } from '../user/caller.js';
 import type { KnownUser } from '../user/users.js';
 import { CreateToken, createToken } from '../verbs/create-token.js';
@@ -42,7 +42,7 @@ const caller = (isAdmin = false): Caller => ({
   secretGeneration: null,
   ip: null,
 });
-const active: TokenState = {
+const active: IssuedToken = {
   status: 'active',
   userId: 'u1',
   description: 'd',
@@ -51,7 +51,10 @@ const active: TokenState = {
   secretGeneration: 1,
 };
 
-const facts = (policy: Policy, owner: KnownUser, liveTokens = 0) => ({ owner, policy, liveTokens, now: NOW });
+const meanwhile = { asked: 1, isReplaced: false, credentialWorks: true };
+const facts = (policy: Policy, owner: KnownUser, liveTokens = 0) => {
+  return { owner, policy, liveTokens, now: NOW, meanwhile };
+};
 
 type Wish = { scopes?: string[]; expiresAt?: string | null };
 /** Every way in which a rule can be met, as pure decisions. */
@@ -61,10 +64,10 @@ const decisions = {
       new CreateToken(caller(admin), { userId: owner.id, description: 'd', scopes: ['rest'], ...wish }),
       facts(policy, owner, liveTokens),
     ),
-  edit: (policy: Policy, holder: KnownUser, wish: Wish = {}, before: TokenState = active) =>
+  edit: (policy: Policy, holder: KnownUser, wish: Wish = {}, before: IssuedToken = active) =>
     editToken(new EditToken(caller(), 't1', 'u1', wish), before, facts(policy, holder)),
-  refresh: (policy: Policy, holder: KnownUser, wish: Wish = {}, before: TokenState = active) => {
-    const state = wish.scopes && before.status !== 'none' ? { ...before, scopes: wish.scopes } : before;
+  refresh: (policy: Policy, holder: KnownUser, wish: Wish = {}, before: IssuedToken = active) => {
+    const state = wish.scopes ? { ...before, scopes: wish.scopes } : before;
     const command = new RefreshToken(caller(), 't1', 'u1', { expiresAt: wish.expiresAt });
     return refreshToken(command, state, facts(policy, holder));
   },
@@ -144,7 +147,7 @@ describe('the policy', () => {
 
   it('S8 maxTokensPerUser counts the tokens that still work, whatever makes one work or gives it to another', () => {
     const policy = policyWith({ POLICY_MAX_TOKENS_PER_USER: '2' });
-    const expired: TokenState = { ...active, expiresAt: inDays(-1) };
+    const expired: IssuedToken = { ...active, expiresAt: inDays(-1) };
     const ways: Record<string, (live: number) => unknown> = {
       create: (live) => decisions.create(policy, user(), {}, live),
       reassign: (live) => decisions.reassign(policy, user(), {}, live),
@@ -162,7 +165,7 @@ describe('the policy', () => {
     }
     // What works already is no other one, and what stays expired is none.
     const more = facts(policy, user(), 5);
-    const edit = (expiresAt: string | undefined, state: TokenState) =>
+    const edit = (expiresAt: string | undefined, state: IssuedToken) =>
       editToken(new EditToken(caller(), 't1', 'u1', { description: 'e', expiresAt } as never), state, more);
     expect(codeOf(() => edit(inDays(1), active))).toBe('accepted');
     expect(codeOf(() => edit(undefined, expired))).toBe('accepted');
@@ -172,20 +175,20 @@ describe('the policy', () => {
   it('S23 a new secret lives no longer than maxLifetimeDays, whatever was promised before that', () => {
     const policy = policyWith({ POLICY_MAX_LIFETIME_DAYS: '90' });
     for (const expiresAt of [null, inDays(400)]) {
-      const before: TokenState = { ...active, expiresAt };
+      const before: IssuedToken = { ...active, expiresAt };
       expect(decisions.refresh(policy, user(), {}, before)).toMatchObject([{ data: { expiresAt: inDays(90) } }]);
       expect(decisions.reassign(policy, user(), { expiresAt })).toMatchObject([
         { type: 'token-reassigned' },
         { type: 'token-edited', data: { expiresAt: inDays(90), scopes: ['rest'] } },
       ]);
     }
-    const sooner: TokenState = { ...active, expiresAt: inDays(30) };
+    const sooner: IssuedToken = { ...active, expiresAt: inDays(30) };
     expect(decisions.refresh(policy, user(), {}, sooner)).toMatchObject([{ data: { expiresAt: inDays(30) } }]);
   });
 
   it('a token that the policy has become stricter than is described anew or shortened, and not prolonged', () => {
     const stricter = policyWith({ POLICY_SCOPES: 'reports', POLICY_OWNER_ROLES: 'staff' });
-    const old: TokenState = { ...active, expiresAt: inDays(30) };
+    const old: IssuedToken = { ...active, expiresAt: inDays(30) };
     const edit = (holder: KnownUser, wish: object) =>
       codeOf(() => editToken(new EditToken(caller(), 't1', 'u1', wish), old, facts(stricter, holder)));
     const staff = user({ roles: ['staff'] });

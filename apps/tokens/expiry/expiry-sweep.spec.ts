@@ -3,9 +3,10 @@ import { ConfigError } from '@tokenlog/platform/config.js';
 import pg from 'pg';
 import { v7 } from 'uuid';
 import { eventually } from '../../../test/support/eventually.js';
+import { statementsOf } from '../../../test/support/migrations.js';
 import { readTokensConfig } from '../config/config.js';
 import { DAY_MS, DUE_EXPIRIES, dueThreshold } from '../config/expiry-thresholds.js';
-import { migrations } from '../migrations/migrations.js';
+import { Expiries } from '../migrations/2026-11-07-expiries.js';
 import { rebuildProjection } from '../rebuild.js';
 import { call, sessionOf } from '../testing/http.js';
 import { startTokenService, type TestTokenService, type TestUser } from '../testing/token-service.js';
@@ -235,8 +236,7 @@ describe('S41 warnings before expiry', () => {
         (await owner.query('SELECT token_id, expires_at, set_at FROM expiries ORDER BY token_id')).rows;
       const before = await read();
       await owner.query('DELETE FROM expiries');
-      const { statements } = migrations.find(({ name }) => name.endsWith('-expiries'))!;
-      await owner.query(statements.at(-1)!);
+      await owner.query(statementsOf(Expiries).at(-1)!);
       expect(await read()).toEqual(before);
     } finally {
       await owner.query('ROLLBACK');

@@ -17,16 +17,17 @@ export class WarnOfExpiry extends Command<void> {
   }
 }
 
+/** What a warning is decided on, besides its command. */
+export interface WarningFacts {
+  readonly expiry: ExpiryWarnings | null;
+  readonly owner: KnownUser | null;
+  /** Days before the expiry. */
+  readonly thresholds: readonly number[];
+  readonly now: Date;
+}
+
 /** Decides a warning: only of a token that works, and only once for each threshold. */
-export function warnOfExpiry(
-  state: TokenState,
-  facts: {
-    readonly expiry: ExpiryWarnings | null;
-    readonly owner: KnownUser | null;
-    readonly thresholds: readonly number[];
-    readonly now: Date;
-  },
-): TokenEvent[] {
+export function warnOfExpiry(state: TokenState, facts: WarningFacts): TokenEvent[] {
   const { expiry, owner, thresholds, now } = facts;
   if (state.status !== 'active' || !expiry || !owner || owner.deleted) return [];
   const thresholdDays = dueThreshold(expiry, thresholds, now);

@@ -9,6 +9,7 @@ import { eventually } from '../../../test/support/eventually.js';
 import { EndSession } from '../session/end-session.js';
 import { StartSession } from '../session/start-session.js';
 import { call, sessionOf } from '../testing/http.js';
+import { shortLived } from '../testing/short-lived.js';
 import { startTokenService, type TestTokenService, type TestUser } from '../testing/token-service.js';
 import { CreateToken } from '../verbs/create-token.js';
 import { DeleteToken } from '../verbs/delete-token.js';
@@ -146,9 +147,9 @@ describe('caching guards', () => {
         'S18 an edit of the expiry',
         'expired',
         async (id) => {
-          const expiresAt = new Date(Date.now() + 60).toISOString();
-          await service.commands.execute(new EditToken(service.caller(ada), id, 'anyone', { expiresAt }));
-          await new Promise((resolve) => setTimeout(resolve, 80));
+          await shortLived((expiresAt) =>
+            service.commands.execute(new EditToken(service.caller(ada), id, 'anyone', { expiresAt })),
+          );
         },
       ],
       ['S32 a disabled user', 'user-disabled', (_id, user) => service.change(user, { disabled: true })],

@@ -1,3 +1,4 @@
+import type { EntityManager } from '@mikro-orm/postgresql';
 import { instant, text } from '@tokenlog/contracts/message.js';
 import { named } from '@tokenlog/contracts/named.js';
 import type { EventStore } from '@tokenlog/event-store/event-store.js';
@@ -53,14 +54,18 @@ const auditCursor = z.union([
  * A part of the log, oldest first: what was committed before something else was decided stands before it. Nothing is waited
  * for, skipped or shown twice: what commits late is on a later page.
  */
-export async function auditLog(store: EventStore, query: AuditQuery): Promise<z.infer<typeof auditPage>> {
+export async function auditLog(
+  store: EventStore,
+  em: EntityManager,
+  query: AuditQuery,
+): Promise<z.infer<typeof auditPage>> {
   const after = query.cursor ? decodeCursor(auditCursor, query.cursor) : LOG_START;
   const { token: entity, type, from, to } = query;
   const filter = {
     types: type?.split(','),
     entity,
-    actors: await findUsers(store.pool, 'actor', query.actor),
-    users: await findUsers(store.pool, 'user', query.user),
+    actors: await findUsers(em, 'actor', query.actor),
+    users: await findUsers(em, 'user', query.user),
     from,
     to,
   };

@@ -1,5 +1,7 @@
-import { instant } from '@tokenlog/contracts/message.js';
+import { instant, type StoredEvent } from '@tokenlog/contracts/message.js';
 import { exampleOf, named } from '@tokenlog/contracts/named.js';
+import type { tokenRefused } from '@tokenlog/contracts/tokens/token-refused.js';
+import type { tokenUsed } from '@tokenlog/contracts/tokens/token-used.js';
 import type { LogCursor, RecordedEvent } from '@tokenlog/event-store/event.js';
 import { isWhole } from '@tokenlog/event-store/place.js';
 import { cursorOf, readHistory } from '@tokenlog/event-store/read.js';
@@ -67,9 +69,13 @@ export async function tokenHistory(
   };
 }
 
+/** What events of uses and of refusals say of where they come from, which stands in a place of its own. */
+type Origin = Pick<StoredEvent<typeof tokenUsed>['data'], 'breakdown'> &
+  Pick<StoredEvent<typeof tokenRefused>['data'], 'service' | 'ip'>;
+
 /** An event as the audit shows it: what, when, who, from where, and what changed. */
 export function historyItemOf(event: RecordedEvent): HistoryItem {
-  const { breakdown, service, ip, ...changes } = event.data as Record<string, unknown> & Partial<UseData>;
+  const { breakdown, service, ip, ...changes } = event.data as Record<string, unknown> & Partial<Origin>;
   const { by, with: credential = null } = event.metadata;
   const address = event.metadata.ip ?? ip ?? null;
   const origin = address || service ? [{ service: service ?? null, ip: address, count: 1 }] : [];
@@ -84,10 +90,4 @@ export function historyItemOf(event: RecordedEvent): HistoryItem {
     with: credential,
     changes,
   };
-}
-
-interface UseData {
-  readonly breakdown: HistoryItem['from'];
-  readonly service: string | null;
-  readonly ip: string | null;
 }

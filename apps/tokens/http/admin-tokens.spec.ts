@@ -1,4 +1,5 @@
 import { call, sessionOf } from '../testing/http.js';
+import { shortLived } from '../testing/short-lived.js';
 import { startTokenService, type TestTokenService, type TestUser } from '../testing/token-service.js';
 import type { TokenView } from '../token/token-view.js';
 import { CreateToken } from '../verbs/create-token.js';
@@ -32,7 +33,7 @@ describe('the admin table', () => {
     const gone = await service.register('gone');
     const ids = [
       await issue(gone, 'table: invalid'),
-      await issue(ada, 'table: expired', { expiresAt: new Date(Date.now() + 50).toISOString() }),
+      await shortLived((expiresAt) => issue(ada, 'table: expired', { expiresAt })),
       await issue(ada, 'table: active', { expiresAt: new Date(Date.now() + 100_000).toISOString() }),
       await issue(ada, 'table: revoked'),
     ];

@@ -1,3 +1,4 @@
+import { MikroORM } from '@mikro-orm/postgresql';
 import { Controller, Get, Query, Res } from '@nestjs/common';
 import { ApiTags } from '@nestjs/swagger';
 import { RequireRoles, RequireScopes } from '@tokenlog/auth';
@@ -22,7 +23,10 @@ import { tokenProblems } from './token-problems.js';
 @RequireRoles('admin')
 @Controller('admin/audit')
 export class AuditController {
-  constructor(private readonly store: EventStore) {}
+  constructor(
+    private readonly store: EventStore,
+    private readonly orm: MikroORM,
+  ) {}
 
   @Operation({
     id: 'readAudit',
@@ -44,7 +48,7 @@ export class AuditController {
   @Get()
   async audit(@Query({ schema: auditQuery }) query: AuditQuery, @Res({ passthrough: true }) response: Response) {
     // The whole log may be gone through.
-    const page = await patiently(() => auditLog(this.store, query));
+    const page = await patiently(() => auditLog(this.store, this.orm.em.fork(), query));
     if (query.format === 'json') return page;
     if (page.nextCursor) response.setHeader('Next-Cursor', page.nextCursor);
     if (query.format === 'csv') {

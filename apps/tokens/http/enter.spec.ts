@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { formatCredential, generateSecret, parseCredential } from '@tokenlog/contracts/credential.js';
 import { eventually } from '../../../test/support/eventually.js';
 import { call, sessionOf } from '../testing/http.js';
+import { shortLived } from '../testing/short-lived.js';
 import { startTokenService, type TestTokenService, type TestUser } from '../testing/token-service.js';
 import { CreateToken } from '../verbs/create-token.js';
 import { RevokeToken } from '../verbs/revoke-token.js';
@@ -133,7 +134,7 @@ describe('S5 a token in the URL opens the pages', () => {
     [
       'expired',
       async () => {
-        const { secret } = await issue(new Date(Date.now() + 200).toISOString());
+        const { secret } = await shortLived((expiresAt) => issue(expiresAt));
         await eventually(async () => expect((await enter({ access_token: secret })).status).toBe(401));
         return secret;
       },

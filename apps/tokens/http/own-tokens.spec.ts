@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { parseCredential } from '@tokenlog/contracts/credential.js';
 import { call, sessionOf } from '../testing/http.js';
+import { shortLived } from '../testing/short-lived.js';
 import { startTokenService, type TestTokenService, type TestUser } from '../testing/token-service.js';
 
 describe('own tokens', () => {
@@ -131,8 +132,7 @@ describe('own tokens', () => {
   });
 
   it('S19 a refresh of an expired token asks for a new expiry', async () => {
-    const { token, secret } = await created({ expiresAt: new Date(Date.now() + 60).toISOString() });
-    await new Promise((resolve) => setTimeout(resolve, 80));
+    const { token, secret } = await shortLived((expiresAt) => created({ expiresAt }));
     const path = `/tokens/${token.id}/refresh`;
     expect((await call(service, 'GET', `/tokens/${token.id}`, { as: session })).body.token.state).toBe('expired');
     expect(await call(service, 'POST', path, { as: session, json: { password: 'right' } })).toEqual(
@@ -196,8 +196,7 @@ describe('own tokens', () => {
     const revoked = (await created()).token;
     const path = `/tokens/${revoked.id}/revoke`;
     expect((await call(service, 'POST', path, { as: session, json: { password: 'right' } })).status).toBe(200);
-    const expired = (await created({ expiresAt: new Date(Date.now() + 60).toISOString() })).token;
-    await new Promise((resolve) => setTimeout(resolve, 80));
+    const { token: expired } = await shortLived((expiresAt) => created({ expiresAt }));
     for (const { id } of [revoked, expired]) {
       expect((await call(service, 'DELETE', `/tokens/${id}`, { as: session })).status).toBe(204);
     }

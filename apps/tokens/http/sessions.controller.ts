@@ -1,19 +1,19 @@
+import { MikroORM } from '@mikro-orm/postgresql';
 import { Controller, Delete, Get, Param, Post, Query, Req, Res } from '@nestjs/common';
 import { CommandBus } from '@nestjs/cqrs';
 import { ApiTags } from '@nestjs/swagger';
 import { RequireScopes, SetsCookie } from '@tokenlog/auth';
 import { exampleOf, named } from '@tokenlog/contracts/named.js';
 import { sessionCredential } from '@tokenlog/contracts/session-credential.js';
-import { EventStore } from '@tokenlog/event-store/event-store.js';
 import { Operation } from '@tokenlog/platform/operation.js';
-import { Problem } from '@tokenlog/platform/problem.js';
 import { setSessionCookie } from '@tokenlog/platform/session-cookie.js';
 import type { Request, Response } from 'express';
 import { z } from 'zod';
 import { EndSession } from '../session/end-session.js';
 import { StartSession } from '../session/start-session.js';
 import { listSessions, sessionListQuery, sessionPage } from '../table/list-sessions.js';
-import { type Caller, CurrentCaller, metadataOf } from '../user/caller.js';
+import { askingToken, type Caller, CurrentCaller, metadataOf } from '../user/caller.js';
+import { ownerFor } from '../user/owner.js';
 import { tokenProblems } from './token-problems.js';
 
 const startedAnswer = named('StartedSession', z.object({ session: sessionCredential }), {
@@ -27,7 +27,7 @@ const sessionId = z.uuid();
 export class SessionsController {
   constructor(
     private readonly commands: CommandBus,
-    private readonly store: EventStore,
+    private readonly orm: MikroORM,
   ) {}
 
   @Operation({
@@ -43,11 +43,9 @@ export class SessionsController {
     @Req() request: Request,
     @Res({ passthrough: true }) response: Response,
   ): Promise<z.output<typeof startedAnswer>> {
-    if (caller.credential.kind !== 'token') {
-      throw new Problem('not-a-token', 'Only a token can start a session here; log in for one of your own.');
-    }
+    const tokenId = askingToken(caller, 'Only a token can start a session here; log in for one of your own.');
     const generation = caller.secretGeneration ?? 0;
-    const basis = { with: 'token', tokenId: caller.credential.id, generation } as const;
+    const basis = { with: 'token', tokenId, generation } as const;
     const { credential, expiresAt } = await this.commands.execute(new StartSession(basis, caller.ip));
     setSessionCookie(request, response, credential, new Date(expiresAt));
     return { session: { credential, expiresAt } };
@@ -62,14 +60,13 @@ export class SessionsController {
   @RequireScopes('tokens')
   @Get()
   list(@CurrentCaller() caller: Caller, @Query({ schema: sessionListQuery }) query: z.output<typeof sessionListQuery>) {
-    return listSessions(this.store.pool, query, caller.isAdmin ? 'anyone' : caller.id);
+    return listSessions(this.orm.em.fork(), query, ownerFor(caller));
   }
 
   @Operation({ id: 'endSession', summary: 'End a session.', answers: { 204: null }, problems: ['session-not-found'] })
   @RequireScopes('tokens')
   @Delete(':id')
   async end(@CurrentCaller() caller: Caller, @Param('id', { schema: sessionId }) id: string) {
-    const owner = caller.isAdmin ? 'anyone' : caller.id;
-    await this.commands.execute(new EndSession(id, owner, 'ended', metadataOf(caller)));
+    await this.commands.execute(new EndSession(id, ownerFor(caller), 'ended', metadataOf(caller)));
   }
 }

@@ -4,12 +4,11 @@ import { ApiTags } from '@nestjs/swagger';
 import { EventStore } from '@tokenlog/event-store/event-store.js';
 import { CurrentIfMatch, type IfMatch } from '@tokenlog/platform/if-match.js';
 import { Operation } from '@tokenlog/platform/operation.js';
-import { Problem } from '@tokenlog/platform/problem.js';
 import type { z } from 'zod';
 import { Repeatable, type RepeatableRequest } from '../repeated-requests/idempotency-key.js';
 import { KeptAnswers } from '../repeated-requests/kept-answers.js';
 import { findToken } from '../token/token-view.js';
-import { type Caller, CurrentCaller } from '../user/caller.js';
+import { askingToken, type Caller, CurrentCaller } from '../user/caller.js';
 import { RefreshToken } from '../verbs/refresh-token.js';
 import { RevokeToken } from '../verbs/revoke-token.js';
 import { tokenProblems } from './token-problems.js';
@@ -73,7 +72,6 @@ export class TokenSelfController {
   }
 }
 
-function tokenOf({ credential }: Caller): string {
-  if (credential.kind === 'token') return credential.id;
-  throw new Problem('not-a-token', 'Only a token itself may ask this; you have a session.');
+function tokenOf(caller: Caller): string {
+  return askingToken(caller, 'Only a token itself may ask this; you have a session.');
 }

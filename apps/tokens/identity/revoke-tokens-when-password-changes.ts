@@ -2,11 +2,16 @@ import type { PasswordChanged } from '@tokenlog/contracts/identity/password-chan
 import type { Work } from '@tokenlog/event-store/event-store.js';
 import type { Policy } from '../config/policy.js';
 import { endSessionsOfUsers } from '../session/end-session.js';
-import { Token } from '../token/token.js';
+import { Token, type TokenEvent, type TokenState } from '../token/token.js';
 import { tokensOf } from '../token/tokens-of-users.js';
 import { causedBy } from '../user/caller.js';
 import { takeUpEvents } from '../user/users.js';
 import { revokeToken } from '../verbs/revoke-token.js';
+
+/** Decides a revocation with the password: only what still counts as good is revoked. */
+export function revokeWithPassword(state: TokenState): TokenEvent[] {
+  return state.status === 'active' ? revokeToken(state, 'password changed') : [];
+}
 
 /**
  * Applies the policy on password changes (S43): revoke the users' tokens and end the sessions, or less, or nothing. Sessions
@@ -25,7 +30,7 @@ export async function revokeTokensWhenPasswordChanges(
   const due = (await takeUpEvents(work.sql, told)).filter(({ effect }) => effect !== 'keep');
   const revoking = due.filter(({ effect }) => effect === 'revoke');
   for (const [id, token, { metadata }] of await tokensOf(work, revoking)) {
-    work.append(Token, id, revokeToken(token, 'password changed'), metadata);
+    work.append(Token, id, revokeWithPassword(token), metadata);
   }
   await endSessionsOfUsers(
     work,

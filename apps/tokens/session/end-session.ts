@@ -2,19 +2,26 @@ import { Command, CommandHandler, type ICommandHandler } from '@nestjs/cqrs';
 import type { SessionEndReason } from '@tokenlog/contracts/tokens/session-ended.js';
 import type { Metadata } from '@tokenlog/event-store/event.js';
 import { EventStore, type Work } from '@tokenlog/event-store/event-store.js';
-import { Problem } from '@tokenlog/platform/problem.js';
-import { endSession, entityOfSession, Session } from './session.js';
+import type { Owner } from '../user/owner.js';
+import { askedSession, entityOfSession, Session, type SessionEvent, type SessionState } from './session.js';
 
 /** Ends one session. `owner`: whose it must be, where it is not an admin or the system who asks. */
 export class EndSession extends Command<void> {
   constructor(
     readonly sessionId: string,
-    readonly owner: string | 'anyone',
+    readonly owner: Owner,
     readonly reason: SessionEndReason,
     readonly metadata: Metadata,
   ) {
     super();
   }
+}
+
+/** Decides an end, whoever asks for it or whatever else ended: one that has ended stays as it is. */
+export function endSession(state: SessionState, reason: SessionEndReason): SessionEvent[] {
+  if (state.status !== 'active') return [];
+  const { id, userId, tokenId } = state;
+  return [{ type: 'session-ended', data: { sessionId: id, userId, tokenId, reason } }];
 }
 
 @CommandHandler(EndSession)
@@ -23,40 +30,35 @@ export class EndSessionHandler implements ICommandHandler<EndSession> {
 
   async execute({ sessionId, owner, reason, metadata }: EndSession): Promise<void> {
     await this.store.transact(async (work) => {
-      const state = await work.load(Session, sessionId);
-      if (state.status === 'none' || (owner !== 'anyone' && state.userId !== owner)) {
-        throw new Problem('session-not-found', 'There is no such session, or it is not yours.');
-      }
-      const events = endSession(state, reason);
-      work.append(Session, sessionId, events, metadata, entityOfSession(sessionId, state.tokenId));
+      const session = askedSession(await work.load(Session, sessionId), owner);
+      const entity = entityOfSession(sessionId, session.tokenId);
+      work.append(Session, sessionId, endSession(session, reason), metadata, entity);
     });
   }
 }
 
-/** Ends the sessions that a token started (S29), in the transaction in which the token ends. */
-export async function endSessionsOfToken(work: Work, tokenId: string, reason: SessionEndReason, metadata: Metadata) {
-  // First wait for the sessions that are being started: each holds the token until its commit, and is then seen here.
-  await work.sql.query('SELECT 1 FROM tokens WHERE id = $1 FOR UPDATE', [tokenId]);
-  await endSessions(work, 'token_id = $1', [tokenId], reason, metadata);
-}
-
 /**
- * Ends the sessions of secrets that a refresh has left without a grace period (S19): of the one that it replaced, unless it
- * was asked to leave it some time, and of those before it, where it was asked to.
+ * Ends the sessions that a token started, in the transaction in which those of its secrets end that started them (S19, S29).
+ * @param ended of the secret that the token has had up to now, and of those before it
  */
-export async function endSessionsOfReplacedSecrets(
+export async function endSessionsOfToken(
   work: Work,
   tokenId: string,
-  { gracePeriodSeconds, endGracePeriods }: { gracePeriodSeconds?: number; endGracePeriods?: boolean },
+  ended: { readonly current: boolean; readonly earlier: boolean },
   metadata: Metadata,
-) {
+): Promise<void> {
+  if (!ended.current && !ended.earlier) return;
+  // First wait for the sessions that are being started: each holds the token until its commit, and is then seen here.
   await work.sql.query('SELECT 1 FROM tokens WHERE id = $1 FOR UPDATE', [tokenId]);
-  const current = '(SELECT secret_generation FROM tokens WHERE id = $1)';
-  const ofCurrent = `coalesce(secret_generation, ${current}) = ${current}`;
-  const conditions = [gracePeriodSeconds ? [] : [ofCurrent], endGracePeriods ? [`NOT (${ofCurrent})`] : []].flat();
-  if (conditions.length === 0) return;
-  const condition = `token_id = $1 AND (${conditions.join(' OR ')})`;
-  await endSessions(work, condition, [tokenId], 'token', metadata);
+  const { rows } = await work.sql.query<{ id: string }>(
+    `SELECT sessions.id FROM sessions JOIN tokens ON tokens.id = token_id
+     WHERE token_id = $1 AND ended_at IS NULL AND sessions.expires_at >= now()
+       AND CASE WHEN coalesce(sessions.secret_generation, tokens.secret_generation) = tokens.secret_generation
+         THEN $2::boolean ELSE $3::boolean END`,
+    [tokenId, ended.current, ended.earlier],
+  );
+  const ids = rows.map(({ id }) => id);
+  await appendEnds(work, ids, () => ({ reason: 'token', metadata }));
 }
 
 /** Which sessions of a user end, and why. */
@@ -88,21 +90,6 @@ export async function endSessionsOfUsers(work: Work, ends: readonly SessionsEnd[
   );
   const endOf = new Map(rows.map(({ id, n }) => [id, ends[n - 1] as SessionsEnd]));
   await appendEnds(work, [...endOf.keys()], (id) => endOf.get(id) as SessionsEnd);
-}
-
-async function endSessions(
-  work: Work,
-  condition: string,
-  values: unknown[],
-  reason: SessionEndReason,
-  metadata: Metadata,
-): Promise<void> {
-  const { rows } = await work.sql.query<{ id: string }>(
-    `SELECT id FROM sessions WHERE ended_at IS NULL AND expires_at >= now() AND ${condition}`,
-    values,
-  );
-  const ids = rows.map(({ id }) => id);
-  await appendEnds(work, ids, () => ({ reason, metadata }));
 }
 
 async function appendEnds(

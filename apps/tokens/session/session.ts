@@ -1,36 +1,23 @@
-import type { SessionEndReason } from '@tokenlog/contracts/tokens/session-ended.js';
+import type { StoredEvent } from '@tokenlog/contracts/message.js';
+import type { sessionEnded } from '@tokenlog/contracts/tokens/session-ended.js';
+import type { sessionStarted } from '@tokenlog/contracts/tokens/session-started.js';
 import type { Aggregate } from '@tokenlog/event-store/event.js';
+import { Problem } from '@tokenlog/platform/problem.js';
+import { isOwnedBy, type Owner } from '../user/owner.js';
 
-/** The events of one session. Type names and fields are storage formats, as in `token.ts`. */
-export type SessionEvent =
-  | {
-      type: 'session-started';
-      data: {
-        sessionId: string;
-        userId: string;
-        tokenId: string | null;
-        expiresAt: string;
-        /** Of the secret that was proved; logs from before it lack it. */
-        secretGeneration?: number | null;
-        /** Of a session that a password started: the version of the user, and of which epoch; older logs lack them. */
-        userVersion?: number;
-        userEpoch?: number;
-      };
-    }
-  | {
-      type: 'session-ended';
-      data: { sessionId: string; userId: string; tokenId: string | null; reason: SessionEndReason };
-    };
+/** The events of one session, as the log holds them: storage formats, as those of tokens are. */
+export type SessionEvent = StoredEvent<typeof sessionStarted | typeof sessionEnded>;
 
-/** What a session is, by its log. */
-export type SessionState =
-  | { readonly status: 'none' }
-  | {
-      readonly status: 'active' | 'ended';
-      readonly id: string;
-      readonly userId: string;
-      readonly tokenId: string | null;
-    };
+/** A session that began, whatever has become of it since. */
+export interface BegunSession {
+  readonly status: 'active' | 'ended';
+  readonly id: string;
+  readonly userId: string;
+  readonly tokenId: string | null;
+}
+
+/** What a session is, by its log. That its time has run out is not an event. */
+export type SessionState = { readonly status: 'none' } | BegunSession;
 
 export const Session: Aggregate<SessionState, SessionEvent> = {
   stream: (id) => `session-${id}`,
@@ -51,11 +38,10 @@ export const Session: Aggregate<SessionState, SessionEvent> = {
   },
 };
 
-/** Ends a session; one that has ended stays as it is. */
-export function endSession(state: SessionState, reason: SessionEndReason): SessionEvent[] {
-  if (state.status !== 'active') return [];
-  const { id, userId, tokenId } = state;
-  return [{ type: 'session-ended', data: { sessionId: id, userId, tokenId, reason } }];
+/** The session that somebody asks about, or the problem 404 `session-not-found`. */
+export function askedSession(state: SessionState, owner: Owner): BegunSession {
+  if (state.status !== 'none' && isOwnedBy(state, owner)) return state;
+  throw new Problem('session-not-found', 'There is no such session, or it is not yours.');
 }
 
 /** What the events of a session are about: its token, so that they stand in the token's history, or itself. */

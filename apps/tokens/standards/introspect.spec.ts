@@ -7,6 +7,7 @@ import { EndSession } from '../session/end-session.js';
 import { StartSession } from '../session/start-session.js';
 import { call, sessionOf } from '../testing/http.js';
 import { oauthClient, postForm } from '../testing/oauth-client.js';
+import { shortLived } from '../testing/short-lived.js';
 import { startTokenService, type TestTokenService, type TestUser } from '../testing/token-service.js';
 import { CreateToken } from '../verbs/create-token.js';
 import { DeleteToken } from '../verbs/delete-token.js';
@@ -141,7 +142,7 @@ describe('RFC 7662 introspection', () => {
       return secret;
     },
     expired: async () => {
-      const { secret } = await issue(ada, ['rest'], new Date(Date.now() + 300).toISOString());
+      const { secret } = await shortLived((expiresAt) => issue(ada, ['rest'], expiresAt));
       await eventually(async () =>
         expect(await service.verify({ credential: secret })).toMatchObject({ active: false }),
       );

@@ -6,6 +6,7 @@ import { ImportAccessKeys } from '../import-keys/import-access-keys.js';
 import { StartSession } from '../session/start-session.js';
 import { call, sessionOf } from '../testing/http.js';
 import { oauthClient, postForm } from '../testing/oauth-client.js';
+import { shortLived } from '../testing/short-lived.js';
 import { startTokenService, type TestTokenService, type TestUser } from '../testing/token-service.js';
 import { CreateToken } from '../verbs/create-token.js';
 import { DeleteToken } from '../verbs/delete-token.js';
@@ -123,7 +124,7 @@ describe('RFC 7009 revocation', () => {
   });
 
   it('an expired token is revoked too: an edit of its expiry does not bring it back', async () => {
-    const { tokenId, secret } = await issue(ada, ['rest'], new Date(Date.now() + 200).toISOString());
+    const { tokenId, secret } = await shortLived((expiresAt) => issue(ada, ['rest'], expiresAt));
     await eventually(async () => expect(await outcome(secret)).toBe('expired'));
     await client().revoke(secret);
     const later = { expiresAt: new Date(Date.now() + 60_000).toISOString() };

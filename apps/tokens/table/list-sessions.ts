@@ -1,11 +1,11 @@
+import { type EntityManager, raw } from '@mikro-orm/postgresql';
 import { instant } from '@tokenlog/contracts/message.js';
 import { exampleOf, named } from '@tokenlog/contracts/named.js';
-import type { Sql } from '@tokenlog/event-store/sql.js';
 import { userReference } from '@tokenlog/platform/user-reference.js';
 import { z } from 'zod';
-import { iso } from '../token/token-view.js';
 import { findUsers } from '../user/find-users.js';
 import { decodeCursor, encodeCursor, pageOf, pageQuery } from './page.js';
+import { Session } from './session.entity.js';
 
 /** An active session as people see it. */
 export const sessionView = named(
@@ -41,41 +41,43 @@ export const sessionPage = named('SessionPage', pageOf(sessionView), {
   total: 1,
 });
 
-interface SessionRow {
-  readonly id: string;
-  readonly userId: string;
-  readonly user: string;
-  readonly tokenId: string | null;
-  readonly startedAt: string | Date;
-  readonly expiresAt: string | Date;
-  readonly ip: string | null;
-}
-
 /** Sessions that are neither ended nor expired, and whose token is still good: newest first. */
 export async function listSessions(
-  sql: Sql,
+  em: EntityManager,
   query: z.output<typeof sessionListQuery>,
   owner: string | 'anyone',
 ): Promise<z.output<typeof sessionPage>> {
-  const before = query.cursor ? decodeCursor(z.uuid(), query.cursor) : null;
-  const users = await findUsers(sql, 'user', query.user);
-  const filter = `
-    FROM sessions s JOIN users u ON u.id = s.user_id LEFT JOIN tokens t ON t.id = s.token_id
-    WHERE s.ended_at IS NULL AND least(s.expires_at, t.expires_at) >= now() AND ($1::uuid IS NULL OR s.user_id = $1)
-      AND ($2::uuid[] IS NULL OR u.id = ANY ($2)) AND ($3::uuid IS NULL OR s.token_id = $3)`;
-  const values = [owner === 'anyone' ? null : owner, users, query.token ?? null];
-  // Ids are UUIDv7: their order is that of the starts.
-  const { rows } = await sql.query<SessionRow>(
-    `SELECT s.id, s.user_id AS "userId", u.username AS user, s.token_id AS "tokenId", s.started_at AS "startedAt",
-       s.expires_at AS "expiresAt", s.ip ${filter} AND ($4::uuid IS NULL OR s.id < $4) ORDER BY s.id DESC LIMIT $5`,
-    [...values, before, query.limit + 1],
-  );
-  const { rows: counted } = await sql.query<{ total: number }>(`SELECT count(*)::int AS total ${filter}`, values);
-  const shown = rows.slice(0, query.limit);
-  const last = shown.at(-1);
+  const after = query.cursor ? { id: decodeCursor(z.uuid(), query.cursor) } : undefined;
+  const users = await findUsers(em, 'user', query.user);
+  const now = raw('now()');
+  const page = await em.findByCursor(Session, {
+    where: {
+      endedAt: null,
+      expiresAt: { $gte: now },
+      $or: [{ token: { expiresAt: null } }, { token: { expiresAt: { $gte: now } } }],
+      ...(owner === 'anyone' ? {} : { user: owner }),
+      ...(query.token ? { token: query.token } : {}),
+      ...(users ? { $and: [{ user: { $in: users } }] } : {}),
+    },
+    populate: ['user'],
+    fields: ['id', 'user.username', 'token', 'startedAt', 'expiresAt', 'ip'],
+    strategy: 'joined',
+    orderBy: { id: 'desc' },
+    first: query.limit,
+    after,
+  });
+  const last = page.items.at(-1);
   return {
-    items: shown.map((row) => ({ ...row, startedAt: iso(row.startedAt), expiresAt: iso(row.expiresAt) })),
-    nextCursor: last && rows.length > query.limit ? encodeCursor(last.id) : null,
-    total: counted[0]?.total ?? 0,
+    items: page.items.map(({ id, user, token, startedAt, expiresAt, ip }) => ({
+      id,
+      userId: user.id,
+      user: user.username,
+      tokenId: token?.id ?? null,
+      startedAt: startedAt.toISOString(),
+      expiresAt: expiresAt.toISOString(),
+      ip,
+    })),
+    nextCursor: last && page.hasNextPage ? encodeCursor(last.id) : null,
+    total: page.totalCount,
   };
 }

@@ -1,15 +1,14 @@
+import { type EntityManager, MikroORM, raw } from '@mikro-orm/postgresql';
 import { type IQueryHandler, Query, QueryHandler } from '@nestjs/cqrs';
 import { instant, text } from '@tokenlog/contracts/message.js';
 import { named } from '@tokenlog/contracts/named.js';
-import { EventStore } from '@tokenlog/event-store/event-store.js';
 import { foldedParameter, foldedSql } from '@tokenlog/event-store/folded.sql.js';
-import type { Sql } from '@tokenlog/event-store/sql.js';
 import { patiently } from '@tokenlog/platform/bounded-client.js';
 import { DatabaseClock } from '@tokenlog/platform/clock.js';
 import { invalidRequest } from '@tokenlog/platform/problem.js';
 import { userReference } from '@tokenlog/platform/user-reference.js';
 import { z } from 'zod';
-import { shownToken, TOKEN_ROWS, type TokenRow, tokenState, tokenView, viewOf } from '../token/token-view.js';
+import { shownToken, shownTokens, type TokenRow, tokenState, tokenView, viewOf } from '../token/token-view.js';
 import { findUsers } from '../user/find-users.js';
 import { decodeCursor, encodeCursor, pageOf, pageQuery } from './page.js';
 import { withTableAsOf } from './table-as-of.js';
@@ -48,10 +47,14 @@ function firstOf(folded: string): string {
   return `left(${folded}, ${SORTED_CHARACTERS})`;
 }
 
-/** `$6`, the sort key in a cursor. Those of versions before this hold texts whole, and as they were written. */
+/** The sort key in a cursor. Those of versions before this hold texts whole, and as they were written. */
 function parameterOf(type: keyof typeof SORT_VALUES): string {
-  return type === 'text' ? firstOf(foldedParameter('$6')) : `$6::${type}`;
+  return type === 'text' ? firstOf(foldedParameter('?')) : `?::${type}`;
 }
+
+const CONTAINS = `EXISTS (SELECT FROM (SELECT ${foldedParameter('?')} AS q) AS sought
+  WHERE strpos(${foldedSql('r.description')}, sought.q) > 0 OR strpos(${foldedSql('r.user')}, sought.q) > 0
+    OR strpos(r.id::text COLLATE "C", sought.q) > 0)`;
 
 /** The query of the admin table. */
 export const tokenListQuery = z.strictObject({
@@ -83,7 +86,7 @@ export class ListTokens extends Query<TokenPage> {
 @QueryHandler(ListTokens)
 export class ListTokensHandler implements IQueryHandler<ListTokens> {
   constructor(
-    private readonly store: EventStore,
+    private readonly orm: MikroORM,
     private readonly clock: DatabaseClock,
   ) {}
 
@@ -94,40 +97,49 @@ export class ListTokensHandler implements IQueryHandler<ListTokens> {
     }
     // A search goes through every token, and the table of another day through the log.
     return patiently(() => {
-      if (!query.asOf) return listTokens(this.store.pool, query, owner, now);
-      return withTableAsOf(this.store, now, (sql) => listTokens(sql, query, owner, now));
+      const em = this.orm.em.fork();
+      const list = () => listTokens(em, query, owner, now);
+      return query.asOf ? withTableAsOf(em, now, list) : list();
     });
   }
 }
 
 /** Pages by key, not by count: a row that comes or goes between two pages shifts no other out of sight. */
-async function listTokens(sql: Sql, query: TokenListQuery, owner: string | 'anyone', now: Date): Promise<TokenPage> {
-  const descending = query.sort.startsWith('-');
+async function listTokens(
+  em: EntityManager,
+  query: TokenListQuery,
+  owner: string | 'anyone',
+  now: Date,
+): Promise<TokenPage> {
+  const direction = query.sort.startsWith('-') ? 'DESC' : 'ASC';
   const { expression, type } = SORT_KEYS[query.sort.replace('-', '') as SortKey];
   const place = z.tuple([z.literal(query.sort), SORT_VALUES[type], z.uuid()]);
   const after = query.cursor ? decodeCursor<z.infer<typeof place>>(place, query.cursor) : null;
-  const users = await findUsers(sql, 'user', query.user);
-  const filter = `
-    FROM (${TOKEN_ROWS}) AS r, (SELECT ${foldedParameter('$5')} AS q) AS sought
-    WHERE ($2::uuid IS NULL OR r.user_id = $2)
-      AND ($3::text IS NULL OR r.state = $3) AND ($3 IS NOT NULL OR r.state <> 'deleted')
-      AND ($4::uuid[] IS NULL OR r.user_id = ANY ($4))
-      AND ($5::text IS NULL OR strpos(${foldedSql('r.description')}, sought.q) > 0
-        OR strpos(${foldedSql('r.user')}, sought.q) > 0 OR strpos(r.id::text COLLATE "C", sought.q) > 0)`;
-  const values = [now, owner === 'anyone' ? null : owner, query.state ?? null, users, query.q ?? null];
-  const direction = descending ? 'DESC' : 'ASC';
-  const page = await sql.query<TokenRow & { sort_value: string }>(
-    `SELECT r.*, to_jsonb(${expression}) #>> '{}' AS sort_value ${filter}
-       AND ($6::text IS NULL OR (${expression}, r.id) ${descending ? '<' : '>'} (${parameterOf(type)}, $7::uuid))
-     ORDER BY ${expression} ${direction}, r.id ${direction} LIMIT $8`,
-    [...values, after?.[1] ?? null, after?.[2] ?? null, query.limit + 1],
-  );
-  const count = await sql.query<{ total: number }>(`SELECT count(*)::int AS total ${filter}`, values);
-  const rows = page.rows.slice(0, query.limit);
-  const last = rows.at(-1);
+  const users = await findUsers(em, 'user', query.user);
+  const rows = () => {
+    const found = shownTokens(em, now).where({ state: query.state ?? { $ne: 'deleted' } });
+    if (owner !== 'anyone') found.andWhere({ userId: owner });
+    if (users) found.andWhere({ userId: { $in: users } });
+    if (query.q) found.andWhere(CONTAINS, [query.q]);
+    return found;
+  };
+  const page = rows()
+    .select(['*', raw(`to_jsonb(${expression}) #>> '{}' AS sort_value`)])
+    .orderBy([{ [raw(expression)]: direction }, { id: direction }])
+    .limit(query.limit + 1);
+  if (after) {
+    const [, value, id] = after;
+    page.andWhere(`(${expression}, r.id) ${direction === 'DESC' ? '<' : '>'} (${parameterOf(type)}, ?::uuid)`, [
+      value,
+      id,
+    ]);
+  }
+  const found = await page.execute<(TokenRow & { sort_value: string })[]>('all', false);
+  const shown = found.slice(0, query.limit);
+  const last = shown.at(-1);
   return {
-    items: rows.map((row) => viewOf(row, now)),
-    nextCursor: last && page.rows.length > query.limit ? encodeCursor([query.sort, last.sort_value, last.id]) : null,
-    total: count.rows[0]?.total ?? 0,
+    items: shown.map((row) => viewOf(row, now)),
+    nextCursor: last && found.length > query.limit ? encodeCursor([query.sort, last.sort_value, last.id]) : null,
+    total: await rows().getCount(),
   };
 }

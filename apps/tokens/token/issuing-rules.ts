@@ -3,7 +3,7 @@ import type { Policy } from '../config/policy.js';
 import { isAllowed, isReserved } from '../config/scopes.js';
 import type { Caller } from '../user/caller.js';
 import type { KnownUser } from '../user/users.js';
-import { type IssuedToken, isExpired } from './token.js';
+import { type IssuedToken, isExpired, works } from './token.js';
 
 const DAY_MS = 86_400_000;
 
@@ -17,8 +17,8 @@ export interface Wish {
 
 /** What a change of a token is decided on, besides its command. */
 export interface IssuingFacts {
-  /** Whose token it is after the change. */
-  readonly owner: KnownUser;
+  /** Whose token it is after the change; null: there is no such user. */
+  readonly owner: KnownUser | null;
   /** How many tokens of the owner's work now, the one that is changed apart. */
   readonly liveTokens: number;
   readonly policy: Policy;
@@ -33,14 +33,15 @@ export interface Issue {
 
 /**
  * The one decision that every change passes which makes a token, gives it a secret, another owner, other scopes or a longer
- * life: creation, edit, refresh, reassignment, import. A token that the policy has become stricter than goes on working;
+ * life: creation, edit, refresh, reassignment. A token that the policy has become stricter than goes on working;
  * but nothing gives it more: not another secret, not another day, while its owner or its scopes are not what they may be.
  * Nor does a new secret live longer than the policy lets it: an expiry beyond that, or none, becomes the longest there is.
  * @param before the token as it is; null: a new one
- * @throws Problem of `assertMayOwnTokens`, `assertMayCarry`, `expiryFor`; 409 `policy-max-tokens` (S8)
+ * @throws Problem of `existingOwner`, `assertMayOwnTokens`, `assertMayCarry`, `expiryFor`; 409 `policy-max-tokens` (S8)
  */
 export function issue(wish: Wish, before: IssuedToken | null, facts: IssuingFacts): Issue {
-  const { owner, policy, now } = facts;
+  const { policy, now } = facts;
+  const owner = existingOwner(facts);
   const scopes = [...new Set(wish.scopes ?? before?.scopes)];
   const isOwners = before?.status === 'active' && before.userId === owner.id;
   const expiresAt =
@@ -52,9 +53,15 @@ export function issue(wish: Wish, before: IssuedToken | null, facts: IssuingFact
   const gives = before === null || wish.newSecret || !isOwners || isLater(expiresAt, before.expiresAt);
   if (gives) assertMayOwnTokens(owner, policy);
   if (gives || wish.scopes) assertMayCarry(scopes, owner, policy);
-  const isCounted = isOwners && !isExpired(before.expiresAt, now);
-  if (!isCounted && !isExpired(expiresAt, now)) assertOneMore(facts);
+  const isCounted = isOwners && works(before, now);
+  if (!isCounted && !isExpired(expiresAt, now)) assertOneMore(owner, facts);
   return { scopes, expiresAt };
+}
+
+/** @throws Problem 404 `user-not-found` */
+export function existingOwner({ owner }: IssuingFacts): KnownUser {
+  if (owner === null) throw new Problem('user-not-found', 'There is no such user.');
+  return owner;
 }
 
 /**
@@ -91,7 +98,7 @@ function assertMayCarry(scopes: readonly string[], owner: KnownUser, policy: Pol
 }
 
 /** @throws Problem 409 `policy-max-tokens` */
-function assertOneMore({ owner, liveTokens, policy }: IssuingFacts): void {
+function assertOneMore(owner: KnownUser, { liveTokens, policy }: IssuingFacts): void {
   if (policy.maxTokensPerUser === null || liveTokens < policy.maxTokensPerUser) return;
   throw new Problem('policy-max-tokens', `${owner.username} has ${liveTokens} tokens, as many as one may.`);
 }
@@ -114,11 +121,6 @@ export function assertNoMoreThan(caller: Caller, scopes: readonly string[]): voi
 export function assertNoLonger(caller: Caller, before: string | null, after: string | null): void {
   if (caller.scopes === null || caller.isAdmin || !isLater(after, before)) return;
   throw new Problem('exceeds-credential', 'expiresAt: a token cannot make itself or another one last longer; log in.');
-}
-
-/** The expiry that the policy gives who cannot be asked for one: its default, or else the longest there is. */
-export function usualExpiry(policy: Policy, now: Date): string | null {
-  return policy.defaultLifetimeDays === null ? longestExpiry(policy, now) : inDays(policy.defaultLifetimeDays, now);
 }
 
 /**

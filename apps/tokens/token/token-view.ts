@@ -1,8 +1,10 @@
+import { defineEntity, type EntityManager, p, raw } from '@mikro-orm/postgresql';
 import { instant } from '@tokenlog/contracts/message.js';
 import { exampleOf, named } from '@tokenlog/contracts/named.js';
 import type { Sql } from '@tokenlog/event-store/sql.js';
 import { answerHeaders, withHeaders } from '@tokenlog/platform/answer-headers.js';
 import { z } from 'zod';
+import { isOwnedBy, type Owner } from '../user/owner.js';
 import { tokenNotFound } from './token.js';
 import { tokenTag } from './token-tag.js';
 
@@ -50,18 +52,53 @@ export type TokenView = z.infer<typeof tokenView>;
 /** The document's example of a token. */
 export const shownToken: TokenView = exampleOf(tokenView);
 
-/** The table's rows; a token whose time has run out is still there, and says so (S24). `$1` is the time to judge by; null: now. */
-export const TOKEN_ROWS = `
+/**
+ * The table's rows; a token whose time has run out is still there, and says so (S24).
+ * @param time an expression: what to judge by
+ */
+function rowsAt(time: string): string {
+  return `
 SELECT t.id, t.user_id, coalesce(u.username, '') AS user, t.description, t.scopes,
-  CASE WHEN t.status = 'active' AND t.expires_at < coalesce($1::timestamptz, statement_timestamp()) THEN 'expired' ELSE t.status END AS state,
+  CASE WHEN t.status = 'active' AND t.expires_at < ${time} THEN 'expired' ELSE t.status END AS state,
   t.expires_at, t.created_at, t.created_by, t.updated_at, t.updated_by,
   usage.last_used_at, coalesce(usage.use_count, 0) AS use_count,
   (SELECT count(*) FROM sessions s
-    WHERE s.token_id = t.id AND s.ended_at IS NULL AND least(s.expires_at, t.expires_at) >= coalesce($1::timestamptz, statement_timestamp())
+    WHERE s.token_id = t.id AND s.ended_at IS NULL AND least(s.expires_at, t.expires_at) >= ${time}
   ) AS active_sessions
 FROM tokens t
 LEFT JOIN token_usage usage ON usage.token_id = t.id
 LEFT JOIN users u ON u.id = t.user_id`;
+}
+
+/** The rows of now, or of `$1` where it is not null. */
+export const TOKEN_ROWS = rowsAt('coalesce($1::timestamptz, statement_timestamp())');
+
+/** The rows for a query builder: `shownTokens`. */
+export const ShownToken = defineEntity({
+  name: 'ShownToken',
+  expression: rowsAt('(SELECT at FROM judged)'),
+  properties: {
+    id: p.uuid(),
+    userId: p.uuid(),
+    user: p.text(),
+    description: p.text(),
+    scopes: p.array(),
+    state: p.text().$type<z.infer<typeof tokenState>>(),
+    expiresAt: p.datetime(3).strictNullable(),
+    createdAt: p.datetime(3),
+    createdBy: p.text(),
+    updatedAt: p.datetime(3),
+    updatedBy: p.text(),
+    lastUsedAt: p.datetime(3).strictNullable(),
+    useCount: p.bigint('string'),
+    activeSessions: p.bigint('string'),
+  },
+});
+
+/** A query of the rows as they are at an instant; its alias is `r`. */
+export function shownTokens(em: EntityManager, at: Date) {
+  return em.createQueryBuilder(ShownToken, 'r').with('judged', raw('SELECT ?::timestamptz AS at', [at]));
+}
 
 /** A row of `TOKEN_ROWS`. */
 export interface TokenRow {
@@ -114,13 +151,15 @@ const HEAD = `
  * @param owner whose it must be, or anyone's
  * @throws Problem 404 `token-not-found`
  */
-export async function findToken(sql: Sql, id: string, owner: string | 'anyone'): Promise<TokenView> {
+export async function findToken(sql: Sql, id: string, owner: Owner): Promise<TokenView> {
   const { rows } = await sql.query<TokenRow & { now: string | Date; version: number; event_id: string }>(
     `SELECT r.*, head.*, statement_timestamp() AS now FROM (${TOKEN_ROWS}) AS r, LATERAL (${HEAD}) AS head WHERE r.id = $2`,
     [null, id],
   );
   const row = rows[0];
-  if (!row || (owner !== 'anyone' && (row.user_id !== owner || row.state === 'deleted'))) throw tokenNotFound();
+  const isHidden =
+    !row || !isOwnedBy({ userId: row.user_id }, owner) || (owner !== 'anyone' && row.state === 'deleted');
+  if (isHidden) throw tokenNotFound();
   const tag = tokenTag({ version: row.version, eventId: row.event_id });
   return withHeaders(viewOf(row, new Date(row.now)), { ETag: tag });
 }

@@ -1,44 +1,31 @@
+import type { StoredEvent } from '@tokenlog/contracts/message.js';
+import type { tokenCreated } from '@tokenlog/contracts/tokens/token-created.js';
+import type { tokenDeleted } from '@tokenlog/contracts/tokens/token-deleted.js';
+import type { tokenEdited } from '@tokenlog/contracts/tokens/token-edited.js';
+import type { tokenExpiring } from '@tokenlog/contracts/tokens/token-expiring.js';
+import type { tokenInvalidated } from '@tokenlog/contracts/tokens/token-invalidated.js';
+import type { tokenReassigned } from '@tokenlog/contracts/tokens/token-reassigned.js';
+import type { tokenRefreshed } from '@tokenlog/contracts/tokens/token-refreshed.js';
+import type { tokenRevoked } from '@tokenlog/contracts/tokens/token-revoked.js';
 import type { Aggregate } from '@tokenlog/event-store/event.js';
 import { Problem } from '@tokenlog/platform/problem.js';
+import { isOwnedBy, type Owner } from '../user/owner.js';
 
 /**
- * The events of one token. Type names and fields are storage formats: they stand in logs for years. Never rename one;
- * `token.golden.spec.ts` holds them.
+ * The events of one token, as the log holds them. Type names and fields are storage formats: they stand in logs for years. Never
+ * rename one; `stored-events.spec.ts` holds them.
  */
-export type TokenEvent =
-  | {
-      type: 'token-created';
-      data: {
-        userId: string;
-        username: string;
-        description: string;
-        scopes: string[];
-        expiresAt: string | null;
-        secretGeneration: number;
-      };
-    }
-  | { type: 'token-edited'; data: { description: string; scopes: string[]; expiresAt: string | null } }
-  | {
-      type: 'token-refreshed';
-      data: {
-        secretGeneration: number;
-        expiresAt: string | null;
-        gracePeriodEndsAt: string | null;
-        /** Whether the grace periods of secrets from before go on; in logs from before this they ended. */
-        gracePeriodsKept?: boolean;
-      };
-    }
-  | { type: 'token-revoked'; data: { reason: string | null } }
-  | {
-      type: 'token-reassigned';
-      data: { userId: string; username: string; previousUserId: string; secretGeneration: number };
-    }
-  | { type: 'token-invalidated'; data: { cause: 'user-deleted' } }
-  | {
-      type: 'token-expiring';
-      data: { userId: string; username: string; description: string; expiresAt: string; thresholdDays: number };
-    }
-  | { type: 'token-deleted'; data: Record<string, never> };
+export type TokenEvent = StoredEvent<
+  | typeof tokenCreated
+  | typeof tokenEdited
+  | typeof tokenRefreshed
+  | typeof tokenRevoked
+  | typeof tokenReassigned
+  | typeof tokenInvalidated
+  | typeof tokenExpiring
+  | typeof tokenDeleted,
+  'tokenId'
+>;
 
 interface TokenFacts {
   readonly userId: string;
@@ -48,12 +35,11 @@ interface TokenFacts {
   readonly secretGeneration: number;
 }
 
-/** What a token is, by its log. That its time has run out is not an event: whoever decides brings the time. */
-export type TokenState =
-  | { readonly status: 'none' }
-  | ({ readonly status: 'active' | 'revoked' | 'invalid' | 'deleted' } & TokenFacts);
+/** A token that was issued and is not deleted: what a command is decided on. */
+export type IssuedToken = { readonly status: 'active' | 'revoked' | 'invalid' } & TokenFacts;
 
-export type IssuedToken = Exclude<TokenState, { status: 'none' }>;
+/** What a token is, by its log. That its time has run out is not an event: whoever decides brings the time. */
+export type TokenState = { readonly status: 'none' } | ({ readonly status: 'deleted' } & TokenFacts) | IssuedToken;
 
 export const Token: Aggregate<TokenState, TokenEvent> = {
   stream: (id) => `token-${id}`,
@@ -94,9 +80,17 @@ export function isExpired(expiresAt: string | null, now: Date): boolean {
   return expiresAt !== null && new Date(expiresAt) < now;
 }
 
-/** A token that was issued and not deleted, or the problem 404 `token-not-found`. */
-export function existing(state: TokenState): IssuedToken {
-  if (state.status === 'none' || state.status === 'deleted') throw tokenNotFound();
+/** Whether a token is accepted at an instant, its user and its policy apart. */
+export function works({ status, expiresAt }: IssuedToken, now: Date): boolean {
+  return status === 'active' && !isExpired(expiresAt, now);
+}
+
+/**
+ * The token that somebody asks about.
+ * @throws Problem 404 `token-not-found`: there is none, or it is deleted, or another's
+ */
+export function askedToken(state: TokenState, owner: Owner): IssuedToken {
+  if (state.status === 'none' || state.status === 'deleted' || !isOwnedBy(state, owner)) throw tokenNotFound();
   return state;
 }
 
@@ -104,14 +98,17 @@ export function tokenNotFound(): Problem {
   return new Problem('token-not-found', 'There is no such token, or it is not yours.');
 }
 
-/** Whether a token of this user is `theirs`: for everybody but an admin, all others do not exist. */
-export function ownedBy(state: IssuedToken, owner: string | 'anyone'): IssuedToken {
-  if (owner !== 'anyone' && state.userId !== owner) throw tokenNotFound();
-  return state;
+/** @throws Problem 409 `token-revoked`: nothing makes it work again */
+export function assertNotRevoked({ status }: IssuedToken): void {
+  if (status === 'revoked') {
+    throw new Problem('token-revoked', 'The token is revoked: that is for good. Create a new one.');
+  }
 }
 
-export function tokenIs(status: 'revoked' | 'invalid'): Problem {
-  return status === 'revoked'
-    ? new Problem('token-revoked', 'The token is revoked: that is for good. Create a new one.')
-    : new Problem('token-invalid', "The token's user is gone. Reassign it to another user first.");
+/** @throws Problem 409 `token-revoked`, `token-invalid`: only another user makes it work again */
+export function assertNotEnded(token: IssuedToken): void {
+  assertNotRevoked(token);
+  if (token.status === 'invalid') {
+    throw new Problem('token-invalid', "The token's user is gone. Reassign it to another user first.");
+  }
 }

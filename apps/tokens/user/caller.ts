@@ -3,6 +3,7 @@ import { authenticationOf } from '@tokenlog/auth';
 import type { IdentityEvent } from '@tokenlog/contracts/identity/identity-events.js';
 import type { ActiveReply } from '@tokenlog/contracts/tokens/verify.js';
 import type { Metadata } from '@tokenlog/event-store/event.js';
+import { Problem } from '@tokenlog/platform/problem.js';
 import type { Request } from 'express';
 
 /** Who calls, with what, and from where. */
@@ -40,6 +41,16 @@ export function callerOf({ user, session, token, scopes, checkedAt }: ActiveRepl
     verifiedAt: checkedAt,
     ip,
   };
+}
+
+/**
+ * The id of the token that asks by itself.
+ * @param detail what whoever has a session is told
+ * @throws Problem 403 `not-a-token`
+ */
+export function askingToken({ credential }: Caller, detail: string): string {
+  if (credential.kind === 'token') return credential.id;
+  throw new Problem('not-a-token', detail);
 }
 
 /** What the events of a caller's command say of it. */

@@ -16,14 +16,12 @@ const COLUMNS = `id, version, deleted, username, kind, roles, disabled, has_pass
 
 /**
  * A user, held until the transaction ends: whoever creates or reassigns a token does so either before the user's
- * deletion is applied, which then sees the token, or after it.
- * @throws Problem 404 `user-not-found`
+ * deletion is applied, which then sees the token, or after it. `null`: there is none, or no longer.
  */
-export async function holdUser(sql: Sql, id: string): Promise<KnownUser> {
+export async function holdUser(sql: Sql, id: string): Promise<KnownUser | null> {
   const { rows } = await sql.query<KnownUser>(`SELECT ${COLUMNS} FROM users WHERE id = $1 FOR SHARE`, [id]);
   const user = rows[0];
-  if (!user || user.deleted) throw new Problem('user-not-found', 'There is no such user.');
-  return user;
+  return user && !user.deleted ? user : null;
 }
 
 /** What is known of a user, a deleted one too; `null`: nothing. */

@@ -8,7 +8,7 @@ import { type Claim, KeptAnswers, type TokenWithSecret } from '../repeated-reque
 import { Peppers } from '../secret/peppers.js';
 import { issueSecret } from '../secret/secrets.js';
 import { issuingFacts } from '../token/issuing-facts.js';
-import { assertNoMoreThan, type IssuingFacts, issue } from '../token/issuing-rules.js';
+import { assertNoMoreThan, existingOwner, type IssuingFacts, issue } from '../token/issuing-rules.js';
 import { Token, type TokenEvent } from '../token/token.js';
 import { type Caller, metadataOf } from '../user/caller.js';
 import { UnknownUsers } from '../user/unknown-users.js';
@@ -33,14 +33,14 @@ export class CreateToken extends Command<TokenWithSecret> {
 
 /** Decides a creation. @throws Problem where a rule or the policy is against it */
 export function createToken({ caller, token }: CreateToken, facts: IssuingFacts): TokenEvent[] {
-  const { owner, policy } = facts;
+  const { policy } = facts;
   if (policy.create === 'admin-only' && !caller.isAdmin) {
     throw new Problem('policy-create', 'Only admins create tokens here.');
   }
   if (!policy.requirePassword.includes('create')) assertNoMoreThan(caller, token.scopes);
   const { description } = token;
   const { scopes, expiresAt } = issue({ ...token, newSecret: true }, null, facts);
-  const { id: userId, username } = owner;
+  const { id: userId, username } = existingOwner(facts);
   return [{ type: 'token-created', data: { userId, username, description, scopes, expiresAt, secretGeneration: 1 } }];
 }
 

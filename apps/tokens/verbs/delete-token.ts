@@ -4,10 +4,12 @@ import { EventStore } from '@tokenlog/event-store/event-store.js';
 import type { Sql } from '@tokenlog/event-store/sql.js';
 import { IfMatch } from '@tokenlog/platform/if-match.js';
 import { CONFIG, type Config } from '../config/config.js';
-import { endSessionsOfToken } from '../session/end-session.js';
-import { existing, ownedBy, Token, type TokenEvent, type TokenState, tokenNotFound } from '../token/token.js';
-import { assertTokenMatches } from '../token/token-tag.js';
+import type { Policy } from '../config/policy.js';
+import { type IssuedToken, Token, type TokenEvent, tokenNotFound, works } from '../token/token.js';
+import { matchingToken } from '../token/token-tag.js';
 import { type Caller, metadataOf } from '../user/caller.js';
+import type { Owner } from '../user/owner.js';
+import { appendChange } from './append-change.js';
 import { ReenteredPassword } from './reentered-password.js';
 
 /** Takes a token out of the table; its history stays (S22). One that works is revoked by it, and asks for what that asks for (S11). */
@@ -15,7 +17,7 @@ export class DeleteToken extends Command<void> {
   constructor(
     readonly caller: Caller,
     readonly tokenId: string,
-    readonly owner: string | 'anyone',
+    readonly owner: Owner,
     readonly password?: string,
     readonly ifMatch = IfMatch.none,
   ) {
@@ -23,10 +25,18 @@ export class DeleteToken extends Command<void> {
   }
 }
 
-/** Decides a deletion: a token that still works is revoked first. */
-export function deleteToken(state: TokenState): TokenEvent[] {
+/**
+ * Decides whether a deletion needs the password: where it ends a token that works, as its revocation does (S11).
+ * @param now by the database's clock, as at verification
+ */
+export function deletionNeedsPassword(token: IssuedToken, policy: Policy, now: Date): boolean {
+  return policy.requirePassword.includes('revoke') && works(token, now);
+}
+
+/** Decides a deletion: a token that could still work is revoked first. */
+export function deleteToken(token: IssuedToken): TokenEvent[] {
   const deleted: TokenEvent = { type: 'token-deleted', data: {} };
-  return existing(state).status === 'active' ? [{ type: 'token-revoked', data: { reason: null } }, deleted] : [deleted];
+  return token.status === 'active' ? [{ type: 'token-revoked', data: { reason: null } }, deleted] : [deleted];
 }
 
 @CommandHandler(DeleteToken)
@@ -38,24 +48,25 @@ export class DeleteTokenHandler implements ICommandHandler<DeleteToken> {
   ) {}
 
   async execute(command: DeleteToken): Promise<void> {
-    const done = await this.delete(command, !this.config.policy.requirePassword.includes('revoke'));
-    if (done) return;
+    if (await this.delete(command, false)) return;
     await this.password.require('revoke', command.caller, command.password);
     await this.delete(command, true);
   }
 
-  /** Resolves to whether it is deleted: not where it still works, and the policy asks for a password first. */
-  private async delete({ caller, tokenId, owner, ifMatch }: DeleteToken, passwordIsRight: boolean): Promise<boolean> {
+  /** Resolves to whether it is deleted: not where the password must be right first. */
+  private async delete(command: DeleteToken, passwordIsRight: boolean): Promise<boolean> {
+    const { caller, tokenId } = command;
     const outcome = await this.store.transact(async (work) => {
       const state = await work.load(Token, tokenId);
-      // Deleted before, perhaps by a service that was killed before it had told anybody: this answer waits for guards too.
-      if (state.status === 'deleted') work.append(Token, tokenId, [], metadataOf(caller));
-      if (state.status === 'none' || state.status === 'deleted') return 'not-found';
-      const token = ownedBy(state, owner);
-      assertTokenMatches(work, tokenId, ifMatch);
-      if (!passwordIsRight && (await stillWorks(work.sql, tokenId))) return 'guarded';
-      work.append(Token, tokenId, deleteToken(token), metadataOf(caller));
-      await endSessionsOfToken(work, tokenId, 'token', metadataOf(caller));
+      if (state.status === 'deleted') {
+        // Perhaps by a service that was killed before it had told anybody: this answer waits for guards too.
+        work.append(Token, tokenId, [], metadataOf(caller));
+        return 'not-found';
+      }
+      const token = matchingToken(work, state, command);
+      const needsPassword = deletionNeedsPassword(token, this.config.policy, await databaseTime(work.sql));
+      if (needsPassword && !passwordIsRight) return 'guarded';
+      await appendChange(work, tokenId, deleteToken(token), metadataOf(caller));
       return 'deleted';
     });
     if (outcome === 'not-found') throw tokenNotFound();
@@ -63,11 +74,7 @@ export class DeleteTokenHandler implements ICommandHandler<DeleteToken> {
   }
 }
 
-/** Whether a deletion ends anything, by the database's clock, as at verification. */
-async function stillWorks(sql: Sql, tokenId: string): Promise<boolean> {
-  const { rows } = await sql.query(
-    `SELECT FROM tokens WHERE id = $1 AND status = 'active' AND (expires_at IS NULL OR expires_at >= clock_timestamp())`,
-    [tokenId],
-  );
-  return rows.length > 0;
+async function databaseTime(sql: Sql): Promise<Date> {
+  const { rows } = await sql.query<{ now: string | Date }>('SELECT clock_timestamp() AS now');
+  return new Date((rows as [(typeof rows)[number]])[0].now);
 }

@@ -5,16 +5,18 @@ import { IfMatch } from '@tokenlog/platform/if-match.js';
 import { CONFIG, type Config } from '../config/config.js';
 import { issuingFacts } from '../token/issuing-facts.js';
 import { assertNoLonger, assertNoMoreThan, type IssuingFacts, issue } from '../token/issuing-rules.js';
-import { existing, ownedBy, Token, type TokenEvent, type TokenState, tokenIs } from '../token/token.js';
-import { assertTokenMatches } from '../token/token-tag.js';
+import { assertNotEnded, type IssuedToken, Token, type TokenEvent } from '../token/token.js';
+import { matchingToken } from '../token/token-tag.js';
 import { type Caller, metadataOf } from '../user/caller.js';
+import type { Owner } from '../user/owner.js';
+import { appendChange } from './append-change.js';
 
 /** Changes description, scopes or expiry (S18). What is left out stays. */
 export class EditToken extends Command<void> {
   constructor(
     readonly caller: Caller,
     readonly tokenId: string,
-    readonly owner: string | 'anyone',
+    readonly owner: Owner,
     readonly changes: {
       readonly description?: string;
       readonly scopes?: readonly string[];
@@ -27,9 +29,8 @@ export class EditToken extends Command<void> {
 }
 
 /** Decides an edit. Nothing changed: no event. @throws Problem where a rule or the policy is against it */
-export function editToken({ caller, changes }: EditToken, state: TokenState, facts: IssuingFacts): TokenEvent[] {
-  const token = existing(state);
-  if (token.status === 'revoked' || token.status === 'invalid') throw tokenIs(token.status);
+export function editToken({ caller, changes }: EditToken, token: IssuedToken, facts: IssuingFacts): TokenEvent[] {
+  assertNotEnded(token);
   const description = changes.description ?? token.description;
   const { scopes, expiresAt } = issue({ ...changes, newSecret: false }, token, facts);
   assertNoMoreThan(
@@ -51,11 +52,10 @@ export class EditTokenHandler implements ICommandHandler<EditToken> {
 
   async execute(command: EditToken): Promise<void> {
     await this.store.transact(async (work) => {
-      const token = ownedBy(existing(await work.load(Token, command.tokenId)), command.owner);
-      assertTokenMatches(work, command.tokenId, command.ifMatch);
-      if (token.status === 'invalid') throw tokenIs('invalid');
-      const facts = await issuingFacts(work.sql, token.userId, command.tokenId, this.config.policy);
-      work.append(Token, command.tokenId, editToken(command, token, facts), metadataOf(command.caller));
+      const { caller, tokenId } = command;
+      const token = matchingToken(work, await work.load(Token, tokenId), command);
+      const facts = await issuingFacts(work.sql, token.userId, tokenId, this.config.policy);
+      await appendChange(work, tokenId, editToken(command, token, facts), metadataOf(caller));
     });
   }
 }

@@ -7,18 +7,21 @@ import { CONFIG, type Config } from '../config/config.js';
 import { type Claim, KeptAnswers, type TokenWithSecret } from '../repeated-requests/kept-answers.js';
 import { Peppers } from '../secret/peppers.js';
 import { issueSecret } from '../secret/secrets.js';
-import { endSessionsOfToken } from '../session/end-session.js';
 import { issuingFacts } from '../token/issuing-facts.js';
-import { type IssuingFacts, issue } from '../token/issuing-rules.js';
-import { existing, Token, type TokenEvent, type TokenState, tokenIs } from '../token/token.js';
-import { assertTokenMatches } from '../token/token-tag.js';
+import { existingOwner, issue } from '../token/issuing-rules.js';
+import { assertNotRevoked, type IssuedToken, Token, type TokenEvent } from '../token/token.js';
+import { matchingToken } from '../token/token-tag.js';
 import { type Caller, metadataOf } from '../user/caller.js';
 import { UnknownUsers } from '../user/unknown-users.js';
+import { appendChange } from './append-change.js';
 import { ReenteredPassword } from './reentered-password.js';
-import { assertNotReplaced, secretWhenAsked } from './replaced-meanwhile.js';
+import { assertNotReplaced, type RenewalFacts, secretWhenAsked, sinceAsked } from './replaced-meanwhile.js';
 
 /** Attaches a token to another user (S31). The old holder would inherit that user's rights: it gets a new secret. */
 export class ReassignToken extends Command<TokenWithSecret> {
+  /** Only an admin asks for it. */
+  readonly owner = 'anyone';
+
   constructor(
     readonly caller: Caller,
     readonly tokenId: string,
@@ -33,16 +36,16 @@ export class ReassignToken extends Command<TokenWithSecret> {
 
 /**
  * Decides a reassignment. An expiry that is later than the policy allows a new secret is moved there.
- * @throws Problem where a rule or the policy is against the new owner
+ * @throws Problem 409 `same-user`, `refreshed-meanwhile`; where a rule or the policy is against the new owner
  */
-export function reassignToken(state: TokenState, facts: IssuingFacts): TokenEvent[] {
-  const { owner } = facts;
-  const token = existing(state);
-  if (token.status === 'revoked') throw tokenIs('revoked');
+export function reassignToken(token: IssuedToken, facts: RenewalFacts): TokenEvent[] {
+  const owner = existingOwner(facts);
+  assertNotRevoked(token);
   if (token.userId === owner.id) {
     throw new Problem('same-user', `The token is ${owner.username}'s already; refresh it for a new secret.`);
   }
   const { scopes, expiresAt } = issue({ newSecret: true }, token, facts);
+  assertNotReplaced(token, facts.meanwhile);
   const secretGeneration = token.secretGeneration + 1;
   const { id: userId, username } = owner;
   const { description, userId: previousUserId } = token;
@@ -64,19 +67,17 @@ export class ReassignTokenHandler implements ICommandHandler<ReassignToken> {
     @Inject(CONFIG) private readonly config: Config,
   ) {}
 
-  async execute({ caller, tokenId, userId, password, ifMatch, claim }: ReassignToken): Promise<TokenWithSecret> {
+  async execute(command: ReassignToken): Promise<TokenWithSecret> {
+    const { caller, tokenId, userId, password, claim } = command;
     const asked = await secretWhenAsked(this.store.pool, tokenId);
     await this.password.require('refresh', caller, password);
     await this.unknownUsers.meet(userId);
     const { policy } = this.config;
     const renew = async (work: Work) => {
-      const token = existing(await work.load(Token, tokenId));
-      assertTokenMatches(work, tokenId, ifMatch);
+      const token = matchingToken(work, await work.load(Token, tokenId), command);
       const facts = await issuingFacts(work.sql, userId, tokenId, policy);
-      const events = reassignToken(token, facts);
-      await assertNotReplaced(work.sql, tokenId, { asked, now: token.secretGeneration }, caller);
-      work.append(Token, tokenId, events, metadataOf(caller));
-      await endSessionsOfToken(work, tokenId, 'token', metadataOf(caller));
+      const meanwhile = await sinceAsked(work.sql, tokenId, { asked, now: token.secretGeneration }, caller);
+      await appendChange(work, tokenId, reassignToken(token, { ...facts, meanwhile }), metadataOf(caller));
       return {
         tokenId,
         secret: await issueSecret(work.sql, this.peppers.current, 'tkl', tokenId, token.secretGeneration + 1),

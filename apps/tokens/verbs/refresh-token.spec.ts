@@ -1,7 +1,8 @@
 import pg from 'pg';
 import { eventually } from '../../../test/support/eventually.js';
+import { statementsOf } from '../../../test/support/migrations.js';
 import { TOKENS_DATABASE } from '../config/database-part.js';
-import { migrations } from '../migrations/migrations.js';
+import { SecretGraces } from '../migrations/2026-11-25-secret-graces.js';
 import { call, sessionOf } from '../testing/http.js';
 import { startTokenService, type TestTokenService, type TestUser } from '../testing/token-service.js';
 import { CreateToken } from './create-token.js';
@@ -194,8 +195,7 @@ describe('refreshing a token', () => {
     try {
       await client.query('BEGIN');
       await client.query('DROP TABLE secret_graces');
-      const step = migrations.find(({ name }) => name === '2026-11-25-secret-graces');
-      for (const statement of step?.statements ?? []) await client.query(statement);
+      for (const statement of statementsOf(SecretGraces)) await client.query(statement);
       const { rows } = await client.query(
         `SELECT token_id, generation, ends_at > now() AS lasts FROM secret_graces WHERE token_id = ANY($1)
          ORDER BY array_position($1, token_id), generation`,

@@ -7,21 +7,22 @@ import { CONFIG, type Config } from '../config/config.js';
 import { type Claim, KeptAnswers, type TokenWithSecret } from '../repeated-requests/kept-answers.js';
 import { Peppers } from '../secret/peppers.js';
 import { issueSecret } from '../secret/secrets.js';
-import { endSessionsOfReplacedSecrets } from '../session/end-session.js';
 import { issuingFacts } from '../token/issuing-facts.js';
-import { assertNoLonger, type IssuingFacts, issue } from '../token/issuing-rules.js';
-import { existing, isExpired, ownedBy, Token, type TokenEvent, type TokenState, tokenIs } from '../token/token.js';
-import { assertTokenMatches } from '../token/token-tag.js';
+import { assertNoLonger, issue } from '../token/issuing-rules.js';
+import { assertNotEnded, type IssuedToken, isExpired, Token, type TokenEvent } from '../token/token.js';
+import { matchingToken } from '../token/token-tag.js';
 import { type Caller, metadataOf } from '../user/caller.js';
+import type { Owner } from '../user/owner.js';
+import { appendChange } from './append-change.js';
 import { ReenteredPassword } from './reentered-password.js';
-import { assertNotReplaced, secretWhenAsked } from './replaced-meanwhile.js';
+import { assertNotReplaced, type RenewalFacts, secretWhenAsked, sinceAsked } from './replaced-meanwhile.js';
 
 /** A new secret on the same token (S19). `selfService`: the token asks itself, and no password is asked for. */
 export class RefreshToken extends Command<TokenWithSecret> {
   constructor(
     readonly caller: Caller,
     readonly tokenId: string,
-    readonly owner: string | 'anyone',
+    readonly owner: Owner,
     readonly wishes: {
       readonly password?: string;
       readonly gracePeriodSeconds?: number;
@@ -41,16 +42,17 @@ export class RefreshToken extends Command<TokenWithSecret> {
  * Decides a refresh: the old secret is dead at once, or when the grace period that was asked for ends. What was promised to
  * those before it holds until its time, unless it is asked to end. A token may refresh itself with each secret of its own that
  * still works: whose answer was lost asks again, and the secret that nobody saw is replaced like any other.
- * @throws Problem `expiry-needed` for an expired token: it would be handed out dead
+ * @throws Problem `expiry-needed` for an expired token: it would be handed out dead; 409 `refreshed-meanwhile`; where a rule or the
+ *   policy is against it
  */
-export function refreshToken({ caller, wishes }: RefreshToken, state: TokenState, facts: IssuingFacts): TokenEvent[] {
-  const token = existing(state);
-  if (token.status === 'revoked' || token.status === 'invalid') throw tokenIs(token.status);
+export function refreshToken({ caller, wishes }: RefreshToken, token: IssuedToken, facts: RenewalFacts): TokenEvent[] {
+  assertNotEnded(token);
   if (wishes.expiresAt === undefined && isExpired(token.expiresAt, facts.now)) {
     throw new Problem('expiry-needed', 'expiresAt: the token has expired; say until when the new secret is to work.');
   }
   const { expiresAt } = issue({ expiresAt: wishes.expiresAt, newSecret: true }, token, facts);
   if (wishes.selfService) assertNoLonger(caller, token.expiresAt, expiresAt);
+  assertNotReplaced(token, facts.meanwhile);
   const grace = wishes.gracePeriodSeconds ?? 0;
   const gracePeriodEndsAt = grace > 0 ? new Date(facts.now.getTime() + grace * 1000).toISOString() : null;
   const secretGeneration = token.secretGeneration + 1;
@@ -74,14 +76,10 @@ export class RefreshTokenHandler implements ICommandHandler<RefreshToken> {
     if (!wishes.selfService) await this.password.require('refresh', caller, wishes.password);
     const { policy } = this.config;
     const renew = async (work: Work) => {
-      const token = ownedBy(existing(await work.load(Token, tokenId)), command.owner);
-      assertTokenMatches(work, tokenId, command.ifMatch);
-      if (token.status === 'invalid') throw tokenIs('invalid');
+      const token = matchingToken(work, await work.load(Token, tokenId), command);
       const facts = await issuingFacts(work.sql, token.userId, tokenId, policy);
-      const events = refreshToken(command, token, facts);
-      await assertNotReplaced(work.sql, tokenId, { asked, now: token.secretGeneration }, caller);
-      work.append(Token, tokenId, events, metadataOf(caller));
-      await endSessionsOfReplacedSecrets(work, tokenId, wishes, metadataOf(caller));
+      const meanwhile = await sinceAsked(work.sql, tokenId, { asked, now: token.secretGeneration }, caller);
+      await appendChange(work, tokenId, refreshToken(command, token, { ...facts, meanwhile }), metadataOf(caller));
       return {
         tokenId,
         secret: await issueSecret(work.sql, this.peppers.current, 'tkl', tokenId, token.secretGeneration + 1),

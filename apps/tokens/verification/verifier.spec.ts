@@ -12,6 +12,7 @@ import { TOKENS_DATABASE } from '../config/database-part.js';
 import { migrate } from '../migrate.js';
 import { EndSession } from '../session/end-session.js';
 import { StartSession } from '../session/start-session.js';
+import { shortLived } from '../testing/short-lived.js';
 import { startTokenService, type TestTokenService, type TestUser } from '../testing/token-service.js';
 import { CreateToken } from '../verbs/create-token.js';
 import { DeleteToken } from '../verbs/delete-token.js';
@@ -84,7 +85,7 @@ describe('verification', () => {
     });
 
     it('S23 a token up to and including its expiry, and S28 its session no longer', async () => {
-      const expiresAt = new Date(Date.now() + 700).toISOString();
+      const expiresAt = new Date(Date.now() + 1500).toISOString();
       const { tokenId, secret } = await issue(ada, ['rest'], expiresAt);
       const session = await service.commands.execute(new StartSession({ with: 'token', tokenId, generation: 1 }, null));
       expect(session.expiresAt).toBe(expiresAt);
@@ -160,7 +161,7 @@ describe('verification', () => {
     });
 
     reason('expired', async () => {
-      const { secret } = await issue(ada, ['rest'], new Date(Date.now() + 100).toISOString());
+      const { secret } = await shortLived((expiresAt) => issue(ada, ['rest'], expiresAt));
       await eventually(async () => expect(await service.verify({ credential: secret })).toEqual(refused('expired')));
     });
 
