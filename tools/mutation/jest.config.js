@@ -1,10 +1,12 @@
 import all from '../../jest.config.js';
 
-const { globalSetup: _setup, globalTeardown: _teardown, reporters: _reporters, ...alone } = all;
+const { displayName: _name, testRegex: _unit, ...unit } = all.projects[0];
 
 /** The specs that hold the mutated files: they start no server, so that each mutant is judged in milliseconds. */
 export default {
-  ...alone,
+  ...unit,
+  // The tool wraps one that it knows.
+  testEnvironment: 'node',
   rootDir: '../..',
   testMatch: [
     '<rootDir>/apps/tokens/{config,token,session}/*.spec.ts',
