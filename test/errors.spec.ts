@@ -133,6 +133,16 @@ describe('errors of a running system', () => {
     }
   });
 
+  it('a body of another type is a 415 too where none is taken, and nothing is done', async () => {
+    const none = routes.filter(({ method, takes }) => method !== 'GET' && takes.length === 0);
+    expect(none.length).toBeGreaterThan(1);
+    for (const route of none) {
+      const headers = { ...asAdmin(), 'content-type': 'text/plain' };
+      const answer = await send(route.service, route.method, addressOf(route), { headers, body: '{"x":1}' });
+      expect([route, answer.status, problemOf(answer).code]).toEqual([route, 415, 'unsupported-media-type']);
+    }
+  });
+
   it('a form that holds the token alone is no other type (S3)', async () => {
     const body = `auth_token=${whole.admin}`;
     const headers = { 'content-type': 'application/x-www-form-urlencoded' };
@@ -168,7 +178,32 @@ describe('errors of a running system', () => {
   it.each<[Service, string, string, unknown, string[]]>([
     ['identity', 'GET', '/users/x', undefined, ['id: not an id']],
     ['tokens', 'GET', '/tokens/x', undefined, ['id: not an id']],
-    ['tokens', 'GET', '/tokens?limit=many', undefined, ['limit: not a number']],
+    ['tokens', 'GET', '/tokens?limit=many', undefined, ['limit: not a whole number']],
+    ['tokens', 'GET', '/tokens?limit=0x10', undefined, ['limit: not a whole number']],
+    ['tokens', 'GET', '/tokens?limit=', undefined, ['limit: not a whole number']],
+    ['identity', 'GET', '/users?limit=1e2', undefined, ['limit: not a whole number']],
+    ['tokens', 'GET', '/admin/audit?limit=%205', undefined, ['limit: not a whole number']],
+    ['tokens', 'GET', '/tokens?limit=501', undefined, ['limit: more than 500']],
+    ['tokens', 'GET', '/admin/tokens?user=', undefined, ['user: is empty']],
+    ['tokens', 'POST', '/tokens', null, ['body: not an object']],
+    ['tokens', 'POST', '/tokens', 'text', ['body: not an object']],
+    ['identity', 'PATCH', '/me', 7, ['body: not an object']],
+    ['identity', 'POST', '/login', true, ['body: not an object']],
+    ['identity', 'POST', '/login', { username: 'ada', password: 'x\ud800' }, ['password: must be Unicode text']],
+    [
+      'identity',
+      'POST',
+      '/users',
+      { username: 'half', password: 'long enough\udfff' },
+      ['password: must be Unicode text'],
+    ],
+    [
+      'tokens',
+      'POST',
+      '/tokens',
+      { description: 'x', scopes: [], password: '\ud801' },
+      ['password: must be Unicode text'],
+    ],
     ['tokens', 'GET', '/admin/audit?format=xml', undefined, ['format: not one of json, jsonl, csv']],
     [
       'tokens',
@@ -192,6 +227,7 @@ describe('errors of a running system', () => {
     expect(answer.status).toBe(400);
     const told = problemOf(answer).errors?.map(({ field, detail }) => `${field}: ${detail}`) ?? [];
     expect(told.map((each, at) => each.slice(0, wrong[at]?.length))).toEqual(wrong);
+    expect(new Set(told.map((each) => each.split(':')[0])).size).toBe(told.length);
   });
 
   it('what Node would answer by itself is a problem too', async () => {

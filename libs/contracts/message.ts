@@ -56,6 +56,12 @@ export const text = z
   .string()
   .refine((value) => !value.includes('\0') && value.isWellFormed(), 'must be Unicode text without NUL');
 
+/** A password as it is entered. Halves of surrogate pairs are all the same byte for byte once they are encoded: none is let in. */
+export const enteredPassword = z
+  .string()
+  .max(1024)
+  .refine((value) => value.isWellFormed(), 'must be Unicode text');
+
 /** An address, in one spelling. A text that is none is `null`: whom a proxy names wrongly must not be refused for it. */
 export const address = z.string().transform(readAddress);
 

@@ -87,7 +87,8 @@ function noStore(_request: Request, response: Response, next: NextFunction): voi
 
 /** Has bodies read, at most 64 KiB of each. */
 function readBodies(app: NestExpressApplication): void {
-  const json = { limit: BODY_LIMIT, verify: refuseBadBytes };
+  // What is JSON and no object is parsed too: it is the schema that refuses it.
+  const json = { limit: BODY_LIMIT, strict: false, verify: refuseBadBytes };
   const form = { limit: BODY_LIMIT, extended: false, verify: refuseBadForm };
   app.useBodyParser('json', json);
   app.useBodyParser('urlencoded', form);

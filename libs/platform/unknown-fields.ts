@@ -34,8 +34,8 @@ export function ignoresUnknownFields(handler: object, controller: object): boole
 }
 
 /**
- * Makes routes that read no query, or no body, refuse what stands there all the same, once their caller is known, and those that
- * read a body refuse one that is not JSON, nor a form where they take one. Those that read one have a strict schema for it. To be called before the application is
+ * Makes routes that read no query, or no body, refuse what stands there all the same, once their caller is known, and all refuse
+ * one that is not JSON, nor a form where they take one. Those that read one have a strict schema for it. To be called before the application is
  * initialized.
  */
 export function refuseUnknownFields(app: INestApplication): void {
@@ -73,8 +73,9 @@ class NothingElse implements CanActivate {
     if (wrong.length > 0) throw invalidRequest(wrong);
     const takesForm = Reflect.hasMetadata(TAKES_FORM, context.getHandler());
     const isRead = isJson(request) || (takesForm && request.is(FORM) !== false);
-    if (!this.unread.includes('body') && hasBody(request) && !isRead) {
-      throw new Problem('unsupported-media-type', 'The body must be JSON: Content-Type: application/json.');
+    if (hasBody(request) && !isRead) {
+      const forms = takesForm ? `application/json, or a form: ${FORM}` : 'application/json';
+      throw new Problem('unsupported-media-type', `The body must be JSON: Content-Type: ${forms}.`);
     }
     return true;
   }
@@ -84,9 +85,10 @@ function fieldsOf(part: unknown): string[] {
   return Object.keys((part as object | undefined) ?? {});
 }
 
-/** RFC 9112, 6: what has neither has no body. */
+/** RFC 9112, 6: what has neither has no body. One in chunks may turn out to be empty, and then has no type. */
 function hasBody({ headers }: Request): boolean {
-  return headers['transfer-encoding'] !== undefined || Number(headers['content-length'] ?? 0) > 0;
+  const inChunks = headers['transfer-encoding'] !== undefined && headers['content-type'] !== undefined;
+  return inChunks || Number(headers['content-length'] ?? 0) > 0;
 }
 
 /** A form that held the caller's token (S3), which is taken out of it, is as good as no body. */

@@ -7,6 +7,7 @@ const NAME = 'name:';
 
 /** Where an account name or an id may stand: either of them, or `id:…` or `name:…` for the one alone. */
 export const userReference = text
+  .min(1)
   .max(128 + NAME.length)
   .describe('account name or id; id:… or name:… for the one alone');
 

@@ -20,12 +20,15 @@ interface Issue {
  * @param whole names what was checked, where no field of it is meant: `body`, `query`, or a parameter's own name
  */
 export function wrongFields(issues: readonly Issue[], whole: string, path: readonly string[] = []): FieldError[] {
-  return issues.slice(0, MOST_NAMED).flatMap((issue) => {
-    const at = [...path, ...pathOf(issue)];
-    if (issue.code === 'unrecognized_keys' && issue.keys) return unknownFields(issue.keys, whole, at);
-    const nearest = nearestOf(issue.errors);
-    return nearest ? wrongFields(nearest, whole, at) : [{ field: named(at, whole), detail: issue.message }];
-  });
+  return issues
+    .filter(isLastOfItsKind)
+    .slice(0, MOST_NAMED)
+    .flatMap((issue) => {
+      const at = [...path, ...pathOf(issue)];
+      if (issue.code === 'unrecognized_keys' && issue.keys) return unknownFields(issue.keys, whole, at);
+      const nearest = nearestOf(issue.errors);
+      return nearest ? wrongFields(nearest, whole, at) : [{ field: named(at, whole), detail: issue.message }];
+    });
 }
 
 /** Fields that a request has and should not have. One that may be a secret in the wrong place is not named. */
@@ -34,6 +37,13 @@ export function unknownFields(names: readonly string[], whole: string, path: rea
     if (NAMEABLE.test(name)) return { field: [...path, name].join('.'), detail: 'is not known here' };
     return { field: named(path, whole), detail: 'has a field that is not known here' };
   });
+}
+
+/** A number beyond what numbers hold is beyond the field's own bound too, which is what its sender can use. */
+function isLastOfItsKind(issue: Issue, at: number, issues: readonly Issue[]): boolean {
+  const place = pathOf(issue).join('.');
+  const isSame = (later: Issue) => later.code === issue.code && pathOf(later).join('.') === place;
+  return issue.code !== 'too_big' && issue.code !== 'too_small' ? true : !issues.slice(at + 1).some(isSame);
 }
 
 function pathOf({ path = [] }: Issue): string[] {

@@ -3,6 +3,7 @@ import { Injectable } from '@nestjs/common';
 import { text } from '@tokenlog/contracts/message.js';
 import { exampleOf, named } from '@tokenlog/contracts/named.js';
 import { foldedParameter, foldedSql } from '@tokenlog/event-store/folded.sql.js';
+import { pageLimit } from '@tokenlog/platform/page-limit.js';
 import { Problem } from '@tokenlog/platform/problem.js';
 import { readUserReference, userReference, usersMeant } from '@tokenlog/platform/user-reference.js';
 import { z } from 'zod';
@@ -16,7 +17,7 @@ export const usersQuery = z.strictObject({
   q: text.max(200).optional(),
   kind: z.enum(['person', 'application']).optional(),
   cursor: z.string().max(512).optional(),
-  limit: z.coerce.number().int().min(1).max(200).default(50),
+  limit: pageLimit(200, 50),
 });
 
 export const userList = named(

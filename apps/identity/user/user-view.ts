@@ -1,5 +1,5 @@
 import { isPlaceholder, parseCredential } from '@tokenlog/contracts/credential.js';
-import { instant, role, text } from '@tokenlog/contracts/message.js';
+import { enteredPassword as anyPassword, instant, role, text } from '@tokenlog/contracts/message.js';
 import { exampleOf, named } from '@tokenlog/contracts/named.js';
 import { tagged } from '@tokenlog/platform/operation.js';
 import { z } from 'zod';
@@ -14,14 +14,12 @@ export const username = z
 export const newUsername = username.refine((name) => !isPlaceholder(name), 'programs send this name for no account');
 
 /** A password that is to be set: 8 to 1024 characters, any of them (NIST SP 800-63B), and no token: that is taken for itself. */
-export const newPassword = z
-  .string()
+export const newPassword = anyPassword
   .min(8, 'a password has at least 8 characters')
-  .max(1024)
   .refine((text) => parseCredential(text) === null, 'this is a token or a session, and no password');
 
 /** A password that is entered to be checked. */
-export const enteredPassword = z.string().min(1).max(1024);
+export const enteredPassword = anyPassword.min(1);
 
 /** The most roles that a user may have; what a login provider tells is bounded by it too. */
 export const MOST_ROLES = 256;

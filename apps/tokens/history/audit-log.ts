@@ -4,6 +4,7 @@ import { named } from '@tokenlog/contracts/named.js';
 import type { EventStore } from '@tokenlog/event-store/event-store.js';
 import { isSnapshot, LOG_START, placeBehind } from '@tokenlog/event-store/place.js';
 import { countLog, readLog } from '@tokenlog/event-store/read.js';
+import { pageLimit } from '@tokenlog/platform/page-limit.js';
 import { userReference } from '@tokenlog/platform/user-reference.js';
 import { z } from 'zod';
 import { decodeCursor, encodeCursor } from '../table/page.js';
@@ -14,7 +15,7 @@ import { type HistoryItem, historyItem, historyItemOf, logCursor, shownEvent } f
 export const auditQuery = z.strictObject({
   // A place names every transaction that was open then.
   cursor: z.string().max(8000).optional(),
-  limit: z.coerce.number().int().min(1).max(5000).default(200),
+  limit: pageLimit(5000, 200),
   type: text.max(1000).optional().describe('event type; several, comma-separated'),
   actor: userReference.optional().describe('who did it'),
   user: userReference.optional().describe('whose token or session it is'),

@@ -1,4 +1,4 @@
-import { instant, scope, text } from '@tokenlog/contracts/message.js';
+import { enteredPassword, instant, scope, text } from '@tokenlog/contracts/message.js';
 import { named } from '@tokenlog/contracts/named.js';
 import { tagged } from '@tokenlog/platform/operation.js';
 import { changesIn } from '@tokenlog/platform/sent-back.js';
@@ -8,7 +8,7 @@ import { shownToken, type TokenView, tokenView } from '../token/token-view.js';
 
 const description = text.trim().min(1).max(255).describe('what the token is for: the application');
 const scopes = z.array(scope).max(64);
-const password = z.string().max(1024).optional().describe('your own password again, where the policy asks for it');
+const password = enteredPassword.optional().describe('your own password again, where the policy asks for it');
 
 /** Bodies and answers that the owner's, the token's own and the admin's routes share. A field that is not named is a 400. */
 export const createBody = named(

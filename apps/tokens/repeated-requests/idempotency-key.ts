@@ -12,6 +12,8 @@ const FEWEST_DIFFERENT = 5;
 const MOST_STEPS = 0.8;
 /** RFC 9562, but for the nil and the max UUID. */
 const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[1-8][0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/i;
+/** When something is asked is what others can guess first. */
+const DATE = /^(?:19|20)\d\d-[01]\d-[0-3]\d(?:\D|$)/;
 /** What needs no escape in a string of RFC 9651, and separates nothing in a header. */
 const CHARACTERS = /^[\x21\x23-\x2b\x2d-\x3a\x3c-\x5b\x5d-\x7e]*$/;
 
@@ -40,7 +42,7 @@ export function parseIdempotencyKey(header: string): string {
 
 /** Refuses what is surely no random text; that another is one cannot be told. */
 function looksRandom(key: string): boolean {
-  if (key.length < SHORTEST) return false;
+  if (key.length < SHORTEST || DATE.test(key)) return false;
   const bits = key.length * Math.log2(alphabetOf(key));
   const codes = [...key].map((character) => character.charCodeAt(0));
   const steps = codes.filter((code, at) => at > 0 && [0, 1].includes(Math.abs(code - (codes[at - 1] as number))));

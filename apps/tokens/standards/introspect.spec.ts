@@ -213,7 +213,7 @@ describe('RFC 7662 introspection', () => {
         const authorization = `Basic ${Buffer.from(`${name}:${gateway}`).toString('base64')}`;
         const answer = await ask({ token: gateway }, { authorization });
         expect(answer.status).toBe(401);
-        expect(answer.headers.get('www-authenticate')).toMatch(/^Basic realm="tokens", Bearer /);
+        expect(answer.headers.get('www-authenticate')).toMatch(/^Basic realm="tokens", charset="UTF-8", Bearer /);
         expect(await answer.json()).toMatchObject({ code: 'unknown', error: 'invalid_client' });
       },
     );

@@ -24,8 +24,10 @@ export class OAuthErrorFilter extends ProblemFilter {
     if (problem.status === 401 && basic) {
       // RFC 6749, 5.2: the challenge names the scheme that the client used.
       const given = [response.getHeader('WWW-Authenticate') ?? []].flat().map(String);
-      const others = given.filter((challenge) => !challenge.startsWith('Basic '));
-      response.set('WWW-Authenticate', ['Basic realm="tokens"', ...others]);
+      const [ofBasic = [], others = []] = [true, false].map((isBasic) =>
+        given.filter((challenge) => challenge.startsWith('Basic ') === isBasic),
+      );
+      response.set('WWW-Authenticate', [ofBasic[0] ?? 'Basic realm="tokens", charset="UTF-8"', ...others]);
     }
     const body = { ...problem, error: errorOf(problem, basic), error_description: printable(problem.detail) };
     response

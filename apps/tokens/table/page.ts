@@ -1,10 +1,11 @@
 import { deflateRawSync, inflateRawSync } from 'node:zlib';
+import { pageLimit } from '@tokenlog/platform/page-limit.js';
 import { Problem } from '@tokenlog/platform/problem.js';
 import { z } from 'zod';
 
 /** How much of a list is asked for, and after what. */
 export const pageQuery = {
-  limit: z.coerce.number().int().min(1).max(500).default(50),
+  limit: pageLimit(500, 50),
   /** Far longer than any: those of versions before this hold whole descriptions. */
   cursor: z.string().max(8000).optional(),
 };

@@ -1,10 +1,10 @@
 import { z } from 'zod';
-import { address, defineRequest } from '../message.js';
+import { address, defineRequest, enteredPassword } from '../message.js';
 
 /** The token service asks identity to check a password that was entered again (S11). Counts towards the login throttle. */
 export const checkPassword = defineRequest({
   subject: 'internal.identity.check-password',
-  request: z.strictObject({ userId: z.uuid(), password: z.string().max(1024), ip: address.nullable() }),
+  request: z.strictObject({ userId: z.uuid(), password: enteredPassword, ip: address.nullable() }),
   reply: z.discriminatedUnion('outcome', [
     z.object({ outcome: z.literal('right') }),
     z.object({ outcome: z.literal('wrong') }),
